@@ -1,0 +1,70 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/crypto.h"
+
+namespace lemmy {
+namespace {
+struct Fd {
+  int fd;
+  ~Fd() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+std::unexpected<Error> system_error(const std::filesystem::path& path, int error) {
+  return fail(error == ENOENT ? ErrorCode::not_found : ErrorCode::unavailable, path.string(), std::strerror(error));
+}
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, size_t limit) {
+  Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return system_error(path, errno);
+  struct stat info;
+  if (::fstat(file.fd, &info) == 0 && S_ISDIR(info.st_mode)) return system_error(path, EISDIR);
+  std::string out;
+  char buffer[16384];
+  for (;;) {
+    ssize_t n = ::read(file.fd, buffer, sizeof buffer);
+    if (n == 0) return out;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error(path, errno);
+    out.append(buffer, n);
+    if (out.size() > limit)
+      return fail(ErrorCode::too_large, path.string(), fmt::format("the file is larger than {} bytes", limit));
+  }
+}
+
+Result<> write_file(const std::filesystem::path& path, std::string_view text, unsigned mode) {
+  std::filesystem::path temporary = path;
+  temporary += ".tmp-" + random_hex(4);
+  {
+    Fd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
+    if (file.fd < 0) return system_error(temporary, errno);
+    while (!text.empty()) {
+      ssize_t n = ::write(file.fd, text.data(), text.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) {
+        int error = errno;
+        ::unlink(temporary.c_str());
+        return system_error(temporary, error);
+      }
+      text.remove_prefix(n);
+    }
+    ::fsync(file.fd);
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    int error = errno;
+    ::unlink(temporary.c_str());
+    return system_error(path, error);
+  }
+  return {};
+}
+
+}  // namespace lemmy

@@ -1,0 +1,94 @@
+#include "base/json.h"
+
+#include <fmt/format.h>
+
+namespace lemmy {
+
+const json::value* find(const json::value& root, std::initializer_list<std::string_view> path) {
+  const json::value* at = &root;
+  for (std::string_view key : path) {
+    const json::object* o = at->if_object();
+    at = o ? o->if_contains(key) : nullptr;
+    if (!at) return nullptr;
+  }
+  return at;
+}
+
+const json::value* find(const json::object& root, std::string_view key) { return root.if_contains(key); }
+
+std::string_view text_or(const json::object& o, std::string_view key, std::string_view otherwise) {
+  const json::value* v = o.if_contains(key);
+  const json::string* s = v ? v->if_string() : nullptr;
+  return s ? std::string_view(*s) : otherwise;
+}
+
+int64_t int_or(const json::object& o, std::string_view key, int64_t otherwise) {
+  const json::value* v = o.if_contains(key);
+  if (!v) return otherwise;
+  if (v->is_int64()) return v->get_int64();
+  if (v->is_uint64() && v->get_uint64() <= INT64_MAX) return static_cast<int64_t>(v->get_uint64());
+  return otherwise;
+}
+
+bool bool_or(const json::object& o, std::string_view key, bool otherwise) {
+  const json::value* v = o.if_contains(key);
+  return v && v->is_bool() ? v->get_bool() : otherwise;
+}
+
+Result<json::value> parse_json(std::string_view text, std::string where, size_t depth) {
+  json::parse_options options;
+  options.max_depth = depth;
+  json::stream_parser parser({}, options);
+  boost::system::error_code ec;
+  size_t used = parser.write_some(text.data(), text.size(), ec);
+  if (!ec && used < text.size() && text.find_first_not_of(" \t\r\n", used) != text.npos)
+    ec = json::error::extra_data;
+  if (!ec) parser.finish(ec);
+  if (!ec) return parser.release();
+  size_t line = 1, column = 1;
+  for (size_t i = 0; i < used && i < text.size(); ++i) {
+    column = text[i] == '\n' ? 1 : column + 1;
+    line += text[i] == '\n';
+  }
+  return fail(ErrorCode::invalid, fmt::format("{}:{}:{}", where, line, column),
+              fmt::format("this is not valid JSON: {}", ec.message()));
+}
+
+namespace {
+void write_pretty(std::string& out, const json::value& value, int indent) {
+  auto newline = [&](int n) { out.append("\n").append(n * 2, ' '); };
+  if (const json::object* o = value.if_object(); o && !o->empty()) {
+    out += '{';
+    bool first = true;
+    for (const auto& [key, item] : *o) {
+      if (!std::exchange(first, false)) out += ',';
+      newline(indent + 1);
+      out += json::serialize(key);
+      out += ": ";
+      write_pretty(out, item, indent + 1);
+    }
+    newline(indent);
+    out += '}';
+  } else if (const json::array* a = value.if_array(); a && !a->empty()) {
+    out += '[';
+    bool first = true;
+    for (const json::value& item : *a) {
+      if (!std::exchange(first, false)) out += ',';
+      newline(indent + 1);
+      write_pretty(out, item, indent + 1);
+    }
+    newline(indent);
+    out += ']';
+  } else {
+    out += json::serialize(value);
+  }
+}
+}  // namespace
+
+std::string pretty_json(const json::value& value) {
+  std::string out;
+  write_pretty(out, value, 0);
+  return out;
+}
+
+}  // namespace lemmy

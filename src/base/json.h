@@ -1,0 +1,28 @@
+#pragma once
+// Readers for boost::json values whose shape is not known. None of them throws; all return a default when the
+// value is absent or of another type.
+#include <boost/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace lemmy {
+
+namespace json = boost::json;
+
+// Walks a path of object keys; nullptr when any part is missing.
+const json::value* find(const json::value& root, std::initializer_list<std::string_view> path);
+const json::value* find(const json::object& root, std::string_view key);
+
+std::string_view text_or(const json::object& o, std::string_view key, std::string_view otherwise = "");
+int64_t int_or(const json::object& o, std::string_view key, int64_t otherwise = 0);
+bool bool_or(const json::object& o, std::string_view key, bool otherwise = false);
+
+// RFC 8259, at most `depth` levels. Errors say line:column.
+Result<json::value> parse_json(std::string_view text, std::string where, size_t depth = 64);
+// Two spaces an indent, key order kept.
+std::string pretty_json(const json::value& value);
+
+}  // namespace lemmy

@@ -1,0 +1,56 @@
+#include "base/log.h"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+
+#include "base/time.h"
+
+namespace lemmy::log {
+namespace {
+std::shared_ptr<spdlog::logger> logger;
+Level threshold = Level::info;
+bool as_json = false;
+
+std::string_view name(Level level) {
+  constexpr std::string_view names[] = {"debug", "info", "warning", "error"};
+  return names[static_cast<int>(level)];
+}
+}  // namespace
+
+void start(Level level, Format format) {
+  threshold = level;
+  as_json = format == Format::json || (format == Format::automatic && !::isatty(STDERR_FILENO));
+  spdlog::init_thread_pool(8192, 1);
+  logger = std::make_shared<spdlog::async_logger>("lemmy", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
+                                                  spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
+  logger->set_pattern("%v");
+  logger->set_level(spdlog::level::trace);
+  logger->flush_on(spdlog::level::trace);
+}
+
+void stop() {
+  logger.reset();
+  spdlog::shutdown();
+}
+
+void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  if (!logger || level < threshold) return;
+  std::string line;
+  if (as_json) {
+    boost::json::object o{{"time", format_time(now())}, {"level", name(level)}, {"event", event}};
+    for (const auto& [key, value] : fields)
+      if (!value.empty()) o[key] = value;
+    line = boost::json::serialize(o);
+  } else {
+    line = fmt::format("{} {:7} {}", format_time(now()), name(level), event);
+    for (const auto& [key, value] : fields)
+      if (!value.empty()) line += fmt::format("  {}={}", key, value);
+  }
+  logger->info(line);
+}
+
+}  // namespace lemmy::log

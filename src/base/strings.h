@@ -1,0 +1,28 @@
+#pragma once
+// Small string helpers that every room may use. All pure.
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lemmy {
+
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string_view trim(std::string_view text);
+std::string lower(std::string_view text);  // ASCII only
+std::string join(std::span<const std::string> parts, std::string_view separator);
+// At most `bytes` bytes, cut at a UTF-8 boundary, with an ellipsis when something was cut.
+std::string shorten(std::string_view text, size_t bytes);
+// Invalid UTF-8 becomes U+FFFD, so that it can be stored and shown.
+std::string valid_utf8(std::string_view text);
+
+std::string to_hex(std::string_view bytes);
+std::optional<std::string> from_hex(std::string_view hex);
+std::string to_base64(std::string_view bytes);
+std::optional<std::string> from_base64(std::string_view text);  // standard alphabet, padding needed
+
+// The nearest candidate when it is near enough to be a typing error, for "did you mean".
+std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
+
+}  // namespace lemmy

@@ -1,0 +1,82 @@
+#include "base/time.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace lemmy {
+using namespace std::chrono;
+
+Time now() { return time_point_cast<milliseconds>(system_clock::now()); }
+
+std::string format_time(Time t) {
+  auto day = floor<days>(t);
+  year_month_day date{day};
+  hh_mm_ss clock{t - day};
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", int(date.year()), unsigned(date.month()),
+                     unsigned(date.day()), clock.hours().count(), clock.minutes().count(),
+                     clock.seconds().count(), clock.subseconds().count());
+}
+
+std::optional<Time> parse_time(std::string_view text) {
+  std::string s(text.substr(0, 40));
+  int y, mo, d, h, mi, sec, used = 0;
+  if (std::sscanf(s.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &sec, &used) != 6 || !used)
+    return std::nullopt;
+  year_month_day date{year{y}, month{unsigned(mo)}, day{unsigned(d)}};
+  if (!date.ok() || h > 23 || mi > 59 || sec > 60 || h < 0 || mi < 0 || sec < 0) return std::nullopt;
+  std::string_view rest = std::string_view(s).substr(used);
+  int64_t ms = 0;
+  if (!rest.empty() && rest[0] == '.') {
+    rest.remove_prefix(1);
+    int scale = 100;
+    while (!rest.empty() && rest[0] >= '0' && rest[0] <= '9') {
+      ms += (rest[0] - '0') * scale;
+      scale /= 10;
+      rest.remove_prefix(1);
+    }
+  }
+  minutes offset{0};
+  if (rest == "Z" || rest == "z") {
+  } else if (rest.size() == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':') {
+    int oh, om;
+    if (std::sscanf(std::string(rest.substr(1)).c_str(), "%2d:%2d", &oh, &om) != 2) return std::nullopt;
+    offset = minutes{(oh * 60 + om) * (rest[0] == '-' ? -1 : 1)};
+  } else {
+    return std::nullopt;
+  }
+  return Time{sys_days{date}} + hours{h} + minutes{mi} + seconds{sec} + milliseconds{ms} - offset;
+}
+
+std::string format_duration(milliseconds d) {
+  int64_t ms = d.count();
+  if (ms < 0) ms = 0;
+  if (ms < 1000) return fmt::format("{} ms", ms);
+  int64_t s = ms / 1000;
+  if (s < 60) return fmt::format("{} s", s);
+  if (s < 3600) return s % 60 ? fmt::format("{} min {} s", s / 60, s % 60) : fmt::format("{} min", s / 60);
+  int64_t m = s / 60;
+  if (m < 48 * 60) return m % 60 ? fmt::format("{} h {} min", m / 60, m % 60) : fmt::format("{} h", m / 60);
+  int64_t h = m / 60;
+  return h % 24 ? fmt::format("{} d {} h", h / 24, h % 24) : fmt::format("{} d", h / 24);
+}
+
+Result<milliseconds> parse_duration(std::string_view text) {
+  auto bad = [&] {
+    return fail(ErrorCode::invalid, "", fmt::format("'{}' is not a duration", text),
+                "write a number and a unit, such as 500ms, 10s, 10m, 2h or 7d");
+  };
+  int64_t n = 0;
+  size_t i = 0;
+  while (i < text.size() && text[i] >= '0' && text[i] <= '9' && i < 9) n = n * 10 + (text[i++] - '0');
+  std::string_view unit = text.substr(i);
+  if (i == 0) return bad();
+  if (unit == "ms") return milliseconds{n};
+  if (unit == "s") return milliseconds{n * 1000};
+  if (unit == "m") return milliseconds{n * 60'000};
+  if (unit == "h") return milliseconds{n * 3'600'000};
+  if (unit == "d") return milliseconds{n * 86'400'000};
+  return bad();
+}
+
+}  // namespace lemmy

@@ -1,0 +1,210 @@
+#include "domain/deploy.h"
+
+#include <fmt/format.h>
+
+namespace lemmy {
+namespace {
+
+constexpr std::string_view kPhases[][2] = {
+    {"queued", "Queued"},           {"preparing", "Preparing"}, {"applying", "Applying"},
+    {"rolling_out", "Rolling out"}, {"settling", "Settling"},   {"live", "Live"},
+    {"failed", "Failed"},           {"cancelled", "Cancelled"}, {"superseded", "Superseded"}};
+constexpr std::string_view kPresences[] = {"none", "running", "zeroed", "deleted"};
+constexpr std::string_view kWanted[] = {"running", "zeroed", "deleted"};
+constexpr std::string_view kDeployers[] = {"kubernetes", "ansible"};
+
+template <class E, size_t N>
+E from_name(const std::string_view (&names)[N], std::string_view text) {
+  for (size_t i = 0; i < N; ++i)
+    if (names[i] == text) return static_cast<E>(i);
+  return E{};
+}
+
+json::value time_or_null(const std::optional<Time>& t) {
+  return t ? json::value(format_time(*t)) : json::value(nullptr);
+}
+template <class T>
+json::value or_null(const std::optional<T>& v) {
+  return v ? json::value(*v) : json::value(nullptr);
+}
+std::optional<Time> time_in(const json::object& o, std::string_view key) { return parse_time(text_or(o, key)); }
+std::optional<int64_t> int_in(const json::object& o, std::string_view key) {
+  const json::value* v = o.if_contains(key);
+  return v && v->is_int64() ? std::optional(v->get_int64()) : std::nullopt;
+}
+std::optional<int> small_int_in(const json::object& o, std::string_view key) {
+  auto v = int_in(o, key);
+  return v ? std::optional(static_cast<int>(*v)) : std::nullopt;
+}
+
+Cause cause_from_json(const json::object& o) {
+  auto text = [&](std::string_view key) { return std::string(text_or(o, key)); };
+  Cause c;
+  c.summary = text("summary");
+  c.pod = text("pod");
+  c.container = text("container");
+  c.reason = text("reason");
+  c.exit_code = small_int_in(o, "exit_code");
+  c.message = text("message");
+  c.hint = text("hint");
+  c.log_tail = text("log_tail");
+  c.previous_log_tail = text("previous_log_tail");
+  const json::value* events = o.if_contains("events");
+  if (events && events->is_array())
+    for (const json::value& v : events->get_array())
+      if (const json::object* e = v.if_object())
+        c.events.push_back({std::string(text_or(*e, "type")), std::string(text_or(*e, "reason")),
+                            std::string(text_or(*e, "message")), static_cast<int>(int_or(*e, "count", 1)),
+                            time_in(*e, "last").value_or(Time{})});
+  return c;
+}
+
+}  // namespace
+
+std::string_view name(Phase p) { return kPhases[static_cast<int>(p)][0]; }
+std::string_view title(Phase p) { return kPhases[static_cast<int>(p)][1]; }
+std::string_view name(Presence p) { return kPresences[static_cast<int>(p)]; }
+std::string_view name(Wanted w) { return kWanted[static_cast<int>(w)]; }
+std::string_view name(Deployer d) { return kDeployers[static_cast<int>(d)]; }
+
+std::optional<Phase> phase_from(std::string_view text) {
+  for (size_t i = 0; i < std::size(kPhases); ++i)
+    if (kPhases[i][0] == text) return static_cast<Phase>(i);
+  return std::nullopt;
+}
+
+json::object to_json(const Cause& c) {
+  json::array events;
+  for (const EventGroup& e : c.events)
+    events.push_back({{"type", e.type},
+                      {"reason", e.reason},
+                      {"message", e.message},
+                      {"count", e.count},
+                      {"last", format_time(e.last)}});
+  return {{"summary", c.summary},
+          {"pod", c.pod},
+          {"container", c.container},
+          {"reason", c.reason},
+          {"exit_code", or_null(c.exit_code)},
+          {"message", c.message},
+          {"hint", c.hint},
+          {"log_tail", c.log_tail},
+          {"previous_log_tail", c.previous_log_tail},
+          {"events", std::move(events)}};
+}
+
+json::object to_json(const Deploy& d) {
+  return {{"project", d.target.project},
+          {"environment", d.target.environment},
+          {"number", d.number},
+          {"build", d.sha},
+          {"branch", d.branch},
+          {"image", d.image},
+          {"deployer", name(d.deployer)},
+          {"cluster", d.cluster},
+          {"phase", name(d.phase)},
+          {"presence", name(d.presence)},
+          {"wanted", name(d.wanted)},
+          {"running", d.running},
+          {"who", d.who},
+          {"reason", d.reason},
+          {"request_id", d.request_id},
+          {"rollback_of", or_null(d.rollback_of)},
+          {"follows", or_null(d.follows)},
+          {"created_at", format_time(d.created_at)},
+          {"phase_at", format_time(d.phase_at)},
+          {"progress_at", time_or_null(d.progress_at)},
+          {"ready_since", time_or_null(d.ready_since)},
+          {"serving_since", time_or_null(d.serving_since)},
+          {"finished_at", time_or_null(d.finished_at)},
+          {"most_ready", d.most_ready},
+          {"object_name", d.object_name},
+          {"replicas", d.replicas},
+          {"config_map", d.config_map},
+          {"secret_version", d.secret_version},
+          {"cause", d.cause ? json::value(to_json(*d.cause)) : json::value(nullptr)},
+          {"note", d.note},
+          {"cancel_requested_by", d.cancel_requested_by},
+          {"scale_to", or_null(d.scale_to)},
+          {"revision", d.revision}};
+}
+
+Result<Deploy> deploy_from_json(const json::value& v) {
+  const json::object* o = v.if_object();
+  if (!o) return fail(ErrorCode::internal, "stored deploy", "a stored deploy is not a JSON object");
+  auto text = [&](std::string_view key) { return std::string(text_or(*o, key)); };
+  Deploy d;
+  d.target = {text("project"), text("environment")};
+  d.number = int_or(*o, "number");
+  d.sha = text("build");
+  d.branch = text("branch");
+  d.image = text("image");
+  d.deployer = from_name<Deployer>(kDeployers, text("deployer"));
+  d.cluster = text("cluster");
+  auto phase = phase_from(text("phase"));
+  if (!phase)
+    return fail(ErrorCode::internal, "stored deploy " + d.target.str(), "unknown phase '" + text("phase") + "'",
+                "was it written by a newer Lemmy?");
+  d.phase = *phase;
+  d.presence = from_name<Presence>(kPresences, text("presence"));
+  d.wanted = from_name<Wanted>(kWanted, text("wanted"));
+  d.running = static_cast<int>(int_or(*o, "running"));
+  d.who = text("who");
+  d.reason = text("reason");
+  d.request_id = text("request_id");
+  d.rollback_of = int_in(*o, "rollback_of");
+  d.follows = int_in(*o, "follows");
+  d.created_at = time_in(*o, "created_at").value_or(Time{});
+  d.phase_at = time_in(*o, "phase_at").value_or(Time{});
+  d.progress_at = time_in(*o, "progress_at");
+  d.ready_since = time_in(*o, "ready_since");
+  d.serving_since = time_in(*o, "serving_since");
+  d.finished_at = time_in(*o, "finished_at");
+  d.most_ready = static_cast<int>(int_or(*o, "most_ready"));
+  d.object_name = text("object_name");
+  d.replicas = static_cast<int>(int_or(*o, "replicas"));
+  d.config_map = text("config_map");
+  d.secret_version = text("secret_version");
+  if (const json::value* c = o->if_contains("cause"); c && c->is_object()) d.cause = cause_from_json(c->get_object());
+  d.note = text("note");
+  d.cancel_requested_by = text("cancel_requested_by");
+  d.scale_to = small_int_in(*o, "scale_to");
+  d.revision = int_or(*o, "revision");
+  return d;
+}
+
+json::object to_json(const DeployEvent& e) {
+  return {{"seq", e.seq},
+          {"project", e.target.project},
+          {"environment", e.target.environment},
+          {"number", e.number},
+          {"at", format_time(e.at)},
+          {"kind", e.kind},
+          {"phase", name(e.phase)},
+          {"who", e.who},
+          {"text", e.text}};
+}
+
+DeployEvent event_from_json(const json::object& o) {
+  auto text = [&](std::string_view key) { return std::string(text_or(o, key)); };
+  return {int_or(o, "seq"),
+          {text("project"), text("environment")},
+          int_or(o, "number"),
+          parse_time(text("at")).value_or(Time{}),
+          text("kind"),
+          phase_from(text("phase")).value_or(Phase::queued),
+          text("who"),
+          text("text")};
+}
+
+const Deploy* current_deploy(const std::vector<Deploy>& deploys) {
+  const Deploy* best = nullptr;
+  for (const Deploy& d : deploys)
+    if (d.presence == Presence::running && d.serving_since &&
+        (!best || *d.serving_since > *best->serving_since ||
+         (*d.serving_since == *best->serving_since && d.number > best->number)))
+      best = &d;
+  return best;
+}
+
+}  // namespace lemmy

@@ -1,0 +1,128 @@
+#pragma once
+// A deploy: one build sent to one target, with everything that happened to it. Values only; the rules that move
+// it are in room `deploy`.
+#include <compare>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/time.h"
+
+namespace lemmy {
+
+struct Target {
+  std::string project;
+  std::string environment;
+
+  std::string str() const { return project + "/" + environment; }
+  auto operator<=>(const Target&) const = default;
+};
+
+enum class Deployer { kubernetes, ansible };
+
+// The phases in order; from `live` on a deploy is finished and does not move again.
+enum class Phase { queued, preparing, applying, rolling_out, settling, live, failed, cancelled, superseded };
+inline bool is_finished(Phase p) { return p >= Phase::live; }
+
+// What still runs of it, as last seen in the cluster.
+enum class Presence { none, running, zeroed, deleted };
+// What was asked for; the supervisor works until presence agrees.
+enum class Wanted { running, zeroed, deleted };
+
+std::string_view name(Phase p);     // "rolling_out"
+std::string_view title(Phase p);    // "Rolling out"
+std::string_view name(Presence p);  // "running"
+std::string_view name(Wanted w);
+std::string_view name(Deployer d);
+std::optional<Phase> phase_from(std::string_view name);
+
+struct EventGroup {  // Kubernetes events that say the same, counted
+  std::string type;  // Normal | Warning
+  std::string reason;
+  std::string message;
+  int count = 1;
+  Time last{};
+  bool operator==(const EventGroup&) const = default;
+};
+
+// Why a deploy failed, or what holds it up: the first cause, for people.
+struct Cause {
+  std::string summary;  // "container app: CrashLoopBackOff, exit code 3"
+  std::string pod;
+  std::string container;
+  std::string reason;  // as Kubernetes names it
+  std::optional<int> exit_code;
+  std::string message;   // as Kubernetes says it
+  std::string hint;      // what to do
+  std::string log_tail;  // last 25 lines
+  std::string previous_log_tail;  // of the container before the restart
+  std::vector<EventGroup> events;
+  bool operator==(const Cause&) const = default;
+};
+
+struct Deploy {
+  Target target;
+  int64_t number = 0;  // from 1, per target
+  std::string sha;
+  std::string branch;
+  std::string image;
+  Deployer deployer = Deployer::kubernetes;
+  std::string cluster;
+
+  Phase phase = Phase::queued;
+  Presence presence = Presence::none;
+  Wanted wanted = Wanted::running;
+  int running = 0;  // ready pods, as last recorded
+
+  std::string who;
+  std::string reason;
+  std::string request_id;  // the same id asked twice is the same deploy
+  std::optional<int64_t> rollback_of;
+  std::optional<int64_t> follows;  // the deploy that served when this one started
+
+  Time created_at{};
+  Time phase_at{};                   // when the phase began
+  std::optional<Time> progress_at;   // when more pods than ever before became ready
+  std::optional<Time> ready_since;   // while settling
+  std::optional<Time> serving_since; // set when it went live or was restored; the latest one is the current one
+  std::optional<Time> finished_at;
+  int most_ready = 0;  // the most pods that were ever ready at once
+
+  std::string object_name;     // of RC and HPA
+  int replicas = 0;            // what the RC was started with
+  std::string config_map;      // name of the immutable copy; empty when the project has no files
+  std::string secret_version;  // resourceVersion of Secret <project> when deployed; empty when there was none
+  std::optional<Cause> cause;
+  std::string note;               // one sentence on what it waits for now
+  std::string cancel_requested_by;  // empty: not asked
+  std::optional<int> scale_to;      // while being restored: the count to scale to
+
+  int64_t revision = 0;  // grows by one with each write; the store refuses a write from an older one
+
+  bool operator==(const Deploy&) const = default;
+};
+
+// One line in a deploy's history. `seq` is given by the store, grows over all deploys and is never used twice.
+struct DeployEvent {
+  int64_t seq = 0;
+  Target target;
+  int64_t number = 0;
+  Time at{};
+  std::string kind;  // phase | action | warning
+  Phase phase = Phase::queued;
+  std::string who;  // a user, or "lemmy"
+  std::string text;
+  bool operator==(const DeployEvent&) const = default;
+};
+
+json::object to_json(const Cause& cause);
+json::object to_json(const Deploy& deploy);
+json::object to_json(const DeployEvent& event);
+Result<Deploy> deploy_from_json(const json::value& v);
+DeployEvent event_from_json(const json::object& o);
+
+// The one that answers requests now: of those running, the one that went live or was restored last. nullptr: none.
+const Deploy* current_deploy(const std::vector<Deploy>& deploys);
+
+}  // namespace lemmy

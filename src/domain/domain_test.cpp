@@ -1,0 +1,117 @@
+#include <gtest/gtest.h>
+
+#include "domain/build.h"
+#include "domain/deploy.h"
+#include "domain/names.h"
+
+namespace lemmy {
+namespace {
+
+TEST(Names, a_project_is_a_dns_1035_label_of_at_most_40) {
+  for (auto good : {"a", "hello-world", "a1", "x234567890123456789012345678901234567890"})
+    EXPECT_TRUE(check_project_name(good)) << good;
+  for (auto bad : {"", "1a", "-a", "a-", "A", "a_b", "a.b", "ä", "x2345678901234567890123456789012345678901"})
+    EXPECT_FALSE(check_project_name(bad)) << bad;
+}
+
+TEST(Names, an_environment_is_a_dns_1123_label) {
+  EXPECT_TRUE(check_environment_name("1-staging"));
+  for (auto bad : {"", "Staging", "a/b", "-x", "x-"}) EXPECT_FALSE(check_environment_name(bad)) << bad;
+}
+
+TEST(Names, a_sha_is_7_to_40_lower_case_hex) {
+  EXPECT_TRUE(check_sha("abcdef0"));
+  for (auto bad : {"abcdef", "ABCDEF0", "ghijklm", "", "0123456789012345678901234567890123456789a"})
+    EXPECT_FALSE(check_sha(bad)) << bad;
+}
+
+TEST(Names, label_values_are_made_safe) {
+  EXPECT_EQ(label_value("feature/JIRA-7 x"), "feature-JIRA-7-x");
+  EXPECT_EQ(label_value("--main--"), "main");
+  EXPECT_EQ(label_value("///"), "");
+  EXPECT_LE(label_value(std::string(200, 'b')).size(), 63u);
+}
+
+TEST(Names, an_object_name_always_fits_in_63_and_is_repeatable) {
+  std::string sha(40, 'a');
+  EXPECT_EQ(object_name("hello", sha, 7), "hello-aaaaaaaaaaaa-7");
+  EXPECT_EQ(object_name(std::string(40, 'p'), sha, 123456789).size(), 63u);
+  EXPECT_LE(object_name(std::string(40, 'p'), sha, 12345678901234).size(), 63u);
+}
+
+TEST(Build, needs_a_branch_and_a_web_address) {
+  Build b{"hello", "abcdef0", "main"};
+  EXPECT_TRUE(check_build(b));
+  b.url = "javascript:alert(1)";
+  EXPECT_EQ(check_build(b).error().where, "url");
+  b.url = "";
+  b.branch = "";
+  EXPECT_EQ(check_build(b).error().where, "branch");
+  b.branch = std::string(256, 'x');
+  EXPECT_FALSE(check_build(b));
+}
+
+TEST(Build, survives_json) {
+  Build b{"hello", "abcdef0", "main", "r/i@sha256:1", "https://x/1", "ann", "fix \"it\"\n", from_millis(5), from_millis(7)};
+  EXPECT_EQ(build_from_json(to_json(b)), b);
+}
+
+TEST(Deploy, survives_json_with_every_field_set) {
+  Deploy d;
+  d.target = {"hello", "staging"};
+  d.number = 12;
+  d.sha = "abcdef0";
+  d.branch = "main";
+  d.image = "i";
+  d.deployer = Deployer::ansible;
+  d.cluster = "c";
+  d.phase = Phase::settling;
+  d.presence = Presence::zeroed;
+  d.wanted = Wanted::deleted;
+  d.running = 3;
+  d.who = "ann";
+  d.reason = "because";
+  d.request_id = "r";
+  d.rollback_of = 4;
+  d.follows = 11;
+  d.created_at = from_millis(1);
+  d.phase_at = from_millis(2);
+  d.progress_at = from_millis(3);
+  d.ready_since = from_millis(4);
+  d.serving_since = from_millis(5);
+  d.finished_at = from_millis(6);
+  d.most_ready = 2;
+  d.object_name = "o";
+  d.replicas = 5;
+  d.config_map = "cm";
+  d.secret_version = "99";
+  d.cause = Cause{"s", "p", "c", "r", 137, "m", "h", "log", "prev", {{"Warning", "BackOff", "msg", 7, from_millis(8)}}};
+  d.note = "n";
+  d.cancel_requested_by = "bob";
+  d.scale_to = 4;
+  d.revision = 42;
+  auto back = deploy_from_json(*parse_json(json::serialize(to_json(d)), "t"));
+  ASSERT_TRUE(back) << back.error().str();
+  EXPECT_EQ(*back, d);
+}
+
+TEST(Deploy, of_an_unknown_phase_is_refused_not_guessed) {
+  EXPECT_FALSE(deploy_from_json(json::object{{"phase", "dancing"}}));
+}
+
+TEST(CurrentDeploy, is_the_running_one_that_went_live_or_was_restored_last) {
+  auto make = [](int64_t n, Presence p, int since) {
+    Deploy d;
+    d.number = n;
+    d.presence = p;
+    if (since) d.serving_since = from_millis(since);
+    return d;
+  };
+  std::vector<Deploy> ds{make(1, Presence::running, 50), make(2, Presence::running, 40), make(3, Presence::zeroed, 60),
+                         make(4, Presence::running, 0)};
+  EXPECT_EQ(current_deploy(ds)->number, 1);
+  EXPECT_EQ(current_deploy({}), nullptr);
+}
+
+}  // namespace
+}  // namespace lemmy
