@@ -1,0 +1,64 @@
+#pragma once
+// HTTP/1.1 (RFC 9112) values, free of any library's types.
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/task.h"
+#include "base/error.h"
+
+namespace lemmy::net {
+
+// Header names compare without case (RFC 9110, 5.1).
+struct NoCase {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const;
+};
+using Headers = std::multimap<std::string, std::string, NoCase>;
+std::string_view header(const Headers& headers, std::string_view name);  // first one, or ""
+
+struct Request {
+  std::string method;  // "GET"
+  std::string target;  // as sent: "/projects/a?x=1"
+  std::string path;    // percent-decoded, without the query; always begins with '/'
+  std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
+  Headers headers;
+  std::string body;
+  std::string remote;  // the peer's IP address
+  std::map<std::string, std::string, std::less<>> params;  // filled in by the route table
+  std::string_view query_value(std::string_view name) const;  // first one, or ""
+};
+
+using Shared = std::shared_ptr<const std::string>;
+
+// A live response body: server-sent events or a long download. write() waits until the peer has taken it, at most
+// 30 s, and fails when the peer is gone. Many streams may share one Shared text.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual Task<Result<>> write(Shared text) = 0;
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  std::string body;
+  Shared shared_body;  // used instead of body when set: cached assets and fragments
+  // When set, headers go out first (chunked), then this runs until it returns or the peer goes.
+  std::function<Task<>(std::shared_ptr<Stream>)> stream;
+};
+
+using Handler = std::function<Task<Response>(Request)>;
+
+// application/x-www-form-urlencoded, decoded, in order. At most 1,000 fields.
+Result<std::vector<std::pair<std::string, std::string>>> parse_form(std::string_view body);
+std::string percent_encode(std::string_view text);  // for one path segment or query value
+
+// One server-sent event (WHATWG HTML 9.2): every line of data gets its own "data: ".
+std::string sse_event(std::string_view event, std::string_view id, std::string_view data);
+
+}  // namespace lemmy::net

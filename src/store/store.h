@@ -1,0 +1,78 @@
+#pragma once
+// Where accepted work is kept: builds, deploys with their history and documents, and the ledger of hook calls.
+// Domain-level: no SQL, no keys, no driver here. A write that returned is on disk; a write that failed with
+// unavailable or timeout may or may not have happened, and every write may be repeated without doing anything twice.
+// Loop thread only; implementations do their I/O elsewhere and come back. conformance.h holds for every backend.
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/task.h"
+#include "domain/build.h"
+#include "domain/delivery.h"
+#include "domain/deploy.h"
+
+namespace lemmy::store {
+
+struct Page {
+  int limit = 50;           // 1 to 1000
+  std::string after;        // cursor of the last item of the page before; empty: from the newest
+};
+
+template <class T>
+struct Listing {
+  std::vector<T> items;  // newest first unless said otherwise
+  std::string next;      // cursor for the next page; empty: that was all
+};
+
+struct Accepted {
+  bool duplicate = false;  // a delivery with this hook and id was there before: nothing was written
+  Delivery delivery;       // with its seq; of a duplicate: the one recorded first
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // --- builds and the ledger
+  // One transaction: the ledger entry and, when given, the build (upsert by project and sha: later fields that are
+  // empty keep what was known; first_pushed_at stays).
+  virtual Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) = 0;
+  virtual Task<Result<Listing<Build>>> builds(std::string project, Page page) = 0;  // by pushed_at
+  // By the full sha or a prefix of at least 7; conflict when a prefix fits several, not_found when none.
+  virtual Task<Result<Build>> build(std::string project, std::string sha) = 0;
+  virtual Task<Result<std::vector<std::string>>> projects_with_builds() = 0;  // sorted
+  virtual Task<Result<Listing<Delivery>>> deliveries(Page page) = 0;
+
+  // --- deploys
+  // Gives the number (1 + the highest ever of the target) and revision 1, and writes `first` as its first event.
+  // A request_id that the target already has gives that deploy back and writes nothing.
+  virtual Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) = 0;
+  // Writes it when the stored revision equals deploy.revision, then revision + 1; else conflict. The events get
+  // their seq in the same transaction. Returns what is stored now.
+  virtual Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events) = 0;
+  virtual Task<Result<Deploy>> deploy(Target target, int64_t number) = 0;
+  virtual Task<Result<Listing<Deploy>>> deploys(Target target, Page page) = 0;  // by number, highest first
+  // Every deploy that is not finished, or wanted other than it is, or of presence running or zeroed: what a
+  // starting server must look after. By target, then number.
+  virtual Task<Result<std::vector<Deploy>>> unsettled_deploys() = 0;
+  // The highest-numbered deploy of each target: the first page.
+  virtual Task<Result<std::vector<Deploy>>> latest_deploys() = 0;
+  virtual Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number, int64_t after_seq,
+                                                               int limit) = 0;  // oldest first
+
+  // --- documents: big texts of a deploy, written once, compressed by the backend: "manifests", "final",
+  // "environment", "log". Writing the same name again replaces it. At most 16 MiB.
+  virtual Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) = 0;
+  virtual Task<Result<std::string>> document(Target target, int64_t number, std::string name) = 0;
+
+  // Cheap: can a write be taken now? For /readyz.
+  virtual Task<Result<>> check() = 0;
+};
+
+// sqlite:PATH (or sqlite::memory: for tests). Creates the file (mode 0600) and migrates it forward; refuses a newer
+// schema, a corrupt file, a read-only place, each with what to do.
+Result<std::unique_ptr<Store>> open_store(asio::any_io_executor loop, const std::string& url);
+
+}  // namespace lemmy::store
