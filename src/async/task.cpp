@@ -19,10 +19,9 @@ Task<bool> cancelled() {
 Task<bool> Signal::wait(std::chrono::milliseconds at_most) {
   using namespace asio::experimental::awaitable_operators;
   asio::steady_timer limit(co_await asio::this_coro::executor, at_most);
-  auto [order, notified, expired] =
-      co_await asio::experimental::make_parallel_group(timer_.async_wait(asio::deferred),
-                                                       limit.async_wait(asio::deferred))
-          .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+  auto [order, notified, expired] = co_await asio::experimental::make_parallel_group(
+                                        timer_.async_wait(asio::deferred), limit.async_wait(asio::deferred))
+                                        .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
   (void)expired;
   (void)notified;
   bool was_cancelled = co_await cancelled();
@@ -48,21 +47,22 @@ void Group::spawn(std::string name, Task<> task) {
   uint64_t id = state_->next++;
   auto stop = std::make_shared<asio::cancellation_signal>();
   state_->running[id] = stop;
-  asio::co_spawn(state_->executor, std::move(task),
-                 asio::bind_cancellation_slot(
-                     stop->slot(), [state = state_, stop, id, name = std::move(name)](std::exception_ptr error) {
-                       state->running.erase(id);
-                       state->ended->notify();
-                       if (!error) return;
-                       try {
-                         std::rethrow_exception(error);
-                       } catch (const boost::system::system_error& e) {
-                         if (e.code() == asio::error::operation_aborted) return;
-                         log::error("a coroutine ended by an exception", {{"coroutine", name}, {"what", e.what()}});
-                       } catch (const std::exception& e) {
-                         log::error("a coroutine ended by an exception", {{"coroutine", name}, {"what", e.what()}});
-                       }
-                     }));
+  asio::co_spawn(
+      state_->executor, std::move(task),
+      asio::bind_cancellation_slot(
+          stop->slot(), [state = state_, stop, id, name = std::move(name)](std::exception_ptr error) {
+            state->running.erase(id);
+            state->ended->notify();
+            if (!error) return;
+            try {
+              std::rethrow_exception(error);
+            } catch (const boost::system::system_error& e) {
+              if (e.code() == asio::error::operation_aborted) return;
+              log::error("a coroutine ended by an exception", {{"coroutine", name}, {"what", e.what()}});
+            } catch (const std::exception& e) {
+              log::error("a coroutine ended by an exception", {{"coroutine", name}, {"what", e.what()}});
+            }
+          }));
 }
 
 void Group::cancel() {

@@ -18,7 +18,8 @@ TEST(Time, survives_formatting_and_parsing) {
 }
 
 TEST(Time, refuses_what_is_not_rfc3339) {
-  for (const char* bad : {"", "yesterday", "2026-13-01T00:00:00Z", "2026-11-24T11:05:32", "2026-11-24T25:00:00Z"})
+  for (const char* bad :
+       {"", "yesterday", "2026-13-01T00:00:00Z", "2026-11-24T11:05:32", "2026-11-24T25:00:00Z"})
     EXPECT_FALSE(parse_time(bad)) << bad;
 }
 
@@ -32,7 +33,9 @@ TEST(Duration, is_read_with_its_unit_and_shown_for_people) {
 }
 
 TEST(Strings, invalid_utf8_is_replaced) {
-  EXPECT_EQ(valid_utf8("gr\xC3\xBC\xC3\x9F" "e"), "grüße");
+  EXPECT_EQ(valid_utf8("gr\xC3\xBC\xC3\x9F"
+                       "e"),
+            "grüße");
   EXPECT_EQ(valid_utf8("a\xFFz"), "a\xEF\xBF\xBDz");
   EXPECT_EQ(valid_utf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // a surrogate
 }
@@ -79,9 +82,7 @@ TEST(Json, key_order_and_64_bit_integers_are_kept) {
   EXPECT_EQ(json::serialize(*parse_json(pretty_json(*parse_json(text, "t")), "t")), text);
 }
 
-TEST(Json, too_deep_is_an_error_not_a_crash) {
-  EXPECT_FALSE(parse_json(std::string(100'000, '['), "t"));
-}
+TEST(Json, too_deep_is_an_error_not_a_crash) { EXPECT_FALSE(parse_json(std::string(100'000, '['), "t")); }
 
 TEST(Files, are_replaced_whole_and_read_back_within_a_limit) {
   auto path = std::filesystem::temp_directory_path() / ("lemmy-files-" + random_hex(4));

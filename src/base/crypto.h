@@ -5,8 +5,8 @@
 
 namespace lemmy {
 
-std::string sha256(std::string_view data);      // 32 raw bytes
-std::string sha256_hex(std::string_view data);  // 64 lower-case hex digits
+std::string sha256(std::string_view data);                             // 32 raw bytes
+std::string sha256_hex(std::string_view data);                         // 64 lower-case hex digits
 std::string hmac_sha256(std::string_view key, std::string_view data);  // 32 raw bytes; RFC 2104
 // Takes the same time for any inputs of one length; different lengths are unequal at once.
 bool constant_time_equal(std::string_view a, std::string_view b);

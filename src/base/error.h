@@ -40,13 +40,12 @@ using Result = std::expected<T, Error>;
 
 inline std::unexpected<Error> fail(ErrorCode code, std::string where, std::string what, std::string hint = "",
                                    std::string detail = "") {
-  return std::unexpected(
-      Error{code, std::move(where), std::move(what), std::move(hint), std::move(detail)});
+  return std::unexpected(Error{code, std::move(where), std::move(what), std::move(hint), std::move(detail)});
 }
 inline std::unexpected<Error> fail(Error e) { return std::unexpected(std::move(e)); }
 
 // The one table from errors to the outside. docs/api.md and docs/cli.md are written from it.
-std::string_view name(ErrorCode code);  // "not_found"
+std::string_view name(ErrorCode code);   // "not_found"
 std::string_view title(ErrorCode code);  // "Not found"
 int http_status(ErrorCode code);
 int exit_code(ErrorCode code);

@@ -19,7 +19,8 @@ struct Fd {
   }
 };
 std::unexpected<Error> system_error(const std::filesystem::path& path, int error) {
-  return fail(error == ENOENT ? ErrorCode::not_found : ErrorCode::unavailable, path.string(), std::strerror(error));
+  return fail(error == ENOENT ? ErrorCode::not_found : ErrorCode::unavailable, path.string(),
+              std::strerror(error));
 }
 }  // namespace
 
@@ -37,7 +38,8 @@ Result<std::string> read_file(const std::filesystem::path& path, size_t limit) {
     if (n < 0) return system_error(path, errno);
     out.append(buffer, n);
     if (out.size() > limit)
-      return fail(ErrorCode::too_large, path.string(), fmt::format("the file is larger than {} bytes", limit));
+      return fail(ErrorCode::too_large, path.string(),
+                  fmt::format("the file is larger than {} bytes", limit));
   }
 }
 

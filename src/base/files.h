@@ -6,7 +6,8 @@
 
 namespace lemmy {
 
-// The whole file. Fails with not_found, too_large (over `limit` bytes), or unavailable. Blocks: not on the loop.
+// The whole file. Fails with not_found, too_large (over `limit` bytes), or unavailable. Blocks: not on the
+// loop.
 Result<std::string> read_file(const std::filesystem::path& path, size_t limit = 16u << 20);
 // Replaces the file in one step (temporary file, fsync, rename), with the given permission bits.
 Result<> write_file(const std::filesystem::path& path, std::string_view text, unsigned mode = 0644);

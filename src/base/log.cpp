@@ -26,7 +26,8 @@ void start(Level level, Format format) {
   as_json = format == Format::json || (format == Format::automatic && !::isatty(STDERR_FILENO));
   spdlog::init_thread_pool(8192, 1);
   logger = std::make_shared<spdlog::async_logger>("lemmy", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
-                                                  spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
+                                                  spdlog::thread_pool(),
+                                                  spdlog::async_overflow_policy::overrun_oldest);
   logger->set_pattern("%v");
   logger->set_level(spdlog::level::trace);
   logger->flush_on(spdlog::level::trace);

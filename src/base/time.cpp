@@ -21,7 +21,8 @@ std::string format_time(Time t) {
 std::optional<Time> parse_time(std::string_view text) {
   std::string s(text.substr(0, 40));
   int y, mo, d, h, mi, sec, used = 0;
-  if (std::sscanf(s.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &sec, &used) != 6 || !used)
+  if (std::sscanf(s.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &sec, &used) != 6 ||
+      !used)
     return std::nullopt;
   year_month_day date{year{y}, month{unsigned(mo)}, day{unsigned(d)}};
   if (!date.ok() || h > 23 || mi > 59 || sec > 60 || h < 0 || mi < 0 || sec < 0) return std::nullopt;

@@ -14,12 +14,14 @@ Result<> check_build(const Build& b) {
     const std::string& value;
     size_t most;
   };
-  for (const Limit& l : {Limit{"branch", b.branch, 255}, Limit{"image", b.image, 512}, Limit{"url", b.url, 2048},
-                         Limit{"author", b.author, 255}, Limit{"message", b.message, 4096}})
+  for (const Limit& l :
+       {Limit{"branch", b.branch, 255}, Limit{"image", b.image, 512}, Limit{"url", b.url, 2048},
+        Limit{"author", b.author, 255}, Limit{"message", b.message, 4096}})
     if (l.value.size() > l.most)
       return fail(ErrorCode::invalid, l.name, fmt::format("{} bytes are too long", l.value.size()),
                   fmt::format("at most {} bytes", l.most));
-  if (b.branch.empty()) return fail(ErrorCode::invalid, "branch", "the branch is missing", "name the branch built");
+  if (b.branch.empty())
+    return fail(ErrorCode::invalid, "branch", "the branch is missing", "name the branch built");
   for (unsigned char c : b.branch + b.image + b.url)
     if (c < 0x20 || c == 0x7f)
       return fail(ErrorCode::invalid, "branch, image or url", "control characters are not allowed");

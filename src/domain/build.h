@@ -6,8 +6,8 @@
 
 namespace lemmy {
 
-// What a build system announced: (project, sha) is the key. Announcing it again updates pushed_at and whatever
-// the new announcement names.
+// What a build system announced: (project, sha) is the key. Announcing it again updates pushed_at and
+// whatever the new announcement names.
 struct Build {
   std::string project;
   std::string sha;  // 7-40 lower-case hex

@@ -27,7 +27,9 @@ template <class T>
 json::value or_null(const std::optional<T>& v) {
   return v ? json::value(*v) : json::value(nullptr);
 }
-std::optional<Time> time_in(const json::object& o, std::string_view key) { return parse_time(text_or(o, key)); }
+std::optional<Time> time_in(const json::object& o, std::string_view key) {
+  return parse_time(text_or(o, key));
+}
 std::optional<int64_t> int_in(const json::object& o, std::string_view key) {
   const json::value* v = o.if_contains(key);
   return v && v->is_int64() ? std::optional(v->get_int64()) : std::nullopt;
@@ -143,8 +145,8 @@ Result<Deploy> deploy_from_json(const json::value& v) {
   d.cluster = text("cluster");
   auto phase = phase_from(text("phase"));
   if (!phase)
-    return fail(ErrorCode::internal, "stored deploy " + d.target.str(), "unknown phase '" + text("phase") + "'",
-                "was it written by a newer Lemmy?");
+    return fail(ErrorCode::internal, "stored deploy " + d.target.str(),
+                "unknown phase '" + text("phase") + "'", "was it written by a newer Lemmy?");
   d.phase = *phase;
   d.presence = from_name<Presence>(kPresences, text("presence"));
   d.wanted = from_name<Wanted>(kWanted, text("wanted"));
@@ -165,7 +167,8 @@ Result<Deploy> deploy_from_json(const json::value& v) {
   d.replicas = static_cast<int>(int_or(*o, "replicas"));
   d.config_map = text("config_map");
   d.secret_version = text("secret_version");
-  if (const json::value* c = o->if_contains("cause"); c && c->is_object()) d.cause = cause_from_json(c->get_object());
+  if (const json::value* c = o->if_contains("cause"); c && c->is_object())
+    d.cause = cause_from_json(c->get_object());
   d.note = text("note");
   d.cancel_requested_by = text("cancel_requested_by");
   d.scale_to = small_int_in(*o, "scale_to");
@@ -187,14 +190,10 @@ json::object to_json(const DeployEvent& e) {
 
 DeployEvent event_from_json(const json::object& o) {
   auto text = [&](std::string_view key) { return std::string(text_or(o, key)); };
-  return {int_or(o, "seq"),
-          {text("project"), text("environment")},
-          int_or(o, "number"),
-          parse_time(text("at")).value_or(Time{}),
-          text("kind"),
-          phase_from(text("phase")).value_or(Phase::queued),
-          text("who"),
-          text("text")};
+  return {int_or(o, "seq"),    {text("project"), text("environment")},
+          int_or(o, "number"), parse_time(text("at")).value_or(Time{}),
+          text("kind"),        phase_from(text("phase")).value_or(Phase::queued),
+          text("who"),         text("text")};
 }
 
 const Deploy* current_deploy(const std::vector<Deploy>& deploys) {

@@ -1,6 +1,6 @@
 #pragma once
-// A deploy: one build sent to one target, with everything that happened to it. Values only; the rules that move
-// it are in room `deploy`.
+// A deploy: one build sent to one target, with everything that happened to it. Values only; the rules that
+// move it are in room `deploy`.
 #include <compare>
 #include <optional>
 #include <string>
@@ -53,9 +53,9 @@ struct Cause {
   std::string container;
   std::string reason;  // as Kubernetes names it
   std::optional<int> exit_code;
-  std::string message;   // as Kubernetes says it
-  std::string hint;      // what to do
-  std::string log_tail;  // last 25 lines
+  std::string message;            // as Kubernetes says it
+  std::string hint;               // what to do
+  std::string log_tail;           // last 25 lines
   std::string previous_log_tail;  // of the container before the restart
   std::vector<EventGroup> events;
   bool operator==(const Cause&) const = default;
@@ -82,10 +82,11 @@ struct Deploy {
   std::optional<int64_t> follows;  // the deploy that served when this one started
 
   Time created_at{};
-  Time phase_at{};                   // when the phase began
-  std::optional<Time> progress_at;   // when more pods than ever before became ready
-  std::optional<Time> ready_since;   // while settling
-  std::optional<Time> serving_since; // set when it went live or was restored; the latest one is the current one
+  Time phase_at{};                  // when the phase began
+  std::optional<Time> progress_at;  // when more pods than ever before became ready
+  std::optional<Time> ready_since;  // while settling
+  std::optional<Time>
+      serving_since;  // set when it went live or was restored; the latest one is the current one
   std::optional<Time> finished_at;
   int most_ready = 0;  // the most pods that were ever ready at once
 
@@ -94,7 +95,7 @@ struct Deploy {
   std::string config_map;      // name of the immutable copy; empty when the project has no files
   std::string secret_version;  // resourceVersion of Secret <project> when deployed; empty when there was none
   std::optional<Cause> cause;
-  std::string note;               // one sentence on what it waits for now
+  std::string note;                 // one sentence on what it waits for now
   std::string cancel_requested_by;  // empty: not asked
   std::optional<int> scale_to;      // while being restored: the count to scale to
 
@@ -103,7 +104,8 @@ struct Deploy {
   bool operator==(const Deploy&) const = default;
 };
 
-// One line in a deploy's history. `seq` is given by the store, grows over all deploys and is never used twice.
+// One line in a deploy's history. `seq` is given by the store, grows over all deploys and is never used
+// twice.
 struct DeployEvent {
   int64_t seq = 0;
   Target target;
@@ -122,7 +124,8 @@ json::object to_json(const DeployEvent& event);
 Result<Deploy> deploy_from_json(const json::value& v);
 DeployEvent event_from_json(const json::object& o);
 
-// The one that answers requests now: of those running, the one that went live or was restored last. nullptr: none.
+// The one that answers requests now: of those running, the one that went live or was restored last. nullptr:
+// none.
 const Deploy* current_deploy(const std::vector<Deploy>& deploys);
 
 }  // namespace lemmy

@@ -52,7 +52,8 @@ TEST(Build, needs_a_branch_and_a_web_address) {
 }
 
 TEST(Build, survives_json) {
-  Build b{"hello", "abcdef0", "main", "r/i@sha256:1", "https://x/1", "ann", "fix \"it\"\n", from_millis(5), from_millis(7)};
+  Build b{"hello", "abcdef0",      "main",         "r/i@sha256:1", "https://x/1",
+          "ann",   "fix \"it\"\n", from_millis(5), from_millis(7)};
   EXPECT_EQ(build_from_json(to_json(b)), b);
 }
 
@@ -85,7 +86,8 @@ TEST(Deploy, survives_json_with_every_field_set) {
   d.replicas = 5;
   d.config_map = "cm";
   d.secret_version = "99";
-  d.cause = Cause{"s", "p", "c", "r", 137, "m", "h", "log", "prev", {{"Warning", "BackOff", "msg", 7, from_millis(8)}}};
+  d.cause = Cause{"s", "p", "c",   "r",    137,
+                  "m", "h", "log", "prev", {{"Warning", "BackOff", "msg", 7, from_millis(8)}}};
   d.note = "n";
   d.cancel_requested_by = "bob";
   d.scale_to = 4;
@@ -107,8 +109,8 @@ TEST(CurrentDeploy, is_the_running_one_that_went_live_or_was_restored_last) {
     if (since) d.serving_since = from_millis(since);
     return d;
   };
-  std::vector<Deploy> ds{make(1, Presence::running, 50), make(2, Presence::running, 40), make(3, Presence::zeroed, 60),
-                         make(4, Presence::running, 0)};
+  std::vector<Deploy> ds{make(1, Presence::running, 50), make(2, Presence::running, 40),
+                         make(3, Presence::zeroed, 60), make(4, Presence::running, 0)};
   EXPECT_EQ(current_deploy(ds)->number, 1);
   EXPECT_EQ(current_deploy({}), nullptr);
 }

@@ -18,13 +18,15 @@ bool is_label(std::string_view s, size_t most) {
 
 Result<> check_project_name(std::string_view name) {
   if (is_label(name, 40) && is_lower(name.front())) return {};
-  return fail(ErrorCode::invalid, "project", fmt::format("'{}' is not a project name", name.substr(0, 80)),
-              "use 1 to 40 lower-case letters, digits and '-', starting with a letter and not ending with '-'");
+  return fail(
+      ErrorCode::invalid, "project", fmt::format("'{}' is not a project name", name.substr(0, 80)),
+      "use 1 to 40 lower-case letters, digits and '-', starting with a letter and not ending with '-'");
 }
 
 Result<> check_environment_name(std::string_view name) {
   if (is_label(name, 63)) return {};
-  return fail(ErrorCode::invalid, "environment", fmt::format("'{}' is not an environment name", name.substr(0, 80)),
+  return fail(ErrorCode::invalid, "environment",
+              fmt::format("'{}' is not an environment name", name.substr(0, 80)),
               "use 1 to 63 lower-case letters, digits and '-'; it is the Kubernetes namespace");
 }
 

@@ -30,23 +30,26 @@ class ClientStream {
   virtual ~ClientStream() = default;
   virtual int status() const = 0;
   virtual const Headers& headers() const = 0;
-  // The next line without its end; nullopt at the end of the body. Fails with too_large over `most` bytes, timeout
-  // when nothing at all came for `idle`.
+  // The next line without its end; nullopt at the end of the body. Fails with too_large over `most` bytes,
+  // timeout when nothing at all came for `idle`.
   virtual Task<Result<std::optional<std::string>>> read_line(size_t most, std::chrono::milliseconds idle) = 0;
   // The rest, at most `most` bytes: error bodies.
   virtual Task<Result<std::string>> read_rest(size_t most, std::chrono::milliseconds limit) = 0;
 };
 
 // A client for one origin with a small pool of kept-alive connections. Loop thread only.
-// Errors: unavailable (refused, no such host, cut), timeout, too_large, rejected (certificate not trusted, named).
+// Errors: unavailable (refused, no such host, cut), timeout, too_large, rejected (certificate not trusted,
+// named).
 class Client {
  public:
-  // base: http://host:port or https://host:port, a path prefix is kept. Fails with invalid on a bad URL or PEM.
+  // base: http://host:port or https://host:port, a path prefix is kept. Fails with invalid on a bad URL or
+  // PEM.
   static Result<std::shared_ptr<Client>> create(asio::any_io_executor executor, const std::string& base,
                                                 TlsOptions tls = {});
   virtual ~Client() = default;
-  // A request on a kept-alive connection that turns out dead before any byte of the answer is tried once more on a
-  // fresh one, for GET, HEAD, PUT, PATCH and DELETE only (idempotent in how Lemmy uses them), not for POST.
+  // A request on a kept-alive connection that turns out dead before any byte of the answer is tried once more
+  // on a fresh one, for GET, HEAD, PUT, PATCH and DELETE only (idempotent in how Lemmy uses them), not for
+  // POST.
   virtual Task<Result<ClientResponse>> send(ClientRequest request, std::chrono::milliseconds limit,
                                             size_t most_bytes = 64u << 20) = 0;
   // Opens a streamed response; `limit` covers connecting and the headers. Uses a connection of its own.

@@ -28,15 +28,15 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
   std::string body;
-  std::string remote;  // the peer's IP address
-  std::map<std::string, std::string, std::less<>> params;  // filled in by the route table
+  std::string remote;                                         // the peer's IP address
+  std::map<std::string, std::string, std::less<>> params;     // filled in by the route table
   std::string_view query_value(std::string_view name) const;  // first one, or ""
 };
 
 using Shared = std::shared_ptr<const std::string>;
 
-// A live response body: server-sent events or a long download. write() waits until the peer has taken it, at most
-// 30 s, and fails when the peer is gone. Many streams may share one Shared text.
+// A live response body: server-sent events or a long download. write() waits until the peer has taken it, at
+// most 30 s, and fails when the peer is gone. Many streams may share one Shared text.
 class Stream {
  public:
   virtual ~Stream() = default;

@@ -7,13 +7,14 @@ namespace lemmy::net {
 
 struct ServerLimits {
   size_t header_bytes = 32 * 1024;
-  size_t body_bytes = 1 << 20;      // over it: 413 problem+json
-  size_t connections = 4096;        // over it: 503 and close
+  size_t body_bytes = 1 << 20;                    // over it: 413 problem+json
+  size_t connections = 4096;                      // over it: 503 and close
   std::chrono::milliseconds header_time{10'000};  // slow senders (also of the body) are cut off
   std::chrono::milliseconds idle_time{75'000};    // keep-alive
 };
 
-// Plain HTTP/1.1 with keep-alive. All on the loop of `executor`. A handler that throws gives 500 and a log line.
+// Plain HTTP/1.1 with keep-alive. All on the loop of `executor`. A handler that throws gives 500 and a log
+// line.
 class Server {
  public:
   Server(asio::any_io_executor executor, Handler handler, ServerLimits limits = {});

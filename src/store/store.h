@@ -1,8 +1,9 @@
 #pragma once
-// Where accepted work is kept: builds, deploys with their history and documents, and the ledger of hook calls.
-// Domain-level: no SQL, no keys, no driver here. A write that returned is on disk; a write that failed with
-// unavailable or timeout may or may not have happened, and every write may be repeated without doing anything twice.
-// Loop thread only; implementations do their I/O elsewhere and come back. conformance.h holds for every backend.
+// Where accepted work is kept: builds, deploys with their history and documents, and the ledger of hook
+// calls. Domain-level: no SQL, no keys, no driver here. A write that returned is on disk; a write that failed
+// with unavailable or timeout may or may not have happened, and every write may be repeated without doing
+// anything twice. Loop thread only; implementations do their I/O elsewhere and come back. conformance.h holds
+// for every backend.
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +17,8 @@
 namespace lemmy::store {
 
 struct Page {
-  int limit = 50;           // 1 to 1000
-  std::string after;        // cursor of the last item of the page before; empty: from the newest
+  int limit = 50;     // 1 to 1000
+  std::string after;  // cursor of the last item of the page before; empty: from the newest
 };
 
 template <class T>
@@ -36,8 +37,8 @@ class Store {
   virtual ~Store() = default;
 
   // --- builds and the ledger
-  // One transaction: the ledger entry and, when given, the build (upsert by project and sha: later fields that are
-  // empty keep what was known; first_pushed_at stays).
+  // One transaction: the ledger entry and, when given, the build (upsert by project and sha: later fields
+  // that are empty keep what was known; first_pushed_at stays).
   virtual Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) = 0;
   virtual Task<Result<Listing<Build>>> builds(std::string project, Page page) = 0;  // by pushed_at
   // By the full sha or a prefix of at least 7; conflict when a prefix fits several, not_found when none.
@@ -46,11 +47,11 @@ class Store {
   virtual Task<Result<Listing<Delivery>>> deliveries(Page page) = 0;
 
   // --- deploys
-  // Gives the number (1 + the highest ever of the target) and revision 1, and writes `first` as its first event.
-  // A request_id that the target already has gives that deploy back and writes nothing.
+  // Gives the number (1 + the highest ever of the target) and revision 1, and writes `first` as its first
+  // event. A request_id that the target already has gives that deploy back and writes nothing.
   virtual Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) = 0;
-  // Writes it when the stored revision equals deploy.revision, then revision + 1; else conflict. The events get
-  // their seq in the same transaction. Returns what is stored now.
+  // Writes it when the stored revision equals deploy.revision, then revision + 1; else conflict. The events
+  // get their seq in the same transaction. Returns what is stored now.
   virtual Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events) = 0;
   virtual Task<Result<Deploy>> deploy(Target target, int64_t number) = 0;
   virtual Task<Result<Listing<Deploy>>> deploys(Target target, Page page) = 0;  // by number, highest first
@@ -59,7 +60,8 @@ class Store {
   virtual Task<Result<std::vector<Deploy>>> unsettled_deploys() = 0;
   // The highest-numbered deploy of each target: the first page.
   virtual Task<Result<std::vector<Deploy>>> latest_deploys() = 0;
-  virtual Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number, int64_t after_seq,
+  virtual Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number,
+                                                               int64_t after_seq,
                                                                int limit) = 0;  // oldest first
 
   // --- documents: big texts of a deploy, written once, compressed by the backend: "manifests", "final",
@@ -71,8 +73,8 @@ class Store {
   virtual Task<Result<>> check() = 0;
 };
 
-// sqlite:PATH (or sqlite::memory: for tests). Creates the file (mode 0600) and migrates it forward; refuses a newer
-// schema, a corrupt file, a read-only place, each with what to do.
+// sqlite:PATH (or sqlite::memory: for tests). Creates the file (mode 0600) and migrates it forward; refuses a
+// newer schema, a corrupt file, a read-only place, each with what to do.
 Result<std::unique_ptr<Store>> open_store(asio::any_io_executor loop, const std::string& url);
 
 }  // namespace lemmy::store

@@ -1,5 +1,6 @@
 #pragma once
-// Jinja2 templates, by minijinja behind a thin C interface. Undefined is strict; nothing is auto-escaped except in
+// Jinja2 templates, by minijinja behind a thin C interface. Undefined is strict; nothing is auto-escaped
+// except in
 // *.html.j2; key order and 64-bit integers are kept; fuel, output size and recursion are bounded.
 // docs/templates.md lists where minijinja differs from Python's Jinja2.
 #include <memory>
@@ -24,11 +25,12 @@ struct Limits {
 // A set of parsed templates. Immutable; render() may be called from any thread.
 class Templates {
  public:
-  // Errors: invalid, where = "name:line:column", detail = the excerpt with line numbers and a mark at the fault.
+  // Errors: invalid, where = "name:line:column", detail = the excerpt with line numbers and a mark at the
+  // fault.
   static Result<std::shared_ptr<const Templates>> create(std::vector<Source> sources, Limits limits = {});
   ~Templates();
-  // `context` must be an object. Errors as above; an undefined value names the variable and, when it is known, says
-  // the nearest key that exists. too_large when a limit is hit.
+  // `context` must be an object. Errors as above; an undefined value names the variable and, when it is
+  // known, says the nearest key that exists. too_large when a limit is hit.
   Result<std::string> render(const std::string& name, const json::value& context) const;
   Templates(const Templates&) = delete;
 

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Installs what Lemmy is built and tested with on Debian 12: tools/install.sh [test]. Does nothing when all is there.
+set -eu
+build="clang-19 clang-format-19 libclang-rt-19-dev lld-19 cmake ninja-build ccache pkg-config
+  libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libsqlite3-dev libsqlitecpp-dev
+  libspdlog-dev libfmt-dev libcli11-dev libyaml-cpp-dev libsodium-dev zlib1g-dev libgtest-dev libgmock-dev"
+test="sqlite3 curl"
+wanted=$build
+[ "${1:-}" = test ] && wanted="$build $test"
+
+missing=
+for p in $wanted; do
+  dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
+done
+# Debian's rustc is too old for minijinja; rustc-web is Debian's newer one.
+command -v cargo >/dev/null 2>&1 || missing="$missing rustc-web cargo-web"
+[ -n "$missing" ] || exit 0
+
+sudo=
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo >/dev/null || { echo "install: needs root or sudo to install:$missing" >&2; exit 1; }
+  sudo=sudo
+fi
+echo "install:$missing" >&2
+$sudo apt-get update -q >&2
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qy --no-install-recommends $missing >&2
