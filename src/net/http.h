@@ -56,6 +56,8 @@ using Handler = std::function<Task<Response>(Request)>;
 
 // application/x-www-form-urlencoded, decoded, in order. At most 1,000 fields.
 Result<std::vector<std::pair<std::string, std::string>>> parse_form(std::string_view body);
+// invalid on a bad escape or NUL.
+Result<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
 std::string percent_encode(std::string_view text);  // for one path segment or query value
 
 // One server-sent event (WHATWG HTML 9.2): every line of data gets its own "data: ".

@@ -1,0 +1,135 @@
+#include "net/connection.h"
+
+#include <openssl/x509v3.h>
+
+#include <boost/asio/ssl.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+
+namespace lemmy::net {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+
+template <class S>
+class Over : public Connection {
+ public:
+  explicit Over(S stream) : stream_(std::move(stream)) {}
+  S& stream() { return stream_; }
+
+  Task<Result<>> write(const ClientRequest& r, const std::string& host) override {
+    http::request<http::string_body> out;
+    out.method_string(r.method);
+    out.target(r.target);
+    out.version(11);
+    out.set(http::field::host, host);
+    out.set(http::field::user_agent, "lemmy/" LEMMY_VERSION);
+    for (const auto& [k, v] : r.headers) out.set(k, v);
+    out.body() = r.body;
+    if (!r.body.empty() || (r.method != "GET" && r.method != "HEAD")) out.content_length(r.body.size());
+    beast::get_lowest_layer(stream_).expires_never();
+    auto [ec, n] = co_await http::async_write(stream_, out, kTuple);
+    if (ec) co_return fail(ErrorCode::unavailable, "", ec.message());
+    co_return Result<>{};
+  }
+  Task<error_code> read(Parser& parser) override {
+    auto [ec, n] = co_await http::async_read(stream_, buffer_, parser, kTuple);
+    co_return ec;
+  }
+  Task<error_code> read_header(Parser& parser) override {
+    auto [ec, n] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
+    co_return ec;
+  }
+  Task<error_code> read_some(Parser& parser, std::chrono::milliseconds limit) override {
+    beast::get_lowest_layer(stream_).expires_after(limit);
+    auto [ec, n] = co_await http::async_read_some(stream_, buffer_, parser, kTuple);
+    beast::get_lowest_layer(stream_).expires_never();
+    co_return ec;
+  }
+
+ private:
+  S stream_;
+  beast::flat_buffer buffer_;
+};
+
+using Plain = Over<beast::tcp_stream>;
+using Secure = Over<beast::ssl_stream<beast::tcp_stream>>;
+
+// The certificate's fault in words, when that is why the handshake failed.
+std::string verify_failure(SSL* ssl) {
+  long code = SSL_get_verify_result(ssl);
+  return code == X509_V_OK ? "" : X509_verify_cert_error_string(code);
+}
+
+Result<> check_name(SSL* ssl, const std::string& name) {
+  error_code ec;
+  asio::ip::make_address(name, ec);
+  X509_VERIFY_PARAM* p = SSL_get0_param(ssl);
+  bool ok = !ec ? X509_VERIFY_PARAM_set1_ip_asc(p, name.c_str()) == 1
+                : X509_VERIFY_PARAM_set1_host(p, name.c_str(), name.size()) == 1 &&
+                      SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
+  if (!ok) return fail(ErrorCode::invalid, name, "this is not a server name");
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<asio::ssl::context>> make_tls_context(const TlsOptions& o) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  error_code ec;
+  if (o.ca_pem.empty())
+    context->set_default_verify_paths(ec);
+  else
+    context->add_certificate_authority(asio::buffer(o.ca_pem), ec);
+  if (ec) return fail(ErrorCode::invalid, "certificate authority", "not a PEM certificate: " + ec.message());
+  context->set_verify_mode(o.insecure_skip_verify ? asio::ssl::verify_none : asio::ssl::verify_peer, ec);
+  if (!o.client_certificate_pem.empty()) {
+    context->use_certificate_chain(asio::buffer(o.client_certificate_pem), ec);
+    if (ec) return fail(ErrorCode::invalid, "client certificate", "not a PEM certificate: " + ec.message());
+    context->use_private_key(asio::buffer(o.client_key_pem), asio::ssl::context::pem, ec);
+    if (ec)
+      return fail(ErrorCode::invalid, "client key", "not the PEM key of the certificate: " + ec.message());
+  }
+  return context;
+}
+
+Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor, Origin origin) {
+  tcp::resolver resolver(executor);
+  auto [resolve_ec, endpoints] = co_await resolver.async_resolve(origin.host, origin.port, kTuple);
+  if (resolve_ec)
+    co_return fail(ErrorCode::unavailable, origin.text, "no such host: " + resolve_ec.message());
+  beast::tcp_stream tcp_stream(executor);
+  tcp_stream.expires_never();
+  auto [ec, endpoint] = co_await tcp_stream.async_connect(endpoints, kTuple);
+  if (ec)
+    co_return fail(ErrorCode::unavailable, origin.text, "cannot connect: " + ec.message(),
+                   "is it running and reachable from here?");
+  error_code ignored;
+  tcp_stream.socket().set_option(tcp::no_delay(true), ignored);
+  if (!origin.tls) co_return std::unique_ptr<Connection>(std::make_unique<Plain>(std::move(tcp_stream)));
+
+  auto secure =
+      std::make_unique<Secure>(beast::ssl_stream<beast::tcp_stream>(std::move(tcp_stream), *origin.context));
+  SSL* ssl = secure->stream().native_handle();
+  if (origin.verify) {
+    auto named = check_name(ssl, origin.server_name);
+    if (!named) co_return fail(named.error());
+  }
+  auto [hand_ec] = co_await secure->stream().async_handshake(asio::ssl::stream_base::client, kTuple);
+  if (hand_ec) {
+    std::string why = verify_failure(ssl);
+    if (!why.empty())
+      co_return fail(ErrorCode::rejected, origin.text, "the server's certificate is not trusted: " + why,
+                     "check certificate-authority and tls-server-name");
+    co_return fail(ErrorCode::unavailable, origin.text, "TLS handshake failed: " + hand_ec.message());
+  }
+  co_return std::unique_ptr<Connection>(std::move(secure));
+}
+
+}  // namespace lemmy::net

@@ -1,0 +1,258 @@
+#include "net/server.h"
+
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <set>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace lemmy::net {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::seconds kWriteTime{30};
+
+Response problem(int status, std::string title, std::string detail) {
+  Response r;
+  r.status = status;
+  r.headers.emplace("Content-Type", "application/problem+json");
+  r.body = json::serialize(
+      json::object{{"type", "about:blank"}, {"title", title}, {"status", status}, {"detail", detail}});
+  return r;
+}
+
+// Writes chunks of one response; ends the chunked body when it is closed.
+class ChunkStream : public Stream {
+ public:
+  explicit ChunkStream(beast::tcp_stream& stream) : stream_(&stream) {}
+  Task<Result<>> write(Shared text) override {
+    if (!stream_) co_return fail(ErrorCode::cancelled, "stream", "the peer has gone");
+    if (text->empty()) co_return Result<>{};  // an empty chunk would end the body
+    stream_->expires_after(kWriteTime);
+    auto [ec, n] = co_await asio::async_write(*stream_, http::make_chunk(asio::buffer(*text)), kTuple);
+    if (ec) {
+      stream_ = nullptr;
+      co_return fail(ErrorCode::cancelled, "stream", "the peer has gone: " + ec.message());
+    }
+    co_return Result<>{};
+  }
+  bool open() const { return stream_; }
+  void close() { stream_ = nullptr; }
+
+ private:
+  beast::tcp_stream* stream_;
+};
+
+bool fill(Request& r, const http::request<http::string_body>& in) {
+  r.method = std::string(in.method_string());
+  r.target = std::string(in.target());
+  std::string_view target = r.target;
+  size_t mark = target.find('?');
+  auto path = percent_decode(target.substr(0, mark));
+  if (!path || !path->starts_with('/')) return false;
+  r.path = std::move(*path);
+  if (mark != target.npos) {
+    auto query = parse_form(target.substr(mark + 1));
+    if (!query) return false;
+    r.query = std::move(*query);
+  }
+  for (const auto& f : in) r.headers.emplace(std::string(f.name_string()), std::string(f.value()));
+  return true;
+}
+
+}  // namespace
+
+struct Server::State {
+  explicit State(asio::any_io_executor e) : executor(e), acceptor(e), group(e) {}
+  asio::any_io_executor executor;
+  tcp::acceptor acceptor;
+  Handler handler;
+  ServerLimits limits;
+  Group group;
+  bool stopping = false;
+  std::set<beast::tcp_stream*> idle, streaming, all;
+
+  Task<bool> respond(beast::tcp_stream& stream, Response& out, bool head, bool keep_alive, unsigned version);
+  static Task<> serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> stream);
+  static Task<> accept(std::shared_ptr<State> self);
+};
+
+// False: the connection is to be closed.
+Task<bool> Server::State::respond(beast::tcp_stream& stream, Response& out, bool head, bool keep_alive,
+                                  unsigned version) {
+  http::response<http::empty_body> headers{static_cast<http::status>(out.status), version};
+  for (const auto& [k, v] : out.headers) headers.insert(k, v);
+  headers.keep_alive(keep_alive);
+  const std::string& body = out.shared_body ? *out.shared_body : out.body;
+  bool no_body = out.status == 204 || out.status == 304;
+  if (out.stream)
+    headers.chunked(true);
+  else if (!no_body)
+    headers.content_length(body.size());
+  http::response_serializer<http::empty_body> serializer{headers};
+  stream.expires_after(kWriteTime);
+  auto [ec, n] = co_await http::async_write_header(stream, serializer, kTuple);
+  if (ec) co_return false;
+  if (head || (no_body && !out.stream)) co_return keep_alive;
+  if (!out.stream) {
+    stream.expires_after(kWriteTime);
+    auto [write_ec, written] = co_await asio::async_write(stream, asio::buffer(body), kTuple);
+    co_return !write_ec && keep_alive;
+  }
+  auto chunks = std::make_shared<ChunkStream>(stream);
+  streaming.insert(&stream);
+  auto run = out.stream;  // keeps the closure alive while its coroutine runs
+  co_await run(chunks);
+  streaming.erase(&stream);
+  if (!chunks->open()) co_return false;
+  chunks->close();
+  stream.expires_after(kWriteTime);
+  auto [last_ec, last_n] = co_await asio::async_write(stream, http::make_chunk_last(), kTuple);
+  co_return !last_ec && keep_alive;
+}
+
+Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> owned) {
+  beast::tcp_stream& stream = *owned;
+  self->all.insert(&stream);
+  struct Leave {
+    State& s;
+    beast::tcp_stream* p;
+    ~Leave() { s.idle.erase(p), s.streaming.erase(p), s.all.erase(p); }
+  } leave{*self, &stream};
+  boost::system::error_code peer_ec;
+  auto peer = stream.socket().remote_endpoint(peer_ec);
+  beast::flat_buffer buffer;
+  bool keep = true;
+  for (bool first = true; keep && !self->stopping; first = false) {
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(self->limits.header_bytes);
+    parser.body_limit(self->limits.body_bytes);
+    if (!first && buffer.size() == 0) {  // idle: wait for the first byte of the next request
+      self->idle.insert(&stream);
+      stream.expires_after(self->limits.idle_time);
+      auto [ec, n] = co_await stream.async_read_some(buffer.prepare(4096), kTuple);
+      self->idle.erase(&stream);
+      if (ec) break;
+      buffer.commit(n);
+    }
+    stream.expires_after(self->limits.header_time);
+    auto [ec, n] = co_await http::async_read(stream, buffer, parser, kTuple);
+    Request request;
+    Response response;
+    bool head = false;
+    if (ec == http::error::end_of_stream || ec == asio::error::connection_reset ||
+        ec == asio::error::operation_aborted)
+      break;
+    unsigned version = parser.get().version() ? parser.get().version() : 11;
+    if (ec) {
+      keep = false;
+      if (ec == http::error::header_limit)
+        response = problem(431, "Request header too large", "send less than 32 KiB of headers");
+      else if (ec == http::error::body_limit)
+        response = problem(413, "Body too large",
+                           "the limit is " + std::to_string(self->limits.body_bytes) + " bytes");
+      else if (ec == beast::error::timeout)
+        response = problem(408, "Too slow", "the request did not come in time");
+      else
+        response = problem(400, "Malformed request", ec.message());
+      if (ec == beast::error::timeout) break;  // Beast has closed the socket
+    } else if (!fill(request, parser.get())) {
+      keep = false;
+      response = problem(400, "Malformed request", "the address is not a valid path");
+    } else {
+      keep = parser.get().keep_alive();
+      head = request.method == "HEAD";
+      request.body = std::move(parser.get().body());
+      request.remote = peer_ec ? "" : peer.address().to_string();
+      stream.expires_never();
+      std::string failure;
+      try {
+        response = co_await self->handler(std::move(request));
+      } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted) throw;
+        failure = e.what();
+      } catch (const std::exception& e) {
+        failure = e.what();
+      }
+      if (!failure.empty()) {
+        log::error("a handler threw", {{"target", std::string(parser.get().target())}, {"what", failure}});
+        response = problem(500, "Internal error", "the server log says more");
+      }
+    }
+    bool go_on = co_await self->respond(stream, response, head, keep && !self->stopping, version);
+    keep = keep && go_on;
+  }
+  boost::system::error_code ignored;
+  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+Task<> Server::State::accept(std::shared_ptr<State> self) {
+  while (!self->stopping) {
+    auto [ec, socket] = co_await self->acceptor.async_accept(kTuple);
+    if (ec == asio::error::operation_aborted) co_return;
+    if (ec) {  // out of file descriptors, most likely
+      log::warning("cannot accept a connection", {{"what", ec.message()}});
+      co_await sleep_for(std::chrono::milliseconds{100});
+      continue;
+    }
+    if (self->all.size() >= self->limits.connections) continue;  // closes it
+    socket.set_option(tcp::no_delay(true), ec);
+    self->group.spawn("http connection", serve(self, std::make_unique<beast::tcp_stream>(std::move(socket))));
+  }
+}
+
+Server::Server(asio::any_io_executor executor, Handler handler, ServerLimits limits)
+    : state_(std::make_shared<State>(executor)) {
+  state_->handler = std::move(handler);
+  state_->limits = limits;
+}
+
+Server::~Server() {
+  state_->stopping = true;
+  boost::system::error_code ignored;
+  state_->acceptor.close(ignored);
+  state_->group.cancel();
+}
+
+Result<uint16_t> Server::listen(const std::string& host, uint16_t port) {
+  std::string where = host + ":" + std::to_string(port);
+  boost::system::error_code ec;
+  auto address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, ec);
+  if (ec) return fail(ErrorCode::invalid, where, "this is not an IP address", "for example 127.0.0.1 or ::");
+  tcp::endpoint endpoint{address, port};
+  auto step = [&](auto f) {
+    if (!ec) f();
+  };
+  step([&] { state_->acceptor.open(endpoint.protocol(), ec); });
+  step([&] { state_->acceptor.set_option(asio::socket_base::reuse_address(true), ec); });
+  step([&] { state_->acceptor.bind(endpoint, ec); });
+  step([&] { state_->acceptor.listen(1024, ec); });
+  if (ec)
+    return fail(
+        ErrorCode::unavailable, where, "cannot listen: " + ec.message(),
+        ec == asio::error::address_in_use ? "another program uses this port: choose one with --listen" : "");
+  uint16_t bound = state_->acceptor.local_endpoint().port();
+  state_->group.spawn("http accept", State::accept(state_));
+  return bound;
+}
+
+Task<bool> Server::stop(std::chrono::milliseconds grace) {
+  auto state = state_;
+  state->stopping = true;
+  boost::system::error_code ignored;
+  state->acceptor.close(ignored);
+  for (auto* s : state->idle) s->socket().cancel(ignored);
+  for (auto* s : state->streaming) s->socket().close(ignored);
+  bool all_ended = co_await state->group.join(grace);
+  if (!all_ended) state->group.cancel();
+  co_return all_ended;
+}
+
+size_t Server::connections() const { return state_->all.size(); }
+
+}  // namespace lemmy::net

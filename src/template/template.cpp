@@ -1,0 +1,151 @@
+#include "template/template.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+extern "C" {
+struct lemmy_jinja_text {
+  unsigned char* data;
+  size_t size;
+};
+void* lemmy_jinja_create(const unsigned char* sources, size_t size, uint64_t fuel, size_t output_bytes,
+                         size_t recursion, lemmy_jinja_text* error);
+bool lemmy_jinja_render(const void* set, const unsigned char* name, size_t name_size,
+                        const unsigned char* context, size_t context_size, lemmy_jinja_text* out);
+void lemmy_jinja_free(lemmy_jinja_text text);
+void lemmy_jinja_drop(void* set);
+}
+
+namespace lemmy::tmpl {
+namespace {
+
+const unsigned char* bytes(const std::string& s) { return reinterpret_cast<const unsigned char*>(s.data()); }
+
+std::string take(lemmy_jinja_text t) {
+  std::string out(reinterpret_cast<const char*>(t.data), t.size);
+  lemmy_jinja_free(t);
+  return out;
+}
+
+// Lines line-2 .. line+2 with their numbers and a mark under `column` (from 1; 0: no mark).
+std::string excerpt(std::string_view text, size_t line, size_t column, size_t width) {
+  std::string out;
+  auto lines = split(text, '\n');
+  for (size_t n = line > 2 ? line - 2 : 1; n <= std::min(line + 2, lines.size()); ++n) {
+    out += fmt::format("{:>5} | {}\n", n, shorten(lines[n - 1], 200));
+    if (n == line && column)
+      out += fmt::format("      | {:>{}}\n", std::string(std::max<size_t>(1, width), '^'),
+                         column - 1 + std::max<size_t>(1, width));
+  }
+  return out;
+}
+
+// For "config.replica": the key of `config` that is nearest to "replica".
+std::optional<std::string> nearest_key(const json::value& context, std::string_view expression) {
+  const json::value* at = &context;
+  auto parts = split(expression, '.');
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const json::object* o = at->if_object();
+    if (!o) return std::nullopt;
+    if (const json::value* next = o->if_contains(parts[i])) {
+      at = next;
+      continue;
+    }
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : *o) keys.emplace_back(key);
+    return nearest(parts[i], keys);
+  }
+  return std::nullopt;
+}
+
+Error to_error(const std::string& text, const std::vector<Source>& sources, const json::value* context) {
+  auto parsed = parse_json(text, "template error");
+  if (!parsed || !parsed->is_object()) return {ErrorCode::internal, "template", text};
+  const json::object& o = parsed->get_object();
+  std::string kind(text_or(o, "kind")), name(text_or(o, "template")), detail(text_or(o, "detail"));
+  Error e{ErrorCode::invalid, name, std::string(text_or(o, "what"))};
+  if (!detail.empty()) e.what += ": " + detail;
+  size_t line = int_or(o, "line"), column = 0, width = 0;
+  std::string_view expression;
+  auto source = std::find_if(sources.begin(), sources.end(), [&](const Source& s) { return s.name == name; });
+  if (source != sources.end() && line) {
+    int64_t start = int_or(o, "start", -1), end = int_or(o, "end", -1);
+    if (start >= 0 && end > start && end <= static_cast<int64_t>(source->text.size())) {
+      std::string_view before = std::string_view(source->text).substr(0, start);
+      line = std::count(before.begin(), before.end(), '\n') + 1;
+      column = start - (before.rfind('\n') == before.npos ? 0 : before.rfind('\n') + 1) + 1;
+      expression = std::string_view(source->text).substr(start, end - start);
+      expression = expression.substr(0, expression.find('\n'));
+      width = expression.size();
+    }
+    e.where = column ? fmt::format("{}:{}:{}", name, line, column) : fmt::format("{}:{}", name, line);
+    e.detail = excerpt(source->text, line, column, width);
+  }
+  if (kind == "UndefinedError") {
+    if (!expression.empty()) e.what = fmt::format("'{}' is undefined", expression);
+    auto near = context && !expression.empty() ? nearest_key(*context, expression) : std::nullopt;
+    e.hint = near ? fmt::format("did you mean '{}'?", *near) : "define it, or use the default filter";
+  } else if (kind == "OutOfFuel") {
+    e.code = ErrorCode::too_large;
+    e.what = "the template works too long";
+    e.hint = "is there a loop that is too large?";
+  } else if (kind == "TooLarge") {
+    e.code = ErrorCode::too_large;
+    e.what = "the template writes too much";
+  } else if (kind == "TemplateNotFound") {
+    std::vector<std::string> names;
+    for (const Source& s : sources) names.push_back(s.name);
+    e.code = ErrorCode::not_found;
+    e.hint = "there are: " + join(names, ", ");
+  } else if (kind == "Panic") {
+    e.code = ErrorCode::internal;
+  }
+  return e;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Templates>> Templates::create(std::vector<Source> sources, Limits limits) {
+  json::array list;
+  for (const Source& s : sources) list.push_back(json::array{s.name, s.text});
+  std::string text = json::serialize(list);
+  lemmy_jinja_text error{};
+  void* handle = lemmy_jinja_create(bytes(text), text.size(), limits.fuel, limits.output_bytes,
+                                    limits.recursion, &error);
+  if (!handle) return fail(to_error(take(error), sources, nullptr));
+  std::shared_ptr<Templates> out(new Templates);
+  out->handle_ = handle;
+  out->sources_ = std::move(sources);
+  return out;
+}
+
+Templates::~Templates() { lemmy_jinja_drop(handle_); }
+
+Result<std::string> Templates::render(const std::string& name, const json::value& context) const {
+  std::string text = json::serialize(context);
+  lemmy_jinja_text out{};
+  bool ok = lemmy_jinja_render(handle_, bytes(name), name.size(), bytes(text), text.size(), &out);
+  std::string result = take(out);
+  if (!ok) return fail(to_error(result, sources_, &context));
+  return result;
+}
+
+Result<json::value> parse_rendered(const std::string& text, const std::string& template_name) {
+  auto v = parse_json(text, template_name);
+  if (v) return v;
+  Error e = v.error();
+  auto place = split(e.where, ':');
+  size_t line = std::stoul(std::string(place[place.size() - 2]));
+  size_t column = std::stoul(std::string(place.back()));
+  e.where = template_name;
+  e.what = fmt::format("what it renders is not valid JSON, at line {} of the output: {}", line,
+                       e.what.substr(e.what.rfind(": ") + 2));
+  e.hint = "look for a missing or extra comma, or a value without | tojson";
+  e.detail = excerpt(text, line, column, 1);
+  return fail(e);
+}
+
+}  // namespace lemmy::tmpl

@@ -1,0 +1,100 @@
+#include "template/template.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace lemmy::tmpl {
+namespace {
+
+Result<std::string> render(const std::string& text, const std::string& context = "{}", Limits limits = {},
+                           const std::string& name = "t.json.j2") {
+  auto t = Templates::create({{name, text}}, limits);
+  if (!t) return fail(t.error());
+  return (*t)->render(name, *parse_json(context, "context"));
+}
+
+TEST(Template, keeps_key_order_and_64_bit_integers) {
+  std::string context = R"({"o":{"z":9007199254740993,"a":18446744073709551615,"m":-9223372036854775807}})";
+  EXPECT_EQ(*render("{{ o | tojson }}", context),
+            R"({"z": 9007199254740993, "a": 18446744073709551615, "m": -9223372036854775807})");
+  EXPECT_EQ(*render("{{ o.z + 1 }}", context), "9007199254740994");
+}
+
+TEST(Template, does_not_escape_in_json_but_does_in_html) {
+  EXPECT_EQ(*render(R"("{{ k }}")", R"({"k":"a&b<c"})"), R"("a&b<c")");
+  EXPECT_EQ(*render("{{ k }}", R"({"k":"a&b<c\"'"})", {}, "page.html.j2"), "a&amp;b&lt;c&quot;&#x27;");
+}
+
+TEST(Template, an_undefined_value_is_placed_named_and_a_near_key_offered) {
+  auto r = render("{\n  \"replicas\": {{ config.replica }}\n}", R"({"config":{"replicas":2}})");
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().where, "t.json.j2:2:18");
+  EXPECT_EQ(r.error().what, "'config.replica' is undefined");
+  EXPECT_EQ(r.error().hint, "did you mean 'replicas'?");
+  EXPECT_EQ(r.error().detail,
+            "    1 | {\n    2 |   \"replicas\": {{ config.replica }}\n      |                  "
+            "^^^^^^^^^^^^^^\n    3 | }\n");
+}
+
+TEST(Template, a_syntax_error_is_placed) {
+  auto r = render("a\n{% if %}\n");
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().where.substr(0, 11), "t.json.j2:2");
+  EXPECT_NE(r.error().detail.find("2 | {% if %}"), std::string::npos);
+}
+
+TEST(Template, includes_imports_and_extends_work_within_the_set_and_errors_name_the_inner_one) {
+  auto t = Templates::create({{"base", "[{% block b %}base{% endblock %}]"},
+                              {"child", "{% extends 'base' %}{% block b %}{{ super() }}+{% endblock %}"},
+                              {"macros", "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}"},
+                              {"main", "{% import 'macros' as m %}{{ m.twice('a') }}{% include 'part' %}"},
+                              {"part", "\n{{ missing }}"},
+                              {"lost", "{% include 'nowhere' %}"}});
+  ASSERT_TRUE(t) << t.error().str();
+  EXPECT_EQ(*(*t)->render("child", json::object{}), "[base+]");
+  EXPECT_EQ((*t)->render("main", json::object{}).error().where, "part:2:4");
+  EXPECT_EQ(*(*t)->render("main", json::object{{"missing", 1}}), "aa\n1");
+  EXPECT_EQ((*t)->render("lost", json::object{}).error().code, ErrorCode::not_found);
+}
+
+TEST(Template, fuel_output_and_recursion_are_bounded) {
+  EXPECT_EQ(
+      render("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}").error().code,
+      ErrorCode::too_large);
+  EXPECT_EQ(
+      render("{% for a in range(9999) %}xxxxxxxxxx{% endfor %}", "{}", {.output_bytes = 1000}).error().code,
+      ErrorCode::too_large);
+  EXPECT_FALSE(render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"));
+  EXPECT_FALSE(render("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}"));
+}
+
+TEST(Template, renders_from_many_threads_at_once) {
+  auto t = *Templates::create({{"t", "{% for i in range(100) %}{{ i + n }},{% endfor %}"}});
+  std::vector<std::thread> threads;
+  std::atomic<int> good = 0;
+  for (int n = 0; n < 4; ++n)
+    threads.emplace_back([&, n] {
+      for (int k = 0; k < 50; ++k)
+        good += t->render("t", json::object{{"n", n}})->starts_with(std::to_string(n) + ",");
+    });
+  for (auto& th : threads) th.join();
+  EXPECT_EQ(good, 200);
+}
+
+TEST(Template, string_methods_of_python_work) {
+  EXPECT_EQ(*render("{{ 'Main'.lower() }}{% for k, v in o.items() %} {{ k }}={{ v }}{% endfor %}",
+                    R"({"o":{"b":1,"a":2}})"),
+            "main b=1 a=2");
+}
+
+TEST(RenderedJson, that_does_not_parse_shows_the_lines_around_the_fault) {
+  auto r = parse_rendered("{\n  \"a\": 1\n  \"b\": 2\n}", "template.json.j2");
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().where, "template.json.j2");
+  EXPECT_NE(r.error().what.find("line 3 of the output"), std::string::npos) << r.error().what;
+  EXPECT_NE(r.error().detail.find("3 |   \"b\": 2"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lemmy::tmpl
