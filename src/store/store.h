@@ -73,7 +73,7 @@ class Store {
   virtual Task<Result<>> check() = 0;
 };
 
-// sqlite:PATH (or sqlite::memory: for tests). Creates the file (mode 0600) and migrates it forward; refuses a
+// sqlite:PATH. Creates the file (mode 0600) and migrates it forward; refuses a
 // newer schema, a corrupt file, a read-only place, each with what to do.
 Result<std::unique_ptr<Store>> open_store(asio::any_io_executor loop, const std::string& url);
 

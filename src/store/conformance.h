@@ -1,0 +1,55 @@
+#pragma once
+// What every store backend promises, as tests. A backend instantiates the suite with a factory:
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, testing::Values(BackendFactory{...}));
+#include <gtest/gtest.h>
+
+#include "store/store.h"
+
+namespace lemmy::store {
+
+struct BackendFactory {
+  std::string name;
+  // A fresh, empty store. Called once a test.
+  std::function<std::unique_ptr<Store>(asio::any_io_executor)> make;
+};
+inline void PrintTo(const BackendFactory& f, std::ostream* out) { *out << f.name; }
+
+class StoreConformance : public testing::TestWithParam<BackendFactory> {
+ protected:
+  void SetUp() override { store = GetParam().make(loop.get_executor()); }
+
+  template <class T>
+  T run(Task<T> task) {
+    auto future = asio::co_spawn(loop, std::move(task), asio::use_future);
+    loop.restart();
+    loop.run();
+    return future.get();
+  }
+
+  static Delivery delivery(const std::string& id, const std::string& verdict = "accepted") {
+    return {0, "build", id, from_millis(1000), "10.0.0.1", "ci", "hello", "{}", verdict, ""};
+  }
+  static Build build(const std::string& sha, int64_t at, const std::string& project = "hello") {
+    return {project, sha, "main", "", "", "", "", from_millis(at), from_millis(at)};
+  }
+  static lemmy::Deploy deploy(const std::string& environment = "staging") {
+    lemmy::Deploy d;
+    d.target = {"hello", environment};
+    d.sha = "abcdef0";
+    return d;
+  }
+  static DeployEvent event(const std::string& text) {
+    DeployEvent e;
+    e.kind = "phase";
+    e.text = text;
+    return e;
+  }
+  void push(const std::string& sha, int64_t at, const std::string& project = "hello") {
+    ASSERT_TRUE(run(store->accept(delivery(project + sha + std::to_string(at)), build(sha, at, project))));
+  }
+
+  asio::io_context loop;
+  std::unique_ptr<Store> store;
+};
+
+}  // namespace lemmy::store

@@ -1,0 +1,25 @@
+#pragma once
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <memory>
+
+#include "base/error.h"
+
+namespace lemmy::store {
+
+// Opens for writing (WAL, synchronous FULL), checks, and migrates forward. Refuses a newer schema.
+Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path);
+Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path);
+
+// Holds PATH.lock so that two servers never share one file.
+class FileLock {
+ public:
+  static Result<std::unique_ptr<FileLock>> take(const std::string& path);
+  ~FileLock();
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+}  // namespace lemmy::store

@@ -1,0 +1,38 @@
+#pragma once
+#include "store/sqlite/schema.h"
+#include "store/sqlite/writer.h"
+#include "store/store.h"
+
+namespace lemmy::store {
+
+class SqliteStore : public Store {
+ public:
+  static Result<std::unique_ptr<SqliteStore>> open(asio::any_io_executor loop, const std::string& path);
+
+  Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) override;
+  Task<Result<Listing<Build>>> builds(std::string project, Page page) override;
+  Task<Result<Build>> build(std::string project, std::string sha) override;
+  Task<Result<std::vector<std::string>>> projects_with_builds() override;
+  Task<Result<Listing<Delivery>>> deliveries(Page page) override;
+  Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) override;
+  Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events) override;
+  Task<Result<Deploy>> deploy(Target target, int64_t number) override;
+  Task<Result<Listing<Deploy>>> deploys(Target target, Page page) override;
+  Task<Result<std::vector<Deploy>>> unsettled_deploys() override;
+  Task<Result<std::vector<Deploy>>> latest_deploys() override;
+  Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number, int64_t after_seq,
+                                                       int limit) override;
+  Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override;
+  Task<Result<std::string>> document(Target target, int64_t number, std::string name) override;
+  Task<Result<>> check() override;
+
+  uint64_t commits() const { return writer_->commits(); }
+
+ private:
+  SqliteStore() = default;
+  std::string path_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Worker> writer_, reader_;
+};
+
+}  // namespace lemmy::store

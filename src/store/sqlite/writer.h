@@ -1,0 +1,68 @@
+#pragma once
+// Inside room store: threads that run work on SQLite connections and come back to the loop.
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "async/task.h"
+
+namespace lemmy::store {
+
+// What an exception of SQLite means to the caller.
+Error to_error(const SQLite::Exception& e, const std::string& path);
+
+// One connection on a thread of its own. For a writer, all work that waits while a commit runs goes together
+// into the next transaction, each in a savepoint of its own, and is answered after COMMIT: group commit.
+class Worker {
+ public:
+  enum class Kind { reader, writer };
+  Worker(asio::any_io_executor loop, std::unique_ptr<SQLite::Database> database, Kind kind);
+  ~Worker();  // finishes what was queued
+
+  template <class T>
+  Task<Result<T>> run(std::function<Result<T>(SQLite::Database&)> work) {
+    auto result = std::make_shared<Result<T>>(fail(ErrorCode::unavailable, path_, "the store is stopping"));
+    Job job;
+    job.work = [result, work = std::move(work)](SQLite::Database& db) -> std::optional<Error> {
+      *result = work(db);
+      return *result ? std::nullopt : std::optional(result->error());
+    };
+    job.failed = [result](Error e) { *result = std::unexpected(std::move(e)); };
+    bool queued = co_await wait_for(std::move(job));
+    if (!queued)
+      co_return fail(ErrorCode::unavailable, path_, "the store has too much to do", "try again in a moment");
+    co_return std::move(*result);
+  }
+  uint64_t commits() const { return commits_; }
+
+ private:
+  struct Job {
+    std::function<std::optional<Error>(SQLite::Database&)> work;
+    std::function<void(Error)> failed;
+    std::move_only_function<void()> done;
+  };
+  Task<bool> wait_for(Job job);
+  bool enqueue(Job& job);
+  void loop_forever();
+  void read_one(Job& job);
+  void write_all(std::deque<Job>& jobs);
+
+  static constexpr size_t kQueue = 4096, kTogether = 512;
+  asio::any_io_executor loop_;
+  std::unique_ptr<SQLite::Database> database_;
+  std::string path_;
+  Kind kind_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> jobs_;
+  bool stopping_ = false;
+  std::atomic<uint64_t> commits_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace lemmy::store
