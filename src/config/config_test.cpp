@@ -1,0 +1,121 @@
+#include "config/config.h"
+
+#include <gtest/gtest.h>
+
+#include "base/crypto.h"
+#include "base/files.h"
+
+namespace lemmy::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Config : testing::Test {
+  fs::path dir = fs::temp_directory_path() / ("lemmy-config-" + random_hex(6));
+  void SetUp() override {
+    fs::copy(fs::path(LEMMY_SOURCE_DIR) / "docs/examples/config", dir, fs::copy_options::recursive);
+  }
+  void TearDown() override { fs::remove_all(dir); }
+  void put(const std::string& name, const std::string& text) {
+    fs::create_directories((dir / name).parent_path());
+    ASSERT_TRUE(write_file(dir / name, text));
+  }
+  // The one problem that is expected.
+  Error problem() {
+    auto c = load(dir);
+    if (c) return {ErrorCode::internal, "", "no problem was found"};
+    EXPECT_EQ(c.error().size(), 1u);
+    return c.error()[0];
+  }
+};
+
+TEST_F(Config, the_annotated_example_is_valid_and_says_what_the_docs_say) {
+  auto c = load(dir);
+  ASSERT_TRUE(c) << c.error()[0].str();
+  const Project* p = (*c)->project("hello-world");
+  ASSERT_TRUE(p);
+  EXPECT_EQ(p->environments[1].name, "production");
+  EXPECT_EQ(p->environments[1].line, 7);
+  EXPECT_EQ(p->files[0].name, "app-config.json");
+  EXPECT_EQ((*c)->environment("staging")->retire.keep, 5);
+  EXPECT_TRUE((*c)->environment("production")->is_protected);
+  EXPECT_EQ((*c)->clusters.at("main").context, "main");
+}
+
+TEST_F(Config, every_key_of_the_example_shows_its_default) {
+  put("projects/hello-world/project.yaml", "");
+  auto plain = *load(dir);
+  const Project* p = plain->project("hello-world");
+  EXPECT_EQ(p->deadline, milliseconds{600'000});
+  EXPECT_EQ(p->settle, milliseconds{10'000});
+  EXPECT_EQ(p->history, 20);
+  EXPECT_TRUE(p->service);
+}
+
+TEST_F(Config, an_unknown_key_is_placed_and_a_near_one_offered) {
+  put("projects/hello-world/project.yaml", "history: 3\ndedline: 5m\n");
+  Error e = problem();
+  EXPECT_EQ(e.where, "projects/hello-world/project.yaml:2:1 dedline");
+  EXPECT_EQ(e.hint, "did you mean 'deadline'?");
+}
+
+TEST_F(Config, a_wrong_value_in_environments_json_is_placed) {
+  put("projects/user-service/environments.json", "{\n \"staging\": {\n  \"replicas\": \"many\"}}");
+  EXPECT_EQ(problem().where, "projects/user-service/environments.json:3:15 staging.replicas");
+  put("projects/user-service/environments.json", "{\"staging\": {\"autoscale\": {\"min\": 5, \"max\": 2}}}");
+  EXPECT_EQ(problem().what, "max is less than min");
+  put("projects/user-service/environments.json", "{\"staging\": {\"replica\": 2}}");
+  EXPECT_EQ(problem().hint, "did you mean 'replicas'?");
+  put("projects/user-service/environments.json", "{\"staging\": {\"replicas\": 2,}}");
+  EXPECT_EQ(problem().where.substr(0, 42), "projects/user-service/environments.json:1:");
+  put("projects/user-service/environments.json", "{\"staging\": {\"vars\": {\"any\": [\"thing\"]}}}");
+  EXPECT_TRUE(load(dir));
+}
+
+TEST_F(Config, every_problem_is_reported_at_once) {
+  put("projects/Bad_Name/project.yaml", "");
+  put("environments.yaml",
+      "environments:\n- {name: staging, cluster: mian, retire: {keep: -1}}\n- {name: staging}\n");
+  auto c = load(dir);
+  ASSERT_FALSE(c);
+  std::string all;
+  for (const Error& e : c.error()) all += e.str() + "\n";
+  EXPECT_NE(all.find("'Bad_Name' is not a project name"), all.npos) << all;
+  EXPECT_NE(all.find("there is no cluster 'mian' (known are: main)"), all.npos) << all;
+  EXPECT_NE(all.find("a whole number from 0 to 1000"), all.npos) << all;
+  EXPECT_NE(all.find("listed twice"), all.npos) << all;
+}
+
+TEST_F(Config, what_is_missing_says_what_to_do) {
+  EXPECT_EQ(load("/no/such/folder").error()[0].hint, "name the configuration folder with --config");
+  fs::remove(dir / "projects/user-service/template.json.j2");
+  EXPECT_EQ(problem().where, "projects/user-service/template.json.j2");
+  fs::remove_all(dir / "projects");
+  EXPECT_EQ(problem().what, "there are no projects");
+}
+
+TEST_F(Config, a_link_out_of_the_tree_and_too_large_files_are_refused) {
+  fs::create_symlink("/etc/passwd", dir / "projects/hello-world/config/passwd");
+  EXPECT_NE(problem().what.find("leads out"), std::string::npos);
+  fs::remove(dir / "projects/hello-world/config/passwd");
+  put("projects/hello-world/config/big", std::string(2 << 20, 'x'));
+  EXPECT_NE(problem().what.find("larger"), std::string::npos);
+}
+
+TEST_F(Config, broken_yaml_and_keys_that_stand_twice_are_placed) {
+  put("clusters.yaml", "clusters:\n  main: [\n");
+  EXPECT_EQ(problem().where.substr(0, 14), "clusters.yaml:");
+  put("clusters.yaml", "clusters: {main: {in_cluster: true}}\n");
+  put("projects/user-service/project.yaml", "history: 1\nhistory: 2\n");
+  EXPECT_EQ(problem().where, "projects/user-service/project.yaml:2:1 history");
+}
+
+TEST_F(Config, the_revision_changes_with_any_file) {
+  auto before = (*load(dir))->revision;
+  EXPECT_EQ((*load(dir))->revision, before);
+  put("projects/hello-world/config/app-config.json", "{}");
+  EXPECT_NE((*load(dir))->revision, before);
+}
+
+}  // namespace
+}  // namespace lemmy::config

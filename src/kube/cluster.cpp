@@ -1,0 +1,225 @@
+#include "kube/cluster.h"
+
+#include <fmt/format.h>
+
+#include <type_traits>
+
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace lemmy::kube {
+namespace {
+
+constexpr size_t kEvents = 20'000, kLine = 4u << 20;
+constexpr milliseconds kOpen{20'000}, kSilence{400'000};  // a watch ends by itself after at most 360 s
+
+uint64_t seed(const std::string& text) { return std::hash<std::string>()(text); }
+
+}  // namespace
+
+Cluster::Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<Client> client,
+                 std::function<void(const Target&)> changed)
+    : name_(std::move(name)), client_(std::move(client)), changed_(std::move(changed)), group_(loop) {}
+
+Cluster::~Cluster() { group_.cancel(); }
+
+void Cluster::start() {
+  const std::string ours = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dlemmy";
+  watch<Pod>(pods_, "pods", "/api/v1/pods", ours, parse_pod);
+  watch<ReplicationController>(rcs_, "replicationcontrollers", "/api/v1/replicationcontrollers", ours,
+                               parse_rc);
+  watch<Autoscaler>(autoscalers_, "horizontalpodautoscalers", "/apis/autoscaling/v2/horizontalpodautoscalers",
+                    ours, parse_autoscaler);
+  watch<Event>(events_, "events", "/api/v1/events", "", parse_event);
+}
+
+Task<> Cluster::stop() {
+  group_.cancel();
+  co_await group_.join(std::chrono::seconds{5});
+}
+
+template <class T>
+void Cluster::changed_about(const T& object) {
+  if constexpr (std::is_same_v<T, Event>) {
+    auto pod = pods_.objects.find({object.meta.ns, object.about_name});
+    if (pod != pods_.objects.end()) return changed_(pod->second.meta.owner.target);
+    auto rc = rcs_.objects.find({object.meta.ns, object.about_name});
+    if (rc != rcs_.objects.end()) changed_(rc->second.meta.owner.target);
+  } else {
+    changed_(object.meta.owner.target);
+  }
+}
+
+template <class T>
+void Cluster::watch(Kind<T>& kind, const std::string& label, const std::string& path,
+                    const std::string& query, std::function<T(const json::object&)> parse) {
+  auto forget = [this, &kind](const std::pair<std::string, std::string>& key) {
+    auto it = kind.objects.find(key);
+    if (it == kind.objects.end()) return;
+    T gone = std::move(it->second);
+    kind.objects.erase(it);
+    if constexpr (std::is_same_v<T, Pod>) {
+      auto of = pods_of_.find(gone.meta.owner);
+      if (of != pods_of_.end() && of->second.erase(gone.meta.name) && of->second.empty()) pods_of_.erase(of);
+    }
+    changed_about(gone);
+  };
+  WatchProtocol::Sink sink;
+  sink.begin_list = [&kind] {
+    kind.seen.clear();
+    kind.listing = true;
+  };
+  sink.end_list = [&kind, forget] {
+    std::vector<std::pair<std::string, std::string>> gone;
+    for (const auto& [key, object] : kind.objects)
+      if (!kind.seen.contains(key)) gone.push_back(key);
+    kind.seen.clear();
+    kind.listing = false;
+    for (const auto& key : gone) forget(key);
+  };
+  sink.seen = [this, &kind, parse](const json::object& o) {
+    T parsed = parse(o);
+    if constexpr (std::is_same_v<T, Event>) {
+      if (parsed.about_kind != "Pod" && parsed.about_kind != "ReplicationController") return;
+      if (kind.objects.size() >= kEvents) trim_events();
+    }
+    std::pair key{parsed.meta.ns, parsed.meta.name};
+    if (kind.listing) kind.seen.insert(key);
+    if constexpr (std::is_same_v<T, Pod>) pods_of_[parsed.meta.owner].insert(parsed.meta.name);
+    T& slot = kind.objects[key];
+    slot = std::move(parsed);
+    changed_about(slot);
+  };
+  sink.deleted = [forget](const json::object& o) {
+    Meta m = parse_meta(o);
+    forget({m.ns, m.name});
+  };
+  kind.protocol = std::make_unique<WatchProtocol>(path, query, std::move(sink), 500, seed(name_ + label));
+  kind.trouble = Error{ErrorCode::unavailable, name_, "not connected yet"};
+  group_.spawn(fmt::format("watch {} {}", name_, label), follow(kind.protocol.get(), &kind.trouble, label));
+}
+
+void Cluster::trim_events() {
+  // The oldest half goes: events are for explanation only.
+  std::vector<std::pair<Time, std::pair<std::string, std::string>>> by_age;
+  for (const auto& [key, e] : events_.objects) by_age.emplace_back(e.group.last, key);
+  std::nth_element(by_age.begin(), by_age.begin() + by_age.size() / 2, by_age.end());
+  for (size_t i = 0; i < by_age.size() / 2; ++i) events_.objects.erase(by_age[i].second);
+}
+
+void Cluster::set_trouble(std::optional<Error>* slot, std::optional<Error> error) {
+  bool was = trouble().has_value();
+  *slot = std::move(error);
+  if (was == trouble().has_value()) return;
+  log::info(was ? "cluster is live" : "cluster is in trouble",
+            {{"cluster", name_}, {"what", *slot ? (*slot)->str() : ""}});
+  for (const Target& t : targets()) changed_(t);
+  changed_({});
+}
+
+Task<> Cluster::follow(WatchProtocol* protocol, std::optional<Error>* trouble, std::string label) {
+  while (!co_await cancelled()) {
+    WatchProtocol::Step step = protocol->next();
+    if (step.delay.count()) co_await sleep_for(step.delay);
+    net::ClientRequest request{"GET", step.target};
+    if (step.what == WatchProtocol::Do::list) {
+      auto r = co_await client_->send(std::move(request), kOpen);
+      Result<> ok;
+      if (r) {
+        ok = protocol->on_list(r->status, r->body, net::header(r->headers, "Retry-After"));
+      } else {
+        protocol->on_connection_lost();
+        ok = fail(r.error());
+      }
+      if (!ok) set_trouble(trouble, ok.error());
+      if (ok && protocol->synced()) set_trouble(trouble, std::nullopt);
+      continue;
+    }
+    auto stream = co_await client_->open(std::move(request), kOpen);
+    if (!stream) {
+      protocol->on_connection_lost();
+      set_trouble(trouble, stream.error());
+      continue;
+    }
+    if ((*stream)->status() != 200) {
+      auto body = co_await (*stream)->read_rest(1 << 16, milliseconds{5000});
+      auto refused = protocol->on_watch_opened((*stream)->status(), body ? *body : "",
+                                               net::header((*stream)->headers(), "Retry-After"));
+      if (!refused) set_trouble(trouble, refused.error());
+      continue;
+    }
+    set_trouble(trouble, std::nullopt);
+    for (;;) {
+      auto line = co_await (*stream)->read_line(kLine, kSilence);
+      if (!line) {
+        protocol->on_connection_lost();
+        log::debug("a watch was cut", {{"cluster", name_}, {"kind", label}, {"what", line.error().what}});
+        break;
+      }
+      if (!*line) {
+        protocol->on_watch_closed();
+        break;
+      }
+      if (auto ok = protocol->on_watch_line(**line); !ok) break;
+    }
+  }
+}
+
+bool Cluster::synced() const {
+  return pods_.protocol && pods_.protocol->synced() && rcs_.protocol->synced() &&
+         autoscalers_.protocol->synced();
+}
+
+std::optional<Error> Cluster::trouble() const {
+  // Events only explain: without them the picture is still live.
+  for (const auto* t : {&pods_.trouble, &rcs_.trouble, &autoscalers_.trouble})
+    if (*t) return *t;
+  return std::nullopt;
+}
+
+std::vector<const Pod*> Cluster::pods(const Owner& owner) const {
+  std::vector<const Pod*> out;
+  auto of = pods_of_.find(owner);
+  if (of == pods_of_.end()) return out;
+  for (const std::string& name : of->second) {
+    auto it = pods_.objects.find({owner.target.environment, name});
+    if (it != pods_.objects.end()) out.push_back(&it->second);
+  }
+  return out;
+}
+
+std::vector<EventGroup> Cluster::events_about(const std::string& object_name, const std::string& ns) const {
+  std::vector<EventGroup> out;
+  for (auto it = events_.objects.lower_bound({ns, object_name}); it != events_.objects.end(); ++it) {
+    if (it->first.first != ns || !it->first.second.starts_with(object_name)) break;
+    if (it->second.about_name == object_name) out.push_back(it->second.group);
+  }
+  return out;
+}
+
+namespace {
+template <class Objects>
+auto* owned(const Objects& objects, const Owner& owner) -> decltype(&objects.begin()->second) {
+  for (auto it = objects.lower_bound({owner.target.environment, ""});
+       it != objects.end() && it->first.first == owner.target.environment; ++it)
+    if (it->second.meta.owner == owner) return &it->second;
+  return nullptr;
+}
+}  // namespace
+
+const ReplicationController* Cluster::rc(const Owner& owner) const { return owned(rcs_.objects, owner); }
+const Autoscaler* Cluster::autoscaler(const Owner& owner) const { return owned(autoscalers_.objects, owner); }
+
+std::set<Target> Cluster::targets() const {
+  std::set<Target> out;
+  for (const auto& [key, rc] : rcs_.objects) out.insert(rc.meta.owner.target);
+  return out;
+}
+
+uint64_t Cluster::relists() const {
+  return pods_.protocol ? pods_.protocol->relists() + rcs_.protocol->relists() +
+                              autoscalers_.protocol->relists() + events_.protocol->relists()
+                        : 0;
+}
+
+}  // namespace lemmy::kube

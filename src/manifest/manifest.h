@@ -1,0 +1,61 @@
+#pragma once
+// From an environment's JSON to what is sent to the cluster. Pure: no I/O, and the same input gives the same
+// bytes.
+//   environments.json[environment] -> template.json.j2 -> final JSON -> standards/*.json.j2 -> manifests ->
+//   stamps
+#include <memory>
+#include <optional>
+
+#include "config/config.h"
+#include "domain/build.h"
+#include "template/template.h"
+
+namespace lemmy::manifest {
+
+// What Lemmy knows of a deploy and stamps on every object.
+struct Stamp {
+  std::string project, environment, sha, branch;
+  int64_t deploy = 0;
+  std::string config_map;  // the immutable copy's name; empty: the project has no files
+};
+
+struct Manifests {
+  json::value final;  // the project's own part
+  json::object rc;
+  std::optional<json::object> autoscaler;
+  std::optional<json::object> service;
+  std::optional<json::object> config_map;       // <project>: the newest, for people
+  std::optional<json::object> config_map_copy;  // <project>-<hash>: immutable, what the pods mount
+  std::string object_name;                      // of RC and autoscaler
+  int replicas = 0;
+  int min = 0, max = 0;  // of the autoscaler; 0: none
+};
+
+// The templates of one project with the standards, parsed once. Thread-safe.
+class Renderer {
+ public:
+  static Result<std::shared_ptr<const Renderer>> create(const config::Config& config,
+                                                        const config::Project& project);
+  // Errors name template, line, the excerpt, or the key of the final JSON.
+  Result<Manifests> render(const std::string& environment, const Build& build, int64_t deploy) const;
+
+ private:
+  Renderer(config::Project project, std::shared_ptr<const tmpl::Templates> templates)
+      : project_(std::move(project)), templates_(std::move(templates)) {}
+  config::Project project_;
+  std::shared_ptr<const tmpl::Templates> templates_;
+};
+
+// Puts names, namespace, selector, labels, environment variables and mounts where nobody may forget them;
+// what a template set there before is replaced. Stamping again with another deploy number is how a roll back
+// is made.
+void stamp_rc(json::object& rc, const Stamp& stamp);
+void stamp_object(json::object& object, const Stamp& stamp, const std::string& name);
+
+// Sets spec.replicas.
+void set_replicas(json::object& rc, int replicas);
+
+// SRE's templates as they are when standards/ has none of its own.
+const std::vector<tmpl::Source>& default_standards();
+
+}  // namespace lemmy::manifest

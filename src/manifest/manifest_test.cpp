@@ -1,0 +1,150 @@
+#include "manifest/manifest.h"
+
+#include <gtest/gtest.h>
+
+namespace lemmy::manifest {
+namespace {
+
+const Build kBuild{"hello-world", "0123456789abcdef0123", "feature/x", "registry.example.com/hello@sha256:1"};
+
+struct Render : testing::Test {
+  std::shared_ptr<const config::Config> config =
+      *config::load(std::filesystem::path(LEMMY_SOURCE_DIR) / "docs/examples/config");
+  config::Project project = *config->project("hello-world");
+
+  void use(const std::string& text) {
+    for (auto& f : project.templates)
+      if (f.name == "template.json.j2") f.text = text;
+  }
+  Result<Manifests> render(const std::string& environment = "production", int64_t n = 7) {
+    auto r = Renderer::create(*config, project);
+    if (!r) return fail(r.error());
+    return (*r)->render(environment, kBuild, n);
+  }
+  static json::value at(const json::value& v, std::initializer_list<std::string_view> path) {
+    const json::value* found = find(v, path);
+    return found ? *found : json::value("missing");
+  }
+};
+
+TEST_F(Render, the_example_gives_every_object_with_its_standard_name) {
+  auto m = render();
+  ASSERT_TRUE(m) << m.error().str() << m.error().detail;
+  EXPECT_EQ(m->object_name, "hello-world-0123456789ab-7");
+  EXPECT_EQ(at(m->rc, {"metadata", "name"}), "hello-world-0123456789ab-7");
+  EXPECT_EQ(at(m->rc, {"metadata", "namespace"}), "production");
+  EXPECT_EQ(at(*m->autoscaler, {"spec", "scaleTargetRef", "name"}), "hello-world-0123456789ab-7");
+  EXPECT_EQ(at(*m->service, {"metadata", "name"}), "hello-world");
+  EXPECT_EQ(at(*m->config_map, {"metadata", "name"}), "hello-world");
+  EXPECT_EQ(at(*m->config_map_copy, {"immutable"}), true);
+  EXPECT_EQ(m->min, 4);
+  EXPECT_EQ(m->max, 20);
+}
+
+TEST_F(Render, each_rc_has_a_selector_of_its_own_and_the_service_selects_all_of_them) {
+  auto seven = *render("production", 7), eight = *render("production", 8);
+  EXPECT_EQ(at(seven.rc, {"spec", "selector", "deploy"}), "7");
+  EXPECT_EQ(at(eight.rc, {"spec", "selector", "deploy"}), "8");
+  EXPECT_EQ(*seven.service, *eight.service);
+  EXPECT_EQ(at(*seven.service, {"spec", "selector"}),
+            (json::value{{"project", "hello-world"}, {"environment", "production"}}));
+}
+
+TEST_F(Render, rendering_again_gives_the_same_bytes) {
+  EXPECT_EQ(json::serialize(render()->rc), json::serialize(render()->rc));
+}
+
+TEST_F(Render, labels_variables_and_mounts_are_stamped_and_win_over_the_template) {
+  use(R"({"replicas": 1, "labels": {"project": "liar", "team": "x"},
+          "containers": [{"name": "app", "image": "i", "env": {"PROJECT": "liar", "N": 3, "ON": true}}]})");
+  auto m = render();
+  ASSERT_TRUE(m) << m.error().str();
+  json::value labels = at(m->rc, {"spec", "template", "metadata", "labels"});
+  EXPECT_EQ(at(labels, {"project"}), "hello-world");
+  EXPECT_EQ(at(labels, {"team"}), "x");
+  EXPECT_EQ(at(labels, {"branch"}), "feature-x");
+  EXPECT_EQ(at(labels, {"app.kubernetes.io/managed-by"}), "lemmy");
+  json::object container = at(m->rc, {"spec", "template", "spec", "containers"}).as_array()[0].as_object();
+  std::map<std::string, std::string> env;
+  for (auto& e : container["env"].as_array()) {
+    std::string name(text_or(e.as_object(), "name"));
+    EXPECT_FALSE(env.contains(name)) << name;
+    env[name] = text_or(e.as_object(), "value");
+  }
+  EXPECT_EQ(env["PROJECT"], "hello-world");
+  EXPECT_EQ(env["N"], "3");
+  EXPECT_EQ(env["ON"], "true");
+  EXPECT_EQ(env["BRANCH"], "feature/x");
+  EXPECT_EQ(env["DEPLOY"], "7");
+  EXPECT_EQ(env["DD_VERSION"], kBuild.sha);
+  for (auto name :
+       {"ENVIRONMENT", "BUILD", "POD_NAME", "NODE_NAME", "DD_SERVICE", "DD_ENV", "OTEL_RESOURCE_ATTRIBUTES"})
+    EXPECT_TRUE(env.contains(name)) << name;
+  EXPECT_EQ(container["volumeMounts"].as_array()[0].at("mountPath"), "/secrets/hello-world");
+  EXPECT_EQ(container["volumeMounts"].as_array()[1].at("mountPath"), "/config/hello-world");
+}
+
+TEST_F(Render, the_mounted_config_map_copy_is_named_by_its_content) {
+  auto before = *render();
+  project.files[0].text = "changed";
+  auto after = *render();
+  auto name = [](const Manifests& m) { return at(*m.config_map_copy, {"metadata", "name"}); };
+  EXPECT_NE(name(before), name(after));
+  EXPECT_NE(json::serialize(after.rc).find(std::string(name(after).as_string())), std::string::npos);
+  project.files.clear();
+  auto none = *render();
+  EXPECT_FALSE(none.config_map || none.config_map_copy);
+  EXPECT_EQ(json::serialize(none.rc).find("/config/"), std::string::npos);
+}
+
+TEST_F(Render, stamping_again_with_another_number_makes_a_roll_back) {
+  auto old = *render("production", 7);
+  Stamp s{"hello-world",
+          "production",
+          kBuild.sha,
+          kBuild.branch,
+          9,
+          std::string(at(*old.config_map_copy, {"metadata", "name"}).as_string())};
+  stamp_rc(old.rc, s);
+  EXPECT_EQ(json::serialize(old.rc), json::serialize(render("production", 9)->rc));
+}
+
+TEST_F(Render, without_autoscale_there_is_no_autoscaler) {
+  auto m = render("staging");
+  EXPECT_FALSE(m->autoscaler);
+  EXPECT_EQ(m->replicas, 2);
+}
+
+TEST_F(Render, faults_say_where_and_what_to_do) {
+  EXPECT_EQ(render("nowhere").error().hint, "it has: staging, production");
+  use("{ \"replicas\": {{ config.replica }} }");
+  EXPECT_EQ(render().error().where, "template.json.j2:1:18");
+  use("{ \"replicas\": 1, }");
+  EXPECT_NE(render().error().what.find("not valid JSON"), std::string::npos);
+  use(R"({"replicas": 1, "container": []})");
+  EXPECT_EQ(render().error().hint, "did you mean 'containers'?");
+  use(R"({"replicas": -1})");
+  EXPECT_NE(render().error().where.find("replicas"), std::string::npos);
+  use(R"({"replicas": 1, "containers": [{"name": "app"}]})");
+  EXPECT_EQ(render().error().what, "a container needs a name and an image");
+  use(R"({"replicas": 1, "annotations": {"ad.datadoghq.com/web.checks": "{}"}, "containers": [{"name": "app", "image": "i"}]})");
+  EXPECT_NE(render().error().what.find("'web'"), std::string::npos);
+  use("{% if %}");
+  EXPECT_EQ(render().error().where, "hello-world: template.json.j2:1:7");
+}
+
+TEST_F(Render, sre_s_own_standards_replace_the_defaults) {
+  auto own = std::make_shared<config::Config>(*config);
+  own->standards.push_back(
+      {"replication-controller.json.j2",
+       R"({"kind": "ReplicationController", "apiVersion": "v1", "spec": {"replicas": 9, "template":
+        {"spec": {"containers": {{ final.containers | tojson }}, "priorityClassName": "high"}}}})"});
+  config = own;
+  auto m = render();
+  ASSERT_TRUE(m) << m.error().str();
+  EXPECT_EQ(at(m->rc, {"spec", "template", "spec", "priorityClassName"}), "high");
+  EXPECT_EQ(at(m->rc, {"spec", "selector", "project"}), "hello-world");
+}
+
+}  // namespace
+}  // namespace lemmy::manifest

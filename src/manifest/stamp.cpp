@@ -1,0 +1,107 @@
+#include <fmt/format.h>
+
+#include "domain/names.h"
+#include "manifest/manifest.h"
+
+namespace lemmy::manifest {
+namespace {
+
+json::object& object_in(json::object& o, std::string_view key) {
+  json::value& v = o[key];
+  if (!v.is_object()) v = json::object{};
+  return v.get_object();
+}
+json::array& array_in(json::object& o, std::string_view key) {
+  json::value& v = o[key];
+  if (!v.is_array()) v = json::array{};
+  return v.get_array();
+}
+
+// Replaces the item of that name, or adds it.
+void put_named(json::array& list, json::object item) {
+  for (json::value& v : list)
+    if (v.is_object() && text_or(v.get_object(), "name") == text_or(item, "name")) {
+      v = std::move(item);
+      return;
+    }
+  list.push_back(std::move(item));
+}
+
+void put_labels(json::object& labels, const Stamp& s) {
+  labels["project"] = s.project;
+  labels["environment"] = s.environment;
+  labels["build"] = s.sha;
+  labels["branch"] = label_value(s.branch);
+  labels["deploy"] = std::to_string(s.deploy);
+  labels["app.kubernetes.io/name"] = s.project;
+  labels["app.kubernetes.io/instance"] = label_value(s.project + "-" + s.environment);
+  labels["app.kubernetes.io/version"] = s.sha;
+  labels["app.kubernetes.io/managed-by"] = "lemmy";
+}
+
+void put_env(json::object& container, const Stamp& s) {
+  json::array& env = array_in(container, "env");
+  auto value = [&](std::string_view name, std::string text) {
+    put_named(env, {{"name", name}, {"value", std::move(text)}});
+  };
+  auto field = [&](std::string_view name, std::string_view path) {
+    put_named(env,
+              {{"name", name}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", path}}}}}});
+  };
+  value("PROJECT", s.project);
+  value("ENVIRONMENT", s.environment);
+  value("BUILD", s.sha);
+  value("BRANCH", s.branch);
+  value("DEPLOY", std::to_string(s.deploy));
+  field("POD_NAME", "metadata.name");
+  field("NODE_NAME", "spec.nodeName");
+  value("DD_SERVICE", s.project);
+  value("DD_ENV", s.environment);
+  value("DD_VERSION", s.sha);
+  value("OTEL_RESOURCE_ATTRIBUTES",
+        fmt::format("service.name={},service.version={},deployment.environment={}", s.project, s.sha,
+                    s.environment));
+}
+
+}  // namespace
+
+void stamp_object(json::object& object, const Stamp& s, const std::string& name) {
+  json::object& meta = object_in(object, "metadata");
+  meta["name"] = name;
+  meta["namespace"] = s.environment;
+  put_labels(object_in(meta, "labels"), s);
+}
+
+void stamp_rc(json::object& rc, const Stamp& s) {
+  stamp_object(rc, s, object_name(s.project, s.sha, s.deploy));
+  json::object& spec = object_in(rc, "spec");
+  spec["selector"] = json::object{
+      {"project", s.project}, {"environment", s.environment}, {"deploy", std::to_string(s.deploy)}};
+  json::object& pod = object_in(spec, "template");
+  put_labels(object_in(object_in(pod, "metadata"), "labels"), s);
+  json::object& pod_spec = object_in(pod, "spec");
+  json::array& volumes = array_in(pod_spec, "volumes");
+  // Optional: a project without a Secret starts all the same.
+  put_named(volumes,
+            {{"name", "lemmy-secrets"}, {"secret", {{"secretName", s.project}, {"optional", true}}}});
+  if (!s.config_map.empty())
+    put_named(volumes, {{"name", "lemmy-config"}, {"configMap", {{"name", s.config_map}}}});
+  for (const char* kind : {"initContainers", "containers"}) {
+    if (!pod_spec.contains(kind)) continue;
+    for (json::value& v : array_in(pod_spec, kind)) {
+      if (!v.is_object()) continue;
+      json::object& container = v.get_object();
+      put_env(container, s);
+      json::array& mounts = array_in(container, "volumeMounts");
+      put_named(mounts,
+                {{"name", "lemmy-secrets"}, {"mountPath", "/secrets/" + s.project}, {"readOnly", true}});
+      if (!s.config_map.empty())
+        put_named(mounts,
+                  {{"name", "lemmy-config"}, {"mountPath", "/config/" + s.project}, {"readOnly", true}});
+    }
+  }
+}
+
+void set_replicas(json::object& rc, int replicas) { object_in(rc, "spec")["replicas"] = replicas; }
+
+}  // namespace lemmy::manifest

@@ -1,0 +1,3 @@
+package main
+
+func runNode() int { return 0 }
