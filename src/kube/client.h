@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "async/task.h"
+#include "base/json.h"
 #include "kube/kubeconfig.h"
 #include "net/client.h"
 

@@ -199,7 +199,7 @@ std::vector<EventGroup> Cluster::events_about(const std::string& object_name, co
 
 namespace {
 template <class Objects>
-auto* owned(const Objects& objects, const Owner& owner) -> decltype(&objects.begin()->second) {
+const typename Objects::mapped_type* owned(const Objects& objects, const Owner& owner) {
   for (auto it = objects.lower_bound({owner.target.environment, ""});
        it != objects.end() && it->first.first == owner.target.environment; ++it)
     if (it->second.meta.owner == owner) return &it->second;

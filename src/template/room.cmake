@@ -15,3 +15,9 @@ set_target_properties(lemmy_jinja PROPERTIES IMPORTED_LOCATION ${CMAKE_BINARY_DI
 add_dependencies(lemmy_jinja lemmy_jinja_build)
 
 lemmy_room(template FLOOR 2 USES base LIBS lemmy_jinja dl m)
+if(LEMMY_TESTS)
+  # What tests/template compares with Python's Jinja2.
+  add_executable(jinja_render ${CMAKE_SOURCE_DIR}/src/template/tool/main.cpp)
+  target_link_libraries(jinja_render PRIVATE template)
+  target_precompile_headers(jinja_render REUSE_FROM pch_plain)
+endif()

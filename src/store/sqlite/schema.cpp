@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,32 +43,67 @@ CREATE TABLE documents (project TEXT NOT NULL, environment TEXT NOT NULL, number
 )"};
 constexpr int kVersion = std::size(kSteps);
 
+constexpr int kApplication = 0x4c656d79;  // "Lemy", for file(1) and against foreign files
+constexpr auto kChecked = 256ull << 20;
+
+// Read-only, so that a file that is refused is left as it was.
+Result<> inspect(const std::string& path) {
+  SQLite::Database db(path, SQLite::OPEN_READONLY, 5000);
+  int version = db.execAndGet("PRAGMA user_version").getInt();
+  if (version > kVersion)
+    return fail(ErrorCode::conflict, path,
+                fmt::format("the file has schema {}, this Lemmy knows up to {}", version, kVersion),
+                "run the newer Lemmy that wrote it; nothing was changed");
+  int tables = db.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
+  int application = db.execAndGet("PRAGMA application_id").getInt();
+  if (tables > 0 && application != kApplication)
+    return fail(ErrorCode::conflict, path, "this SQLite file belongs to another program",
+                "name another file with --store; nothing was changed");
+  std::error_code ec;
+  // Takes about a second for each 256 MiB; a bigger file is only checked as it is read.
+  if (std::filesystem::file_size(path, ec) <= kChecked && !ec)
+    if (std::string found = db.execAndGet("PRAGMA quick_check(1)").getString(); found != "ok")
+      return fail(ErrorCode::internal, path, "this is not a sound SQLite file: " + shorten(found, 200),
+                  "restore it from a backup, or name another file with --store");
+  return {};
+}
+
+Result<> make_or_inspect(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0) {
+    if (!S_ISREG(info.st_mode))
+      return fail(ErrorCode::invalid, path, "this is not a file", "name a file with --store sqlite:PATH");
+    if (info.st_size > 0) return inspect(path);
+    return {};
+  }
+  int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return fail(ErrorCode::unavailable, path, std::string("cannot make the file: ") + std::strerror(errno),
+                "does the folder exist, and may this user write there?");
+  ::close(fd);
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path) {
   try {
-    if (!std::filesystem::exists(path)) {
-      int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-      if (fd < 0)
-        return fail(ErrorCode::unavailable, path,
-                    std::string("cannot make the file: ") + std::strerror(errno),
-                    "does the folder exist, and may this user write there?");
-      ::close(fd);
-    }
-    auto db = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000);
-    int version = db->execAndGet("PRAGMA user_version").getInt();
-    if (version > kVersion)
-      return fail(ErrorCode::conflict, path,
-                  fmt::format("the file has schema {}, this Lemmy knows up to {}", version, kVersion),
-                  "run the newer Lemmy that wrote it; nothing was changed");
+    if (auto ok = make_or_inspect(path); !ok) return fail(ok.error());
+    auto db = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, 5000);
+    // SQLite opens a file it may not write silently for reading.
+    if (sqlite3_db_readonly(db->getHandle(), "main") == 1)
+      return fail(ErrorCode::unavailable, path, "the file cannot be written", "check its owner and mode");
     // execAndGet: these pragmas answer with a row.
-    db->execAndGet("PRAGMA journal_mode = WAL");
+    std::string mode = db->execAndGet("PRAGMA journal_mode = WAL").getString();
+    if (mode != "wal")
+      return fail(ErrorCode::unavailable, path, "this file system has no shared memory for SQLite's WAL",
+                  "put the file on a local disk");
     db->exec("PRAGMA synchronous = FULL");
     db->exec("PRAGMA foreign_keys = ON");
-    for (; version < kVersion; ++version) {
+    for (int v = db->execAndGet("PRAGMA user_version").getInt(); v < kVersion; ++v) {
       SQLite::Transaction step(*db);
-      db->exec(kSteps[version]);
-      db->exec(fmt::format("PRAGMA user_version = {}", version + 1));
+      db->exec(kSteps[v]);
+      db->exec(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, v + 1));
       step.commit();
     }
     return db;
@@ -91,6 +127,12 @@ Result<std::unique_ptr<FileLock>> FileLock::take(const std::string& path) {
     return fail(ErrorCode::unavailable, name, std::strerror(errno),
                 "does the folder exist, and may this user write there?");
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      int why = errno;
+      ::close(fd);
+      return fail(ErrorCode::unavailable, name, std::string("cannot lock: ") + std::strerror(why),
+                  "put the file on a local disk");
+    }
     char pid[32] = {};
     [[maybe_unused]] ssize_t n = ::pread(fd, pid, sizeof pid - 1, 0);
     ::close(fd);

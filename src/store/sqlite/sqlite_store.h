@@ -5,9 +5,10 @@
 
 namespace lemmy::store {
 
+// To be destroyed before the loop, and when no coroutine waits on it any more.
 class SqliteStore : public Store {
  public:
-  static Result<std::unique_ptr<SqliteStore>> open(asio::any_io_executor loop, const std::string& path);
+  static Result<std::unique_ptr<SqliteStore>> open(asio::any_io_executor loop, const std::string& given);
 
   Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) override;
   Task<Result<Listing<Build>>> builds(std::string project, Page page) override;
@@ -33,6 +34,7 @@ class SqliteStore : public Store {
   std::string path_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Worker> writer_, reader_;
+  Pool packing_{1};
 };
 
 }  // namespace lemmy::store

@@ -19,6 +19,9 @@ Error to_error(const SQLite::Exception& e, const std::string& path) {
       return {ErrorCode::unavailable, path, "the file cannot be opened", "does its folder exist?"};
     case SQLITE_CONSTRAINT:
       return {ErrorCode::conflict, path, e.what()};
+    case SQLITE_IOERR:
+      return {ErrorCode::unavailable, path, std::string("the disk failed: ") + e.what(),
+              "look at the system log; Lemmy goes on by itself when the disk does"};
     default:
       return {ErrorCode::unavailable, path, e.what()};
   }
@@ -38,7 +41,7 @@ Worker::~Worker() {
   thread_.join();
 }
 
-bool Worker::enqueue(Job& job) {
+bool Worker::enqueue(Job job) {
   {
     std::lock_guard lock(mutex_);
     if (stopping_ || jobs_.size() >= kQueue) return false;
@@ -48,16 +51,25 @@ bool Worker::enqueue(Job& job) {
   return true;
 }
 
-Task<bool> Worker::wait_for(Job job) {
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(
+Task<Worker::Outcome> Worker::wait_for(Job job) {
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Outcome)>(
       [this](auto handler, Job j) {
-        // The work guard keeps the loop alive until the answer is there.
-        auto guard = asio::make_work_guard(loop_);
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        j.done = [loop = loop_, shared, guard]() mutable {
-          asio::post(loop, [shared] { std::move (*shared)(true); });
+        auto waiting = std::make_shared<Waiting>();
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        // The guard keeps the loop alive until the answer is there.
+        waiting->resume = [h = std::move(handler), slot,
+                           guard = asio::make_work_guard(loop_)](Outcome o) mutable {
+          slot.clear();
+          std::move(h)(o);
         };
-        if (!enqueue(j)) asio::post(loop_, [shared] { std::move (*shared)(false); });
+        if (slot.is_connected())
+          slot.assign([loop = loop_, waiting](asio::cancellation_type) {
+            // Posted before it is marked, so that it comes before the answer of a skipped job.
+            asio::post(loop, [waiting] { waiting->finish(Outcome::cancelled); });
+            waiting->gone = true;
+          });
+        j.waiting = waiting;
+        if (!enqueue(std::move(j))) asio::post(loop_, [waiting] { waiting->finish(Outcome::full); });
       },
       asio::use_awaitable, std::move(job));
 }
@@ -72,36 +84,51 @@ void Worker::read_one(Job& job) {
   }
 }
 
-void Worker::write_all(std::deque<Job>& jobs) {
+void Worker::write_one(Job& job) {
+  database_->exec("SAVEPOINT one");
+  bool keep = false;
+  try {
+    keep = job.work(*database_);
+  } catch (const SQLite::Exception& e) {
+    // SQLite may have rolled the whole transaction back (disk full, I/O error).
+    if (sqlite3_get_autocommit(database_->getHandle())) throw;
+    job.failed(to_error(e, path_));
+  } catch (const std::exception& e) {
+    job.failed({ErrorCode::internal, path_, e.what()});
+  }
+  if (!keep) database_->exec("ROLLBACK TO one");
+  database_->exec("RELEASE one");
+}
+
+void Worker::write_all(std::span<Job> jobs) {
+  bool committing = false;
+  Error error;
   try {
     database_->exec("BEGIN IMMEDIATE");
-    for (Job& job : jobs) {
-      database_->exec("SAVEPOINT one");
-      bool keep = false;
-      try {
-        keep = !job.work(*database_);
-      } catch (const SQLite::Exception& e) {
-        // The whole transaction may be gone (disk full): then nobody's work was kept.
-        if (sqlite3_get_autocommit(database_->getHandle())) throw;
-        job.failed(to_error(e, path_));
-      } catch (const std::exception& e) {
-        job.failed({ErrorCode::internal, path_, e.what()});
-      }
-      if (!keep) database_->exec("ROLLBACK TO one");
-      database_->exec("RELEASE one");
-    }
+    for (Job& job : jobs)
+      if (!job.waiting->gone) write_one(job);
+    committing = true;
     database_->exec("COMMIT");
     ++commits_;
+    return;
   } catch (const SQLite::Exception& e) {
-    Error error = to_error(e, path_);
-    if (!sqlite3_get_autocommit(database_->getHandle())) database_->tryExec("ROLLBACK");
-    for (Job& job : jobs) job.failed(error);
+    error = to_error(e, path_);
+  } catch (const std::exception& e) {
+    error = {ErrorCode::internal, path_, e.what()};
   }
+  if (!sqlite3_get_autocommit(database_->getHandle())) database_->tryExec("ROLLBACK");
+  // One big write that finds no room must not fail the small ones beside it. After a failed COMMIT it is not
+  // known what is kept, so nothing is tried again.
+  if (!committing && jobs.size() > 1) {
+    for (Job& job : jobs) write_all({&job, 1});
+    return;
+  }
+  for (Job& job : jobs) job.failed(error);
 }
 
 void Worker::loop_forever() {
   for (;;) {
-    std::deque<Job> now;
+    std::vector<Job> now;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
@@ -114,9 +141,10 @@ void Worker::loop_forever() {
     }
     if (kind_ == Kind::writer)
       write_all(now);
-    else
+    else if (!now.front().waiting->gone)
       read_one(now.front());
-    for (Job& job : now) job.done();
+    for (Job& job : now)
+      asio::post(loop_, [waiting = std::move(job.waiting)] { waiting->finish(Outcome::done); });
   }
 }
 

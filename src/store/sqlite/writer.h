@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 
 #include "async/task.h"
@@ -18,41 +19,59 @@ Error to_error(const SQLite::Exception& e, const std::string& path);
 
 // One connection on a thread of its own. For a writer, all work that waits while a commit runs goes together
 // into the next transaction, each in a savepoint of its own, and is answered after COMMIT: group commit.
+// To be destroyed before the loop. Work may run twice (the group was rolled back): it must not change its
+// captures.
 class Worker {
  public:
   enum class Kind { reader, writer };
   Worker(asio::any_io_executor loop, std::unique_ptr<SQLite::Database> database, Kind kind);
   ~Worker();  // finishes what was queued
 
+  // A wait that is cancelled ends at once with an error of code cancelled; work that has begun may still be
+  // kept.
   template <class T>
   Task<Result<T>> run(std::function<Result<T>(SQLite::Database&)> work) {
     auto result = std::make_shared<Result<T>>(fail(ErrorCode::unavailable, path_, "the store is stopping"));
     Job job;
-    job.work = [result, work = std::move(work)](SQLite::Database& db) -> std::optional<Error> {
+    job.work = [result, work = std::move(work)](SQLite::Database& db) {
       *result = work(db);
-      return *result ? std::nullopt : std::optional(result->error());
+      return result->has_value();
     };
     job.failed = [result](Error e) { *result = std::unexpected(std::move(e)); };
-    bool queued = co_await wait_for(std::move(job));
-    if (!queued)
-      co_return fail(ErrorCode::unavailable, path_, "the store has too much to do", "try again in a moment");
+    std::string path = path_;
+    Outcome outcome = co_await wait_for(std::move(job));
+    // Unless done, the worker may be writing *result now.
+    if (outcome == Outcome::cancelled) co_return fail(ErrorCode::cancelled, path, "cancelled");
+    if (outcome == Outcome::full)
+      co_return fail(ErrorCode::unavailable, path, "the store has too much to do", "try again in a moment");
     co_return std::move(*result);
   }
   uint64_t commits() const { return commits_; }
 
+  static constexpr size_t kQueue = 4096, kTogether = 512;
+
  private:
-  struct Job {
-    std::function<std::optional<Error>(SQLite::Database&)> work;
-    std::function<void(Error)> failed;
-    std::move_only_function<void()> done;
+  enum class Outcome { done, full, cancelled };
+  struct Waiting {
+    std::move_only_function<void(Outcome)> resume;  // loop thread only
+    std::atomic<bool> gone = false;                 // nobody waits any more: need not begin
+    void finish(Outcome o) {
+      gone = true;
+      if (auto once = std::exchange(resume, nullptr)) once(o);
+    }
   };
-  Task<bool> wait_for(Job job);
-  bool enqueue(Job& job);
+  struct Job {
+    std::function<bool(SQLite::Database&)> work;  // false: undo it
+    std::function<void(Error)> failed;
+    std::shared_ptr<Waiting> waiting;
+  };
+  Task<Outcome> wait_for(Job job);
+  bool enqueue(Job job);
   void loop_forever();
   void read_one(Job& job);
-  void write_all(std::deque<Job>& jobs);
+  void write_all(std::span<Job> jobs);
+  void write_one(Job& job);
 
-  static constexpr size_t kQueue = 4096, kTogether = 512;
   asio::any_io_executor loop_;
   std::unique_ptr<SQLite::Database> database_;
   std::string path_;

@@ -1,0 +1,177 @@
+// Builds and the ledger of hook calls.
+#include "domain/names.h"
+#include "store/sqlite/rows.h"
+
+namespace lemmy::store {
+namespace {
+
+Result<Build> read_build(Statement& s) {  // body, pushed_at
+  auto v = parse_json(s.getColumn(0).getString(), "stored build");
+  if (!v) return fail(v.error());
+  if (!v->is_object()) return fail(ErrorCode::internal, "stored build", "it is not a JSON object");
+  Build b = build_from_json(v->get_object());
+  // Cursors are made of it, so it must be what the index is sorted by.
+  b.pushed_at = from_millis(s.getColumn(1).getInt64());
+  return b;
+}
+
+Delivery read_delivery(Statement& s) {
+  Delivery d;
+  d.seq = s.getColumn(0).getInt64();
+  d.hook = s.getColumn(1).getString();
+  d.id = s.getColumn(2).getString();
+  d.verdict = s.getColumn(3).getString();
+  d.at = from_millis(s.getColumn(4).getInt64());
+  d.from = s.getColumn(5).getString();
+  d.caller = s.getColumn(6).getString();
+  d.project = s.getColumn(7).getString();
+  d.body = s.getColumn(8).getString();
+  d.why = s.getColumn(9).getString();
+  return d;
+}
+constexpr const char* kDeliveryColumns = "seq, hook, id, verdict, at, sender, caller, project, body, why";
+
+void upsert_build(DB& db, Build b) {
+  Statement old(db, "SELECT body, pushed_at FROM builds WHERE project = ? AND sha = ?");
+  old.bind(1, b.project);
+  old.bind(2, b.sha);
+  bool known = old.executeStep();
+  auto read = known ? read_build(old) : Result<Build>(b);
+  if (known && read) {  // one that cannot be read is replaced
+    const Build& was = *read;
+    b.first_pushed_at = was.first_pushed_at;
+    b.pushed_at = std::max(b.pushed_at, was.pushed_at);
+    for (auto field : {&Build::branch, &Build::image, &Build::url, &Build::author, &Build::message})
+      if ((b.*field).empty()) b.*field = was.*field;
+  } else if (b.first_pushed_at == Time{}) {
+    b.first_pushed_at = b.pushed_at;
+  }
+  Statement s(
+      db,
+      "INSERT INTO builds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET pushed_at = excluded.pushed_at, "
+      "body = excluded.body");
+  s.bind(1, b.project);
+  s.bind(2, b.sha);
+  s.bind(3, to_millis(b.pushed_at));
+  s.bind(4, body_of(to_json(b)));
+  s.exec();
+}
+
+}  // namespace
+
+Task<Result<Accepted>> SqliteStore::accept(Delivery delivery, std::optional<Build> build) {
+  return writer_->run<Accepted>([d = std::move(delivery), b = std::move(build)](DB& db) -> Result<Accepted> {
+    if (d.verdict != "refused") {
+      Statement was(
+          db, fmt::format("SELECT {} FROM deliveries WHERE hook = ? AND id = ? AND verdict <> 'refused'",
+                          kDeliveryColumns));
+      was.bind(1, d.hook);
+      was.bind(2, d.id);
+      if (was.executeStep()) return Accepted{true, read_delivery(was)};
+    }
+    Statement s(db,
+                "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    s.bind(1, d.hook);
+    s.bind(2, d.id);
+    s.bind(3, d.verdict);
+    s.bind(4, to_millis(d.at));
+    s.bind(5, d.from);
+    s.bind(6, d.caller);
+    s.bind(7, d.project);
+    s.bind(8, d.body);
+    s.bind(9, d.why);
+    s.exec();
+    Accepted out{false, d};
+    out.delivery.seq = db.getLastInsertRowid();
+    if (b) upsert_build(db, *b);
+    return out;
+  });
+}
+
+Task<Result<Listing<Build>>> SqliteStore::builds(std::string project, Page page) {
+  return reader_->run<Listing<Build>>([=](DB& db) -> Result<Listing<Build>> {
+    int64_t before = INT64_MAX;
+    std::string before_sha;
+    if (!page.after.empty()) {
+      size_t dash = page.after.find('-');
+      auto at = number_in(std::string_view(page.after).substr(0, dash));
+      if (!at || dash == page.after.npos) return bad_cursor(page);
+      before = *at;
+      before_sha = page.after.substr(dash + 1);
+    }
+    Statement s(db,
+                "SELECT body, pushed_at FROM builds WHERE project = ? AND (pushed_at, sha) < (?, ?) "
+                "ORDER BY pushed_at DESC, sha DESC LIMIT ?");
+    s.bind(1, project);
+    s.bind(2, before);
+    s.bind(3, before_sha);
+    s.bind(4, limit_of(page) + 1);
+    Listing<Build> out;
+    while (s.executeStep()) {
+      if (out.items.size() == static_cast<size_t>(limit_of(page))) {
+        out.next = fmt::format("{}-{}", to_millis(out.items.back().pushed_at), out.items.back().sha);
+        break;
+      }
+      auto b = read_build(s);
+      if (!b) return fail(b.error());
+      out.items.push_back(std::move(*b));
+    }
+    return out;
+  });
+}
+
+Task<Result<Build>> SqliteStore::build(std::string project, std::string sha) {
+  return reader_->run<Build>([=](DB& db) -> Result<Build> {
+    if (auto ok = check_sha(sha); !ok) return fail(ok.error());
+    Statement s(
+        db,
+        "SELECT body, pushed_at FROM builds WHERE project = ? AND sha >= ? AND sha < ? ORDER BY sha LIMIT 2");
+    s.bind(1, project);
+    s.bind(2, sha);
+    s.bind(3, sha + "g");  // after every hex digit
+    if (!s.executeStep())
+      return fail(ErrorCode::not_found, "build " + sha, fmt::format("project {} has no such build", project),
+                  "did the build system announce it? lemmy builds " + project);
+    auto b = read_build(s);
+    if (b && b->sha != sha && s.executeStep())
+      return fail(ErrorCode::conflict, "build " + sha, "several builds begin like this", "give more digits");
+    return b;
+  });
+}
+
+Task<Result<std::vector<std::string>>> SqliteStore::projects_with_builds() {
+  return reader_->run<std::vector<std::string>>([](DB& db) -> Result<std::vector<std::string>> {
+    std::vector<std::string> out;
+    Statement s(db, "SELECT project FROM builds WHERE project > ? ORDER BY project LIMIT 1");
+    s.bind(1, "");
+    while (s.executeStep()) {  // one index seek a project
+      out.push_back(s.getColumn(0).getString());
+      s.reset();
+      s.bind(1, out.back());
+    }
+    return out;
+  });
+}
+
+Task<Result<Listing<Delivery>>> SqliteStore::deliveries(Page page) {
+  return reader_->run<Listing<Delivery>>([=](DB& db) -> Result<Listing<Delivery>> {
+    auto before = page.after.empty() ? std::optional<int64_t>(INT64_MAX) : number_in(page.after);
+    if (!before) return bad_cursor(page);
+    Statement s(db, fmt::format("SELECT {} FROM deliveries WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+                                kDeliveryColumns));
+    s.bind(1, *before);
+    s.bind(2, limit_of(page) + 1);
+    Listing<Delivery> out;
+    while (s.executeStep()) {
+      if (out.items.size() == static_cast<size_t>(limit_of(page))) {
+        out.next = std::to_string(out.items.back().seq);
+        break;
+      }
+      out.items.push_back(read_delivery(s));
+    }
+    return out;
+  });
+}
+
+}  // namespace lemmy::store
