@@ -47,8 +47,11 @@ int main() {
       out["ok"] = *r;
     } else {
       const Error& e = r.error();
-      out["error"] = json::object{{"code", name(e.code)}, {"where", e.where},   {"what", e.what},
-                                  {"hint", e.hint},       {"detail", e.detail}};
+      out["error"] = json::object{{"code", name(e.code)},
+                                  {"where", e.where},
+                                  {"what", e.what},
+                                  {"hint", e.hint},
+                                  {"detail", e.detail}};
     }
     std::cout << json::serialize(out) << '\n' << std::flush;
   }

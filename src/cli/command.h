@@ -1,0 +1,22 @@
+#pragma once
+// One command a file in commands/; each adds itself to the program and leaves what to run.
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "base/error.h"
+#include "config/config.h"
+
+namespace lemmy::cli {
+
+// What the chosen command does after the arguments were read; its value is the exit code (base/error.h).
+using Action = std::function<int()>;
+
+void add_validate(CLI::App& app, Action& action);
+void add_render(CLI::App& app, Action& action);
+
+// Prints "error: where: what", the hint and the detail to standard error; gives the exit code.
+int report(const Error& error);
+int report(const config::Problems& problems);
+
+}  // namespace lemmy::cli

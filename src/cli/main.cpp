@@ -1,0 +1,30 @@
+#include <fmt/format.h>
+
+#include <exception>
+
+#include "cli/command.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Lemmy, a deployment conduit"};
+  app.name("lemmy");
+  app.set_version_flag("--version", LEMMY_VERSION);
+  app.require_subcommand(0, 1);
+  lemmy::cli::Action action;
+  lemmy::cli::add_validate(app, action);
+  lemmy::cli::add_render(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : lemmy::exit_code(lemmy::ErrorCode::invalid);
+  }
+  if (!action) {
+    fmt::print(stderr, "{}", app.help());
+    return lemmy::exit_code(lemmy::ErrorCode::invalid);
+  }
+  try {
+    return action();
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "error: {}\n", e.what());
+    return lemmy::exit_code(lemmy::ErrorCode::internal);
+  }
+}
