@@ -28,11 +28,12 @@ struct ProjectEnvironment {
   std::string name;
   json::object values;  // environments.json[name], as written
   int line = 0;         // in environments.json; 0 when not known
+  Deployer deployer = Deployer::kubernetes;
 };
 
 struct Project {
   std::string name;
-  Deployer deployer = Deployer::kubernetes;
+  Deployer deployer = Deployer::kubernetes;  // of environments that do not say otherwise
   std::string description;
   std::vector<std::string> owners;
   std::vector<Link> links;
@@ -40,12 +41,19 @@ struct Project {
   milliseconds settle{10'000};
   int history = 20;  // deploys listed
   bool service = true;
+  std::string hosts;     // Ansible host pattern; empty: the default, see hosts_pattern
+  std::string playbook;  // in ansible/playbooks/; "<project>.yml" unless said
   std::vector<ProjectEnvironment> environments;  // in the order of the file
   std::vector<File> templates;                   // template.json.j2 and what it includes
   std::vector<File> files;                       // config/ -> ConfigMap; at most 1 MiB together
 
   const ProjectEnvironment* environment(std::string_view name) const;
 };
+
+// Of viewer < deployer < admin each may do what the one before may.
+enum class Role { viewer, deployer, admin };
+std::string_view name(Role role);
+std::optional<Role> role_from(std::string_view name);
 
 struct Retire {
   std::optional<milliseconds> zero_after;  // previous deploys are zeroed this long after a new one went live
@@ -54,9 +62,10 @@ struct Retire {
 
 struct Environment {
   std::string name;
-  std::string cluster;        // empty: the only or default one
+  std::string cluster;        // empty: there is no clusters.yaml, or nothing here needs a cluster
   bool is_protected = false;  // a deploy asks for confirmation
   Retire retire;
+  Role role = Role::deployer;  // the least role that may act here
 };
 
 struct Cluster {
@@ -64,6 +73,41 @@ struct Cluster {
   std::string kubeconfig;  // path; empty with in_cluster
   std::string context;
   bool in_cluster = false;
+};
+
+struct User {
+  std::string name;
+  Role role = Role::viewer;
+  std::string password_hash;  // "$argon2id$..."; empty: may not sign in
+};
+
+struct Token {
+  std::string name;
+  Role role = Role::viewer;
+  std::string hash;                   // SHA-256 of the token, 64 hex digits
+  std::vector<std::string> projects;  // empty: all
+  std::optional<Time> expires;
+};
+
+// Who may call /hooks. Exactly one of the three says how the caller proves itself.
+struct Hook {
+  std::string name;
+  std::string secret_file;            // path of a file with the HMAC key
+  std::string secret_env;             // name of an environment variable with the HMAC key
+  std::string token_hash;             // SHA-256 of a bearer token, 64 hex digits
+  std::vector<std::string> projects;  // empty: all
+};
+
+struct Access {
+  std::vector<User> users;  // in the order of the file, like the others
+  std::vector<Token> tokens;
+  std::vector<Hook> hooks;
+  std::optional<Role> anonymous;              // of people who are not signed in; none: they must
+  milliseconds session_lifetime{43'200'000};  // 12 h
+  int logins_per_minute = 10;                 // of one address, and for one user name
+  int hooks_per_minute = 600;                 // of one address
+
+  const User* user(std::string_view name) const;
 };
 
 struct Config {
@@ -74,13 +118,25 @@ struct Config {
   std::map<std::string, Cluster> clusters;
   std::vector<File> standards;  // SRE's templates; room manifest has defaults for what is absent
 
-  const Project* project(std::string_view name) const;
+  bool has_access = false;  // there is an access.yaml
+  Access access;
+  std::vector<Error> warnings;  // the configuration is usable in spite of them
+
+  const Project* project(std::string_view name) const;  // nullptr: none
   const Environment* environment(std::string_view name) const;
+  std::filesystem::path ansible_dir() const { return dir / "ansible"; }
 };
 
 // Reads the whole tree. On failure every problem found, each with where = "file:line:column key", what and
 // hint. Blocks: not on the loop thread.
 using Problems = std::vector<Error>;
 std::expected<std::shared_ptr<const Config>, Problems> load(const std::filesystem::path& dir);
+
+// access.yaml alone, as text; names of projects are not looked up.
+std::expected<Access, Problems> parse_access(const std::string& text, const std::string& file);
+
+// The hosts of (project, environment): the project's pattern with {project} and {environment} filled in, else
+// project_<p>:&environment_<e>. Inventory groups have no '-', so it becomes '_'.
+std::string hosts_pattern(const Project& project, std::string_view environment);
 
 }  // namespace lemmy::config
