@@ -1,0 +1,44 @@
+#pragma once
+// How callers of /hooks prove themselves: HMAC-SHA256 of the body, or a bearer token. docs/configuration.md
+// has examples of both.
+#include "access/access.h"
+
+namespace lemmy::access {
+
+struct HookKey {
+  std::string name;
+  std::string secret;      // the HMAC key; empty: signs nothing
+  std::string token_hash;  // empty: no bearer token
+  std::vector<std::string> projects;
+};
+
+struct HookKeys {
+  std::vector<HookKey> keys;
+  std::vector<Error> problems;  // secrets that cannot be read; the others work
+};
+using Environment = std::function<const char*(const char*)>;  // as std::getenv
+// Reads secret files (one trailing line end is dropped) and environment variables. Blocks.
+HookKeys read_hook_keys(const config::Access& access, const Environment& getenv);
+
+struct HookRequest {
+  std::string_view body;
+  std::string_view signature;      // X-Lemmy-Signature: sha256=<64 hex>
+  std::string_view timestamp;      // X-Lemmy-Timestamp: seconds since 1970; then "timestamp.body" is signed
+  std::string_view authorization;  // Authorization: Bearer <token>
+};
+
+struct HookCaller {
+  std::string name;
+  std::vector<std::string> projects;  // empty: all
+  bool may_touch(std::string_view project) const;
+};
+
+inline constexpr seconds kReplayWindow{300};
+
+// Errors: unauthorized, which says what is missing or wrong but never what would have been right.
+Result<HookCaller> verify_hook(const std::vector<HookKey>& keys, const HookRequest& request, Time now);
+
+// What a caller sends: "sha256=..." over the body, or over "timestamp.body".
+std::string sign_hook(std::string_view secret, std::string_view body, std::string_view timestamp = "");
+
+}  // namespace lemmy::access

@@ -1,0 +1,1 @@
+lemmy_room(access FLOOR 4 USES config domain base)
