@@ -1,236 +1,224 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/strings.h"
-#include "config/reader.h"
+#include "config/loader.h"
 #include "domain/names.h"
 
 namespace lemmy::config {
-namespace {
 
 namespace fs = std::filesystem;
-constexpr size_t kConfigMap = 1 << 20;  // Kubernetes' own limit on a ConfigMap
 
-class Loader {
- public:
-  explicit Loader(fs::path dir) : dir_(std::move(dir)) {}
+bool is_skipped(std::string_view name) { return name.starts_with(".") || name.ends_with("~"); }
 
-  std::expected<std::shared_ptr<const Config>, Problems> load() {
-    std::error_code ec;
-    if (!fs::is_directory(dir_, ec)) {
-      problem(dir_.string(), "there is no such folder", "name the configuration folder with --config");
-      return std::unexpected(problems_);
-    }
-    out_->dir = dir_;
-    clusters();
-    environments();
-    out_->standards = folder(dir_ / "standards", 4 << 20);
-    std::vector<fs::path> found;
-    for (const auto& entry : fs::directory_iterator(dir_ / "projects", ec))
-      if (entry.is_directory()) found.push_back(entry.path());
-    std::sort(found.begin(), found.end());
-    if (found.empty())
-      problem((dir_ / "projects").string(), "there are no projects", "make projects/NAME/project.yaml");
-    for (const fs::path& p : found) project(p);
-    for (const auto& [name, p] : out_->projects)
-      for (const ProjectEnvironment& e : p.environments)
-        if (!out_->environment(e.name)) out_->environments.push_back({e.name, "", false, {}});
-    if (!problems_.empty()) return std::unexpected(std::move(problems_));
-    out_->revision = sha256_hex(hashed_).substr(0, 12);
-    return out_;
+std::vector<fs::path> sorted_entries(const fs::path& dir) {
+  std::vector<fs::path> out;
+  std::error_code ec;
+  for (fs::directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec))
+    if (!is_skipped(it->path().filename().string())) out.push_back(it->path());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Loader::Loader(fs::path dir) : dir_(std::move(dir)) {}
+
+std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
+  std::error_code ec;
+  if (!fs::is_directory(dir_, ec)) {
+    problems_.push_back({ErrorCode::invalid, dir_.string(), "there is no such folder",
+                         "name the configuration folder with --config"});
+    return std::unexpected(problems_);
   }
-
- private:
-  void problem(std::string where, std::string what, std::string hint = "") {
-    problems_.push_back({ErrorCode::invalid, std::move(where), std::move(what), std::move(hint)});
+  real_ = fs::weakly_canonical(dir_, ec);
+  out_->dir = dir_;
+  clusters();
+  clusters_read_ = problems_.empty();
+  environments();
+  out_->standards = folder(dir_ / "standards", 4 << 20, ".j2");
+  bool any = false;
+  for (const fs::path& p : sorted_entries(dir_ / "projects")) {
+    if (!fs::is_directory(p, ec)) continue;
+    any = true;
+    project(p);
   }
-  std::string shown(const fs::path& p) { return fs::relative(p, dir_).string(); }
+  if (!any) problem(dir_ / "projects", "there are no projects", "make projects/NAME/project.yaml");
+  std::set<std::string> found;
+  for (const auto& [name, p] : out_->projects)
+    for (const ProjectEnvironment& e : p.environments)
+      if (!out_->environment(e.name)) found.insert(e.name);
+  for (const std::string& name : found) out_->environments.push_back({name});
+  resolve_clusters();
+  access();
+  look_for_strays();
+  if (!problems_.empty()) return std::unexpected(std::move(problems_));
+  out_->revision = sha256_hex(hashed_).substr(0, 12);
+  return out_;
+}
 
-  // A file that must not lead out of the tree.
-  std::optional<std::string> read(const fs::path& p, size_t limit) {
-    std::error_code ec;
-    fs::path real = fs::weakly_canonical(p, ec), root = fs::weakly_canonical(dir_, ec);
-    auto [end, nothing] = std::mismatch(root.begin(), root.end(), real.begin(), real.end());
-    if (end != root.end()) {
-      problem(shown(p), "this link leads out of the configuration folder", "copy the file instead");
-      return std::nullopt;
-    }
-    auto text = read_file(p, limit);
-    if (!text) {
-      problem(shown(p), text.error().what);
-      return std::nullopt;
-    }
-    hashed_ += fmt::format("{}\n{}\n", shown(p), sha256_hex(*text));
-    return *text;
+void Loader::problem(const fs::path& file, std::string what, std::string hint) {
+  problems_.push_back({ErrorCode::invalid, shown(file), std::move(what), std::move(hint)});
+}
+
+std::string Loader::in_tree(const std::string& path) const {
+  return (dir_ / path).lexically_normal().string();
+}
+
+std::optional<std::string> Loader::read(const fs::path& file, size_t limit) {
+  std::error_code ec;
+  fs::path real = fs::weakly_canonical(file, ec);
+  if (std::mismatch(real_.begin(), real_.end(), real.begin(), real.end()).first != real_.end()) {
+    problem(file, "this link leads out of the configuration folder", "copy the file instead");
+    return std::nullopt;
   }
+  // A pipe or a device would hold the reader up.
+  if (auto type = fs::status(file, ec).type();
+      type != fs::file_type::regular && type != fs::file_type::not_found) {
+    problem(file, "this is not a file");
+    return std::nullopt;
+  }
+  auto text = read_file(file, limit);
+  if (!text) {
+    problem(file, text.error().what, text.error().code == ErrorCode::not_found ? near_file(file, "") : "");
+    return std::nullopt;
+  }
+  if (valid_utf8(*text) != *text) {
+    problem(file, "this is not UTF-8 text");
+    return std::nullopt;
+  }
+  hashed_ += fmt::format("{}\n{}\n", shown(file), sha256_hex(*text));
+  return std::move(*text);
+}
 
-  std::vector<File> folder(const fs::path& dir, size_t limit, std::string_view ending = "") {
-    std::vector<File> files;
-    std::error_code ec;
-    size_t total = 0;
-    for (const auto& entry : fs::directory_iterator(dir, ec)) {
-      std::string name = entry.path().filename().string();
-      if (!entry.is_regular_file() || name.starts_with(".") || !name.ends_with(ending)) continue;
-      if (auto text = read(entry.path(), limit)) {
-        total += text->size();
-        files.push_back({name, std::move(*text)});
+std::vector<File> Loader::folder(const fs::path& dir, size_t limit, std::string_view ending) {
+  std::vector<File> files;
+  std::error_code ec;
+  size_t total = 0;
+  for (const fs::path& file : sorted_entries(dir)) {
+    std::string name = file.filename().string();
+    if (!name.ends_with(ending) || (!ending.empty() && fs::is_directory(file, ec))) continue;
+    if (auto text = read(file, limit)) {
+      total += text->size();
+      files.push_back({name, std::move(*text)});
+    }
+  }
+  if (total > limit) problem(dir, fmt::format("the files are {} bytes; at most {} fit", total, limit));
+  return files;
+}
+
+bool Loader::yaml(const fs::path& file, const Section& section, const std::function<void(Reader&)>& f) {
+  std::error_code ec;
+  if (!fs::exists(fs::symlink_status(file, ec))) return false;
+  auto text = read(file, 1 << 20);
+  auto node = text ? parse_yaml(*text, shown(file), problems_) : std::nullopt;
+  if (!node) return true;
+  Reader r(*node, section, shown(file), "", problems_);
+  f(r);
+  return true;
+}
+
+std::string Loader::near_file(const fs::path& file, std::string otherwise) const {
+  std::vector<std::string> there;
+  for (const fs::path& p : sorted_entries(file.parent_path())) there.push_back(p.filename().string());
+  auto near = nearest(file.filename().string(), there);
+  return near ? fmt::format("there is '{}': rename it", *near) : otherwise;
+}
+
+void Loader::clusters() {
+  yaml(dir_ / "clusters.yaml", kClusters, [&](Reader& r) {
+    r.entries("clusters", kCluster, [&](const std::string& name, Reader& c) {
+      Cluster k{name, c.text("kubeconfig"), c.text("context"), c.flag("in_cluster", false)};
+      if (k.in_cluster == !k.kubeconfig.empty())
+        c.problem("kubeconfig", "a cluster has either kubeconfig or in_cluster: true");
+      if (!k.kubeconfig.empty()) k.kubeconfig = in_tree(k.kubeconfig);
+      if (k.in_cluster && !k.context.empty())
+        c.problem("context", "a context is for a kubeconfig, not for in_cluster");
+      out_->clusters[name] = k;
+    });
+  });
+}
+
+void Loader::environments() {
+  yaml(dir_ / "environments.yaml", kEnvironments, [&](Reader& r) {
+    r.each("environments", kEnvironment, [&](Reader& e) {
+      Environment env{e.text("name"), e.text("cluster"), e.flag("protected", false), {}, Role::deployer};
+      if (auto ok = check_environment_name(env.name); !ok)
+        e.problem("name", ok.error().what, ok.error().hint);
+      if (out_->environment(env.name)) e.problem("name", "this environment is listed twice");
+      if (clusters_read_ && !env.cluster.empty() && !out_->clusters.contains(env.cluster)) {
+        auto names = names_of(out_->clusters);
+        e.problem("cluster", fmt::format("there is no cluster '{}'", env.cluster),
+                  names.empty() ? "list it in clusters.yaml" : "known are: " + join(names, ", "));
       }
-    }
-    if (total > limit)
-      problem(shown(dir), fmt::format("the files are {} bytes; at most {} fit", total, limit));
-    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
-    return files;
-  }
-
-  void yaml(const fs::path& path, const std::function<void(Reader&)>& f) {
-    std::error_code ec;
-    if (!fs::exists(path, ec)) return;
-    auto text = read(path, 1 << 20);
-    auto node = text ? parse_yaml(*text, shown(path), problems_) : std::nullopt;
-    if (!node) return;
-    Reader r(*node, shown(path), "", problems_);
-    f(r);
-    r.finish();
-  }
-
-  void clusters() {
-    size_t before = problems_.size();
-    yaml(dir_ / "clusters.yaml", [&](Reader& r) {
-      r.entries("clusters", [&](const std::string& name, Reader& c) {
-        Cluster k{name, c.text("kubeconfig"), c.text("context"), c.flag("in_cluster", false)};
-        if (k.in_cluster == !k.kubeconfig.empty())
-          c.problem("kubeconfig", "a cluster has either kubeconfig or in_cluster: true");
-        if (!k.kubeconfig.empty()) k.kubeconfig = (dir_ / k.kubeconfig).lexically_normal().string();
-        out_->clusters[name] = k;
+      env.role = e.role("role").value_or(Role::deployer);
+      if (env.role == Role::viewer) e.problem("role", "a viewer cannot act anywhere", "deployer or admin");
+      e.mapping("retire", kRetire, [&](Reader& t) {
+        env.retire.zero_after = t.duration("zero_after", milliseconds{0}, std::chrono::days{365});
+        if (t.has("keep")) env.retire.keep = t.number("keep", 5, 0, 1000);
       });
+      out_->environments.push_back(std::move(env));
     });
-    clusters_read_ = problems_.size() == before;
-  }
+  });
+}
 
-  void environments() {
-    yaml(dir_ / "environments.yaml", [&](Reader& r) {
-      r.each("environments", [&](Reader& e) {
-        Environment env{e.text("name"), e.text("cluster"), e.flag("protected", false), {}};
-        if (auto ok = check_environment_name(env.name); !ok)
-          e.problem("name", ok.error().what, ok.error().hint);
-        if (out_->environment(env.name)) e.problem("name", "this environment is listed twice");
-        if (clusters_read_ && !env.cluster.empty() && !out_->clusters.contains(env.cluster)) {
-          std::vector<std::string> names;
-          for (const auto& [name, c] : out_->clusters) names.push_back(name);
-          e.problem("cluster", fmt::format("there is no cluster '{}'", env.cluster),
-                    names.empty() ? "list it in clusters.yaml" : "known are: " + join(names, ", "));
-        }
-        e.mapping("retire", [&](Reader& t) {
-          env.retire.zero_after = t.duration("zero_after");
-          if (t.has("keep")) env.retire.keep = t.number("keep", 5, 0, 1000);
-        });
-        out_->environments.push_back(std::move(env));
-      });
-    });
-  }
+void Loader::access() {
+  out_->has_access = yaml(dir_ / "access.yaml", kAccess, [&](Reader& r) {
+    auto names = names_of(out_->projects);
+    out_->access = read_access(r, &names);
+    for (Hook& h : out_->access.hooks)
+      if (!h.secret_file.empty()) h.secret_file = in_tree(h.secret_file);
+  });
+}
 
-  void project(const fs::path& dir) {
-    Project p;
-    p.name = dir.filename().string();
-    if (auto ok = check_project_name(p.name); !ok)
-      return problem(shown(dir), ok.error().what, ok.error().hint);
-    std::error_code ec;
-    if (!fs::exists(dir / "project.yaml", ec))
-      return problem(shown(dir / "project.yaml"), "the file is missing", "an empty one will do");
-    yaml(dir / "project.yaml", [&](Reader& r) {
-      std::string deployer = r.text("deployer", "kubernetes");
-      if (deployer != "kubernetes")
-        r.problem("deployer", fmt::format("'{}' is not a deployer", deployer),
-                  "kubernetes is the one there is so far");
-      p.description = r.text("description");
-      p.owners = r.texts("owners");
-      r.each("links", [&](Reader& l) {
-        Link link{l.text("title"), l.text("url")};
-        if (!link.url.starts_with("http://") && !link.url.starts_with("https://"))
-          l.problem("url", "only http and https addresses are taken");
-        p.links.push_back(link);
-      });
-      p.deadline = r.duration("deadline").value_or(p.deadline);
-      p.settle = r.duration("settle").value_or(p.settle);
-      p.history = r.number("history", p.history, 1, 500);
-      p.service = r.flag("service", true);
-    });
-    project_environments(dir / "environments.json", p);
-    p.templates = folder(dir, 1 << 20, ".j2");
-    if (std::none_of(p.templates.begin(), p.templates.end(),
-                     [](const File& f) { return f.name == "template.json.j2"; }))
-      problem(shown(dir / "template.json.j2"), "the project's template is missing",
-              "docs/templates.md shows one");
-    p.files = folder(dir / "config", kConfigMap);
-    out_->projects[p.name] = std::move(p);
-  }
-
-  void project_environments(const fs::path& path, Project& p) {
-    auto text = read(path, 4 << 20);
-    if (!text) return;
-    auto parsed = parse_json(*text, shown(path));
-    if (!parsed) return problem(parsed.error().where, parsed.error().what);
-    if (!parsed->is_object() || parsed->get_object().empty())
-      return problem(shown(path), "an object of environments is expected", R"({"staging": {"replicas": 2}})");
-    // YAML is a superset of JSON, so the YAML reader gives places and checks; the values come from the JSON
-    // reader.
-    auto node = parse_yaml(*text, shown(path), problems_);
-    if (!node) return;
-    for (const auto& item : *node) {
-      std::string name = item.first.Scalar();
-      Reader r(item.second, shown(path), name, problems_);
-      if (auto ok = check_environment_name(name); !ok)
-        problem(r.where(item.first.Mark()), ok.error().what, ok.error().hint);
-      check_values(r);
-      const json::value* values = parsed->get_object().if_contains(name);
-      if (values && values->is_object())
-        p.environments.push_back({name, values->get_object(), item.first.Mark().line + 1});
+// An environment without a cluster goes to the only one, or to the one named default.
+void Loader::resolve_clusters() {
+  const auto& clusters = out_->clusters;
+  if (clusters.empty()) return;
+  std::string usual = clusters.size() == 1           ? clusters.begin()->first
+                      : clusters.contains("default") ? "default"
+                                                     : "";
+  for (Environment& env : out_->environments) {
+    if (env.cluster.empty()) env.cluster = usual;
+    if (!env.cluster.empty()) continue;
+    for (const auto& [name, p] : out_->projects) {
+      const ProjectEnvironment* e = p.environment(env.name);
+      if (!e || e->deployer != Deployer::kubernetes) continue;
+      problem(dir_ / "environments.yaml", fmt::format("environment '{}' has no cluster", env.name),
+              "name one of " + join(names_of(clusters), ", ") + ", or name one of them default");
+      break;
     }
   }
+}
 
-  // The keys an environment may have. What a template needs beyond them goes under `vars`.
-  void check_values(Reader& r) {
-    r.number("replicas", 1, 0, 1000);
-    r.mapping("autoscale", [](Reader& a) {
-      int least = a.number("min", 1, 1, 1000), most = a.number("max", least, 1, 1000);
-      a.number("cpu", 80, 1, 1000);
-      if (!a.has("max")) a.problem("max", "the most replicas are missing");
-      if (most < least) a.problem("max", "max is less than min");
-    });
-    r.mapping("env", [](Reader& e) {
-      if (e.node().IsMap())
-        for (const auto& item : e.node()) e.text(item.first.Scalar().c_str());
-    });
-    r.mapping("resources", [](Reader& s) {
-      for (const char* part : {"requests", "limits"})
-        s.mapping(part, [](Reader& q) {
-          if (q.node().IsMap())
-            for (const auto& item : q.node()) q.text(item.first.Scalar().c_str());
-        });
-    });
-    if (r.has("vars") && !r.node()["vars"].IsMap()) r.problem("vars", "an object is expected");
-    r.finish();
+// A misspelt optional file would otherwise just not be read.
+void Loader::look_for_strays() {
+  const std::vector<std::string> known{"clusters.yaml", "environments.yaml", "access.yaml",
+                                       "standards",     "projects",          "ansible"};
+  for (const fs::path& p : sorted_entries(dir_)) {
+    std::string name = p.filename().string();
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    bool has_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+    if (auto near = nearest(name, known))
+      problem(p, "this is not read", fmt::format("did you mean '{}'?", *near));
+    else if (has_yaml)
+      out_->warnings.push_back(
+          {ErrorCode::invalid, name, "this is not read", "known are: " + join(known, ", ")});
   }
+}
 
-  fs::path dir_;
-  std::shared_ptr<Config> out_ = std::make_shared<Config>();
-  Problems problems_;
-  std::string hashed_;
-  bool clusters_read_ = true;  // false: what environments say of clusters cannot be checked
-};
-
+namespace {
 template <class List>
 auto* by_name(List& list, std::string_view name) {
   auto it = std::find_if(list.begin(), list.end(), [&](const auto& x) { return x.name == name; });
   return it == list.end() ? nullptr : &*it;
 }
-
 }  // namespace
 
 const ProjectEnvironment* Project::environment(std::string_view n) const { return by_name(environments, n); }
+const User* Access::user(std::string_view n) const { return by_name(users, n); }
 const Environment* Config::environment(std::string_view n) const { return by_name(environments, n); }
 const Project* Config::project(std::string_view n) const {
   auto it = projects.find(std::string(n));

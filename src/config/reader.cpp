@@ -2,145 +2,184 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <set>
+#include <stdexcept>
+
 #include "base/strings.h"
 
 namespace lemmy::config {
 
-Reader::Reader(YAML::Node node, std::string file, std::string path, Problems& problems)
-    : node_(std::move(node)), file_(std::move(file)), path_(std::move(path)), problems_(problems) {
-  is_map_ = node_.IsMap();
-  if (!is_map_ && !node_.IsNull())
-    problems_.push_back({ErrorCode::invalid, where(node_.Mark()), "a mapping (key: value) is expected here"});
-  if (!is_map_) return;
+std::string place_text(const std::string& file, Place place, const std::string& path) {
+  std::string out = place.line ? fmt::format("{}:{}:{}", file, place.line, place.column) : file;
+  return path.empty() ? out : out + " " + path;
+}
+
+std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
+  if (known.empty()) return "";
+  auto near = nearest(word, known);
+  return near ? fmt::format("did you mean '{}'?", *near) : "known are: " + join(known, ", ");
+}
+
+Reader::Reader(const Node& node, const Section& section, std::string file, std::string path,
+               Problems& problems)
+    : node_(node), section_(section), file_(std::move(file)), path_(std::move(path)), problems_(problems) {
+  if (!node.is(Node::Kind::map) && !node.is(Node::Kind::null))
+    problem_at(node.place, path_, "a mapping (key: value) is expected here");
   std::set<std::string> seen;
-  for (const auto& item : node_)
-    if (!seen.insert(item.first.Scalar()).second)
-      problems_.push_back(
-          {ErrorCode::invalid, where(item.first.Mark(), item.first.Scalar()), "the key stands here twice"});
+  for (const Node::Key& key : node.keys) {
+    if (!seen.insert(key.text).second)
+      problem_at(key.place, this->path(key.text), "the key stands here twice");
+    else if (std::find(section.keys.begin(), section.keys.end(), key.text) == section.keys.end())
+      problem_at(key.place, this->path(key.text), fmt::format("unknown key '{}'", shorten(key.text, 80)),
+                 suggestion(key.text, section.keys));
+  }
 }
 
-std::string Reader::where(const YAML::Mark& mark, const std::string& key) const {
-  std::string at = path_.empty() || key.empty() ? path_ + key : path_ + "." + key;
-  std::string out = mark.is_null() ? file_ : fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
-  return at.empty() ? out : out + " " + at;
+const Node* Reader::get(const std::string& key) const {
+  if (std::find(section_.keys.begin(), section_.keys.end(), key) == section_.keys.end())
+    throw std::logic_error(section_.name + " has no key " + key);
+  const Node* v = node_.find(key);
+  return v && !v->is(Node::Kind::null) ? v : nullptr;
 }
 
-YAML::Node Reader::get(const char* key) {
-  known_.insert(key);
-  return is_map_ ? std::as_const(node_)[key] : YAML::Node(YAML::NodeType::Undefined);
+void Reader::problem_at(Place place, const std::string& path, std::string what, std::string hint) {
+  problems_.push_back({ErrorCode::invalid, place_text(file_, place, path), std::move(what), std::move(hint)});
 }
 
-bool Reader::has(const char* key) { return get(key).IsDefined(); }
-
-void Reader::problem(const char* key, std::string what, std::string hint) {
-  YAML::Node v = get(key);
-  problems_.push_back({ErrorCode::invalid, where(v.IsDefined() ? v.Mark() : node_.Mark(), key),
-                       std::move(what), std::move(hint)});
+void Reader::problem(const std::string& key, std::string what, std::string hint) {
+  const Node* v = node_.find(key);
+  problem_at(v && v->place.line ? v->place : node_.place, path(key), std::move(what), std::move(hint));
 }
 
-std::string Reader::text(const char* key, std::string otherwise) {
-  YAML::Node v = get(key);
-  if (!v.IsDefined() || v.IsNull()) return otherwise;
-  if (v.IsScalar()) return v.Scalar();
+std::string Reader::text(const std::string& key, std::string otherwise) {
+  const Node* v = get(key);
+  if (!v) return otherwise;
+  if (v->is(Node::Kind::scalar)) return v->text;
   problem(key, "a text is expected");
   return otherwise;
 }
 
-bool Reader::flag(const char* key, bool otherwise) {
-  std::string v = text(key);
-  if (v.empty()) return otherwise;
-  if (v != "true" && v != "false") problem(key, fmt::format("'{}' is neither true nor false", v));
-  return v == "true";
+bool Reader::flag(const std::string& key, bool otherwise) {
+  const Node* v = get(key);
+  if (!v) return otherwise;
+  if (v->is(Node::Kind::scalar) && !v->quoted && (v->text == "true" || v->text == "false"))
+    return v->text == "true";
+  problem(key, "true or false is expected");
+  return otherwise;
 }
 
-int Reader::number(const char* key, int otherwise, int least, int most) {
-  YAML::Node v = get(key);
-  if (!v.IsDefined()) return otherwise;
+int Reader::number(const std::string& key, int otherwise, int least, int most) {
+  const Node* v = get(key);
+  if (!v) return otherwise;
   int n = 0;
-  if (v.IsScalar() && YAML::convert<int>::decode(v, n) && n >= least && n <= most) return n;
+  if (v->is(Node::Kind::scalar) && !v->quoted) {
+    const char* end = v->text.data() + v->text.size();
+    auto [stop, error] = std::from_chars(v->text.data(), end, n);
+    if (error == std::errc{} && stop == end && n >= least && n <= most) return n;
+  }
   problem(key, fmt::format("a whole number from {} to {} is expected", least, most));
   return otherwise;
 }
 
-std::optional<milliseconds> Reader::duration(const char* key) {
-  std::string v = text(key);
-  if (v.empty()) return std::nullopt;
-  auto d = parse_duration(v);
-  if (d) return *d;
-  problem(key, d.error().what, d.error().hint);
+std::optional<milliseconds> Reader::duration(const std::string& key, milliseconds least, milliseconds most) {
+  if (!has(key)) return std::nullopt;
+  auto d = parse_duration(text(key));
+  if (!d) {
+    problem(key, d.error().what, d.error().hint);
+  } else if (*d < least || *d > most) {
+    problem(key, fmt::format("a duration from {} to {} is expected", format_duration(least),
+                             format_duration(most)));
+  } else {
+    return *d;
+  }
   return std::nullopt;
 }
 
-std::vector<std::string> Reader::texts(const char* key) {
-  YAML::Node v = get(key);
+std::vector<std::string> Reader::texts(const std::string& key) {
+  const Node* v = get(key);
   std::vector<std::string> out;
-  if (!v.IsDefined() || v.IsNull()) return out;
-  if (!v.IsSequence()) {
+  if (!v) return out;
+  if (!v->is(Node::Kind::list)) {
     problem(key, "a list is expected", fmt::format("{}: [one, two]", key));
     return out;
   }
-  for (const YAML::Node& item : v)
-    if (item.IsScalar())
-      out.push_back(item.Scalar());
+  for (const Node& item : v->items)
+    if (item.is(Node::Kind::scalar))
+      out.push_back(item.text);
     else
-      problem(key, "a list of texts is expected");
+      problem_at(item.place, path(key), "a list of texts is expected");
   return out;
 }
 
-void Reader::each(const char* key, const std::function<void(Reader&)>& f) {
-  YAML::Node v = get(key);
-  if (!v.IsDefined() || v.IsNull()) return;
-  if (!v.IsSequence()) return problem(key, "a list is expected");
-  int i = 0;
-  for (const YAML::Node& item : v) {
-    Reader r(item, file_, fmt::format("{}{}{}[{}]", path_, path_.empty() ? "" : ".", key, i++), problems_);
+Deployer Reader::deployer(Deployer otherwise) {
+  std::string d = text("deployer");
+  if (d.empty()) return otherwise;
+  for (Deployer one : {Deployer::kubernetes, Deployer::ansible})
+    if (d == lemmy::name(one)) return one;
+  problem("deployer", fmt::format("'{}' is not a deployer", d), suggestion(d, {"kubernetes", "ansible"}));
+  return otherwise;
+}
+
+std::optional<Role> Reader::role(const std::string& key) {
+  std::string r = text(key);
+  if (r.empty()) return std::nullopt;
+  auto role = role_from(r);
+  if (!role)
+    problem(key, fmt::format("'{}' is not a role", r), suggestion(r, {"viewer", "deployer", "admin"}));
+  return role;
+}
+
+void Reader::each(const std::string& key, const Section& section, const Read& f) {
+  const Node* v = get(key);
+  if (!v) return;
+  if (!v->is(Node::Kind::list)) return problem(key, "a list is expected");
+  for (size_t i = 0; i < v->items.size(); ++i) {
+    Reader r(v->items[i], section, file_, fmt::format("{}[{}]", path(key), i), problems_);
     f(r);
-    r.finish();
   }
 }
 
-void Reader::mapping(const char* key, const std::function<void(Reader&)>& f) {
-  YAML::Node v = get(key);
-  if (!v.IsDefined() || v.IsNull()) return;
-  Reader r(v, file_, path_.empty() ? key : path_ + "." + key, problems_);
-  f(r);
-  r.finish();
+void Reader::mapping(const std::string& key, const Section& section, const Read& f) {
+  const Node* v = get(key);
+  if (!v) return;
+  Reader r(*v, section, file_, path(key), problems_);
+  if (v->is(Node::Kind::map)) f(r);
 }
 
-void Reader::entries(const char* key, const std::function<void(const std::string&, Reader&)>& f) {
-  YAML::Node v = get(key);
-  if (!v.IsDefined() || v.IsNull()) return;
-  if (!v.IsMap()) return problem(key, "a mapping of names is expected");
-  for (const auto& item : v) {
-    std::string name = item.first.Scalar();
-    Reader r(item.second, file_, fmt::format("{}{}{}.{}", path_, path_.empty() ? "" : ".", key, name),
-             problems_);
-    f(name, r);
-    r.finish();
+void Reader::entries(const std::string& key, const Section& section, const ReadNamed& f) {
+  const Node* v = get(key);
+  if (!v) return;
+  if (!v->is(Node::Kind::map)) return problem(key, "a mapping of names is expected");
+  std::set<std::string> seen;
+  for (size_t i = 0; i < v->items.size(); ++i) {
+    const Node::Key& name = v->keys[i];
+    if (!seen.insert(name.text).second)
+      problem_at(name.place, path(key) + "." + name.text, "the name stands here twice");
+    Reader r(v->items[i], section, file_, path(key) + "." + name.text, problems_);
+    f(name.text, r);
   }
 }
 
-void Reader::finish() {
-  if (!is_map_) return;
-  std::vector<std::string> known(known_.begin(), known_.end());
-  for (const auto& item : node_) {
-    const std::string& key = item.first.Scalar();
-    if (known_.contains(key)) continue;
-    auto near = nearest(key, known);
-    problems_.push_back(
-        {ErrorCode::invalid, where(item.first.Mark(), key), fmt::format("unknown key '{}'", key),
-         near ? fmt::format("did you mean '{}'?", *near) : "known are: " + join(known, ", ")});
+void Reader::scalars(const std::string& key, const std::function<void(const Node::Key&, const Node&)>& f) {
+  const Node* v = get(key);
+  if (!v) return;
+  if (!v->is(Node::Kind::map)) return problem(key, "a mapping of names is expected");
+  std::set<std::string> seen;
+  for (size_t i = 0; i < v->items.size(); ++i) {
+    const Node::Key& name = v->keys[i];
+    std::string at = path(key) + "." + name.text;
+    if (!seen.insert(name.text).second) problem_at(name.place, at, "the key stands here twice");
+    if (v->items[i].is(Node::Kind::scalar))
+      f(name, v->items[i]);
+    else
+      problem_at(v->items[i].place, at, "a text, a number, true or false is expected");
   }
 }
 
-std::optional<YAML::Node> parse_yaml(const std::string& text, const std::string& file, Problems& problems) {
-  try {
-    return YAML::Load(text);
-  } catch (const YAML::Exception& e) {
-    problems.push_back({ErrorCode::invalid, fmt::format("{}:{}:{}", file, e.mark.line + 1, e.mark.column + 1),
-                        "this is not valid YAML: " + e.msg});
-    return std::nullopt;
-  }
+void Reader::free_form(const std::string& key) {
+  const Node* v = get(key);
+  if (v && !v->is(Node::Kind::map)) problem(key, "a mapping (key: value) is expected here");
 }
 
 }  // namespace lemmy::config

@@ -1,0 +1,118 @@
+// access.yaml: who may come in. Hashes and references only, so it may be kept with the other files.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "config/loader.h"
+
+namespace lemmy::config {
+
+std::string_view name(Role role) {
+  constexpr std::string_view names[] = {"viewer", "deployer", "admin"};
+  return names[static_cast<int>(role)];
+}
+
+std::optional<Role> role_from(std::string_view text) {
+  for (Role role : {Role::viewer, Role::deployer, Role::admin})
+    if (text == name(role)) return role;
+  return std::nullopt;
+}
+
+namespace {
+
+bool is_name(std::string_view name) {
+  auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !name.empty() && name.size() <= 64 && letter(name[0]) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return letter(c) || c == '.' || c == '_' || c == '@' || c == '-'; });
+}
+
+void check_name(Reader& r, const std::string& name) {
+  if (!is_name(name))
+    r.problem("", fmt::format("'{}' is not a name", shorten(name, 80)),
+              "use up to 64 letters, digits, '.', '_', '@' and '-', starting with a letter or digit");
+}
+
+std::string hash(Reader& r, const std::string& key) {
+  std::string h = r.text(key);
+  if (r.has(key) && (h.size() != 64 || h.find_first_not_of("0123456789abcdef") != h.npos))
+    r.problem(key, "this is not a SHA-256 hash: 64 lower-case hex digits are expected",
+              "`lemmy token create` makes one");
+  return h;
+}
+
+std::vector<std::string> project_list(Reader& r, const std::vector<std::string>* known) {
+  std::vector<std::string> names = r.texts("projects");
+  if (r.has("projects") && names.empty())
+    r.problem("projects", "the list is empty", "leave it out to allow all projects");
+  for (const std::string& n : names)
+    if (known && std::find(known->begin(), known->end(), n) == known->end())
+      r.problem("projects", fmt::format("there is no project '{}'", shorten(n, 80)), suggestion(n, *known));
+  return names;
+}
+
+}  // namespace
+
+Access read_access(Reader& r, const std::vector<std::string>* projects) {
+  Access a;
+  r.entries("users", kUser, [&](const std::string& name, Reader& u) {
+    check_name(u, name);
+    User user{name, Role::viewer, u.text("password_hash")};
+    if (auto role = u.role("role"))
+      user.role = *role;
+    else if (!u.has("role"))
+      u.problem("role", "the role is missing", "viewer, deployer or admin");
+    if (!user.password_hash.empty() &&
+        (!user.password_hash.starts_with("$argon2id$") || user.password_hash.size() > 127))
+      u.problem("password_hash", "this is not an argon2id hash",
+                fmt::format("`lemmy user passwd {}` makes one", name));
+    a.users.push_back(std::move(user));
+  });
+  r.entries("tokens", kToken, [&](const std::string& name, Reader& t) {
+    check_name(t, name);
+    Token token{name, Role::viewer, hash(t, "hash"), project_list(t, projects), std::nullopt};
+    if (!t.has("hash")) t.problem("hash", "the hash is missing", "`lemmy token create` makes one");
+    if (auto role = t.role("role"))
+      token.role = *role;
+    else if (!t.has("role"))
+      t.problem("role", "the role is missing", "viewer, deployer or admin");
+    if (t.has("expires")) {
+      token.expires = parse_time(t.text("expires"));
+      if (!token.expires) t.problem("expires", "this is not a time", "such as 2027-01-31T00:00:00Z");
+    }
+    a.tokens.push_back(std::move(token));
+  });
+  r.entries("hooks", kHook, [&](const std::string& name, Reader& h) {
+    check_name(h, name);
+    Hook hook{name, h.text("secret_file"), h.text("secret_env"), hash(h, "token_hash"),
+              project_list(h, projects)};
+    if (h.has("secret_file") + h.has("secret_env") + h.has("token_hash") != 1)
+      h.problem("", "exactly one of secret_file, secret_env and token_hash is expected");
+    a.hooks.push_back(std::move(hook));
+  });
+  if (r.text("anonymous") != "none") a.anonymous = r.role("anonymous");
+  using namespace std::chrono;
+  r.mapping("session", kSession, [&](Reader& s) {
+    a.session_lifetime = s.duration("lifetime", minutes{1}, days{90}).value_or(a.session_lifetime);
+  });
+  r.mapping("limits", kLimits, [&](Reader& l) {
+    a.logins_per_minute = l.number("logins_per_minute", a.logins_per_minute, 1, 10'000);
+    a.hooks_per_minute = l.number("hooks_per_minute", a.hooks_per_minute, 1, 1'000'000);
+  });
+  return a;
+}
+
+std::expected<Access, Problems> parse_access(const std::string& text, const std::string& file) {
+  Problems problems;
+  auto node = parse_yaml(text, file, problems);
+  if (!node) return std::unexpected(problems);
+  Reader r(*node, kAccess, file, "", problems);
+  Access a = read_access(r, nullptr);
+  if (!problems.empty()) return std::unexpected(problems);
+  return a;
+}
+
+}  // namespace lemmy::config

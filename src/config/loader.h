@@ -1,0 +1,62 @@
+#pragma once
+// Inside room config: what the parts of load() share.
+#include "config/reader.h"
+
+namespace lemmy::config {
+
+class Loader {
+ public:
+  explicit Loader(std::filesystem::path dir);
+  std::expected<std::shared_ptr<const Config>, Problems> load();
+
+ private:
+  using Path = std::filesystem::path;
+
+  // tree.yaml files, load.cpp
+  void clusters();
+  void environments();
+  void access();
+  void resolve_clusters();
+  void look_for_strays();
+  // one project, project.cpp
+  void project(const Path& dir);
+  void project_yaml(const Path& dir, Project& p);
+  void environments_json(const Path& path, Project& p);
+  void check_values(Reader& r, ProjectEnvironment& env);
+  void check_playbook(const Path& dir, const Project& p);
+
+  void problem(const Path& file, std::string what, std::string hint = "");
+  std::string shown(const Path& file) const { return file.lexically_relative(dir_).generic_string(); }
+  std::string in_tree(const std::string& path) const;  // as written, relative to the folder
+  // Reports what cannot be read, what leads out of the tree, and what is not UTF-8.
+  std::optional<std::string> read(const Path& file, size_t limit);
+  // The files in a folder by name; nothing when there is no folder. Names that begin with '.' or end with '~'
+  // are skipped.
+  std::vector<File> folder(const Path& dir, size_t limit, std::string_view ending = "");
+  // `f` gets the file's top; nothing happens when there is no file.
+  bool yaml(const Path& file, const Section& section, const std::function<void(Reader&)>& f);
+  // "did you mean" for a file that is missing, from those that are there.
+  std::string near_file(const Path& file, std::string otherwise) const;
+
+  const Path dir_;
+  Path real_;  // dir_ with its links followed
+  std::shared_ptr<Config> out_ = std::make_shared<Config>();
+  Problems problems_;
+  std::string hashed_;
+  bool clusters_read_ = false;  // else every name of a cluster would look wrong
+};
+
+// `projects` names those that exist, nullptr: not looked up.
+Access read_access(Reader& r, const std::vector<std::string>* projects);
+
+bool is_skipped(std::string_view file_name);
+std::vector<std::filesystem::path> sorted_entries(const std::filesystem::path& dir);
+
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
+}  // namespace lemmy::config

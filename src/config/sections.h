@@ -1,0 +1,39 @@
+#pragma once
+// Inside room config: every key there is. The reader refuses all others, and a test looks each up in
+// docs/configuration.md.
+#include <string>
+#include <vector>
+
+namespace lemmy::config {
+
+struct Section {
+  std::string name;  // as headed in the docs
+  std::vector<std::string> keys;
+};
+
+inline const Section kClusters{"clusters.yaml", {"clusters"}};
+inline const Section kCluster{"clusters.yaml: a cluster", {"kubeconfig", "context", "in_cluster"}};
+inline const Section kEnvironments{"environments.yaml", {"environments"}};
+inline const Section kEnvironment{"environments.yaml: an environment",
+                                  {"name", "cluster", "protected", "role", "retire"}};
+inline const Section kRetire{"environments.yaml: retire", {"zero_after", "keep"}};
+inline const Section kProject{"project.yaml",
+                              {"deployer", "description", "owners", "links", "deadline", "settle", "history",
+                               "service", "hosts", "playbook"}};
+inline const Section kLink{"project.yaml: a link", {"title", "url"}};
+inline const Section kValues{"environments.json: an environment",
+                             {"replicas", "autoscale", "env", "resources", "deployer", "vars"}};
+inline const Section kAutoscale{"environments.json: autoscale", {"min", "max", "cpu"}};
+inline const Section kResources{"environments.json: resources", {"requests", "limits"}};
+inline const Section kAccess{"access.yaml", {"users", "tokens", "hooks", "anonymous", "session", "limits"}};
+inline const Section kUser{"access.yaml: a user", {"role", "password_hash"}};
+inline const Section kToken{"access.yaml: a token", {"role", "hash", "projects", "expires"}};
+inline const Section kHook{"access.yaml: a hook", {"secret_file", "secret_env", "token_hash", "projects"}};
+inline const Section kSession{"access.yaml: session", {"lifetime"}};
+inline const Section kLimits{"access.yaml: limits", {"logins_per_minute", "hooks_per_minute"}};
+
+inline const Section* const kSections[] = {
+    &kClusters,  &kCluster,   &kEnvironments, &kEnvironment, &kRetire, &kProject, &kLink,    &kValues,
+    &kAutoscale, &kResources, &kAccess,       &kUser,        &kToken,  &kHook,    &kSession, &kLimits};
+
+}  // namespace lemmy::config

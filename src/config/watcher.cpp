@@ -1,0 +1,73 @@
+#include "config/watcher.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "config/loader.h"
+
+namespace lemmy::config {
+
+namespace fs = std::filesystem;
+
+Watcher::Watcher(fs::path dir) : dir_(std::move(dir)) {}
+
+Watcher::Seen Watcher::look() const {
+  Seen seen;
+  // Two writes within one tick of the file system's clock may leave the same time behind.
+  const int64_t young = to_millis(now()) - 2000;
+  std::function<void(const fs::path&, int)> visit = [&](const fs::path& path, int depth) {
+    struct stat s;
+    if (::stat(path.c_str(), &s) != 0) {
+      seen.print += path.string() + " absent\n";
+      return;
+    }
+    seen.print += fmt::format("{} {} {} {} {}.{}\n", path.string(), s.st_mode, s.st_ino, s.st_size,
+                              s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+    seen.fresh = seen.fresh || s.st_mtim.tv_sec * 1000 + s.st_mtim.tv_nsec / 1'000'000 >= young;
+    if (S_ISDIR(s.st_mode) && depth > 0)
+      for (const fs::path& entry : sorted_entries(path)) visit(entry, depth - 1);
+  };
+  for (const char* name : {"clusters.yaml", "environments.yaml", "access.yaml"}) visit(dir_ / name, 0);
+  visit(dir_ / "standards", 1);
+  visit(dir_ / "projects", 3);
+  visit(dir_ / "ansible/playbooks", 1);
+  visit(dir_, 1);
+  return seen;
+}
+
+News Watcher::poll() {
+  std::lock_guard one(polling_);
+  Seen before = look();
+  if (!print_.empty() && before.print == print_) return News::none;
+  auto loaded = load(dir_);
+  // Files that changed meanwhile are read again next time: half of a checkout is nobody's configuration.
+  if (look().print != before.print) {
+    print_.clear();
+    return News::none;
+  }
+  print_ = before.fresh ? "" : before.print;
+  std::lock_guard guard(lock_);
+  if (!loaded) {
+    if (loaded.error() == problems_) return News::none;
+    problems_ = std::move(loaded.error());
+    return News::problems;
+  }
+  bool had_problems = !problems_.empty();
+  problems_.clear();
+  if (current_ && current_->revision == (*loaded)->revision)
+    return had_problems ? News::problems : News::none;
+  current_ = std::move(*loaded);
+  return News::config;
+}
+
+std::shared_ptr<const Config> Watcher::current() const {
+  std::lock_guard guard(lock_);
+  return current_;
+}
+
+Problems Watcher::problems() const {
+  std::lock_guard guard(lock_);
+  return problems_;
+}
+
+}  // namespace lemmy::config
