@@ -44,6 +44,22 @@ class StoreConformance : public testing::TestWithParam<BackendFactory> {
     e.text = text;
     return e;
   }
+  // All at once on the loop; the answers in order.
+  template <class T>
+  std::vector<T> run_all(std::vector<Task<T>> tasks) {
+    std::vector<std::future<T>> futures;
+    for (auto& t : tasks) futures.push_back(asio::co_spawn(loop, std::move(t), asio::use_future));
+    loop.restart();
+    loop.run();
+    std::vector<T> out;
+    for (auto& f : futures) out.push_back(f.get());
+    return out;
+  }
+  lemmy::Deploy created(const std::string& environment = "staging") {
+    auto d = run(store->create_deploy(deploy(environment), event("created")));
+    if (!d) throw std::runtime_error(d.error().str());
+    return *d;
+  }
   void push(const std::string& sha, int64_t at, const std::string& project = "hello") {
     ASSERT_TRUE(run(store->accept(delivery(project + sha + std::to_string(at)), build(sha, at, project))));
   }
