@@ -1,24 +1,10 @@
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sqlite3.h>
 
-#include "base/crypto.h"
-#include "base/files.h"
 #include "store/conformance.h"
-#include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/fixture.h"
 
 namespace lemmy::store {
 namespace {
-
-std::string fresh_path() {
-  static const std::filesystem::path dir = [] {
-    auto d = std::filesystem::temp_directory_path() / ("lemmy-store-" + random_hex(6));
-    std::filesystem::create_directory(d);
-    return d;
-  }();
-  static int n = 0;
-  return (dir / (std::to_string(n++) + ".db")).string();
-}
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance,
                          testing::Values(BackendFactory{"sqlite", [](asio::any_io_executor e) {
@@ -26,21 +12,6 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance,
                                                           if (!s) throw std::runtime_error(s.error().str());
                                                           return std::move(*s);
                                                         }}));
-
-struct Sqlite : testing::Test {
-  template <class T>
-  T run(Task<T> task) {
-    auto future = asio::co_spawn(loop, std::move(task), asio::use_future);
-    loop.restart();
-    loop.run();
-    return future.get();
-  }
-  Delivery delivery(int i) {
-    return {0, "build", std::to_string(i), now(), "", "", "hello", "{}", "accepted", ""};
-  }
-  asio::io_context loop;
-  std::string path = fresh_path();
-};
 
 TEST_F(Sqlite, many_waiting_writes_share_few_commits) {
   auto store = *SqliteStore::open(loop.get_executor(), path);
@@ -50,85 +21,6 @@ TEST_F(Sqlite, many_waiting_writes_share_few_commits) {
   loop.run();
   for (auto& f : all) EXPECT_TRUE(f.get());
   EXPECT_LT(store->commits(), 250u);
-}
-
-TEST_F(Sqlite, what_was_acknowledged_survives_kill_9) {
-  for (int round = 0; round < 8; ++round) {
-    int ends[2];
-    ASSERT_EQ(::pipe(ends), 0);
-    pid_t child = ::fork();
-    if (child == 0) {
-      asio::io_context io;
-      auto store = SqliteStore::open(io.get_executor(), path);
-      if (!store) ::_exit(1);
-      for (int w = 0; w < 8; ++w)
-        asio::co_spawn(
-            io,
-            [](SqliteStore& s, int first, int fd) -> Task<> {
-              for (int i = first;; i += 8) {
-                Delivery d{0, "build", std::to_string(i), now(), "", "", "hello", "{}", "accepted", ""};
-                auto ok = co_await s.accept(d, std::nullopt);
-                if (ok && ::write(fd, &i, sizeof i) != sizeof i) ::_exit(2);
-              }
-            }(**store, round * 1'000'000 + w, ends[1]),
-            asio::detached);
-      io.run();
-      ::_exit(0);
-    }
-    ::close(ends[1]);
-    ::usleep(30'000 + round * 7'919);
-    ::kill(child, SIGKILL);
-    std::set<std::string> acknowledged;
-    for (int i; ::read(ends[0], &i, sizeof i) == sizeof i;) acknowledged.insert(std::to_string(i));
-    ::close(ends[0]);
-    ::waitpid(child, nullptr, 0);
-    EXPECT_FALSE(acknowledged.empty());
-    auto store = SqliteStore::open(loop.get_executor(), path);
-    ASSERT_TRUE(store) << store.error().str();
-    Page page{1000, ""};
-    do {
-      auto l = *run((*store)->deliveries(page));
-      for (auto& d : l.items) acknowledged.erase(d.id);
-      page.after = l.next;
-    } while (!page.after.empty());
-    EXPECT_TRUE(acknowledged.empty()) << acknowledged.size() << " lost, such as " << *acknowledged.begin();
-  }
-}
-
-TEST_F(Sqlite, a_second_server_on_one_file_is_refused_with_the_process_named) {
-  auto first = SqliteStore::open(loop.get_executor(), path);
-  ASSERT_TRUE(first);
-  auto second = SqliteStore::open(loop.get_executor(), path);
-  ASSERT_FALSE(second);
-  EXPECT_NE(second.error().what.find(std::to_string(::getpid())), std::string::npos);
-}
-
-TEST_F(Sqlite, a_newer_schema_a_corrupt_file_and_a_missing_folder_are_refused_clearly) {
-  {
-    ASSERT_TRUE(SqliteStore::open(loop.get_executor(), path));
-  }
-  {
-    SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 99");
-  }
-  EXPECT_EQ(SqliteStore::open(loop.get_executor(), path).error().code, ErrorCode::conflict);
-  auto junk = fresh_path();
-  ASSERT_TRUE(write_file(junk, std::string(8192, 'j')));
-  auto r = SqliteStore::open(loop.get_executor(), junk);
-  ASSERT_FALSE(r);
-  EXPECT_NE(r.error().what.find("not a sound SQLite file"), std::string::npos) << r.error().str();
-  EXPECT_EQ(*read_file(junk), std::string(8192, 'j'));
-  EXPECT_EQ(SqliteStore::open(loop.get_executor(), "/nowhere/x.db").error().code, ErrorCode::unavailable);
-  for (auto bad : {"mysql://x", "sqlite:", "", "x.db"})
-    EXPECT_FALSE(open_store(loop.get_executor(), bad)) << bad;
-}
-
-TEST_F(Sqlite, the_file_is_readable_by_its_owner_only) {
-  {
-    ASSERT_TRUE(SqliteStore::open(loop.get_executor(), path));
-  }
-  struct stat info;
-  ASSERT_EQ(::stat(path.c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
 TEST_F(Sqlite, a_full_disk_fails_writes_and_recovers_by_itself) {
@@ -154,6 +46,122 @@ TEST_F(Sqlite, a_full_disk_fails_writes_and_recovers_by_itself) {
   EXPECT_EQ(full.error().what, "the disk is full");
   raw->execAndGet("PRAGMA max_page_count = 100000");
   EXPECT_TRUE(put(1'000'000));
+}
+
+TEST_F(Sqlite, one_write_too_big_for_the_disk_spares_those_beside_it) {
+  auto db = open_for_writing(path);
+  ASSERT_TRUE(db);
+  (*db)->execAndGet("PRAGMA max_page_count = 40");
+  Worker worker(loop.get_executor(), std::move(*db), Worker::Kind::writer);
+  std::vector<std::future<Result<>>> all;
+  for (int i = 0; i < 20; ++i)
+    all.push_back(asio::co_spawn(loop, worker.run<void>([i](SQLite::Database& d) -> Result<> {
+      SQLite::Statement s(d, "INSERT INTO documents VALUES ('p', 'e', ?, 'n', 0, zeroblob(?))");
+      s.bind(1, i);
+      s.bind(2, i == 10 ? 1'000'000 : 10);
+      s.exec();
+      return {};
+    }),
+                                 asio::use_future));
+  loop.run();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(all[i].get().has_value(), i != 10) << i;
+}
+
+TEST_F(Sqlite, a_store_with_too_much_to_do_says_so_and_takes_the_rest) {
+  auto store = *SqliteStore::open(loop.get_executor(), path);
+  SQLite::Database other(path, SQLite::OPEN_READWRITE);
+  other.exec("BEGIN IMMEDIATE");  // holds the writer up
+  std::vector<std::future<Result<Accepted>>> all;
+  constexpr int kMore = 1000;
+  for (size_t i = 0; i < Worker::kQueue + Worker::kTogether + kMore; ++i)
+    all.push_back(
+        asio::co_spawn(loop, store->accept(delivery(static_cast<int>(i)), std::nullopt), asio::use_future));
+  loop.poll();
+  other.exec("COMMIT");
+  loop.run();
+  size_t taken = 0;
+  for (auto& f : all) {
+    auto r = f.get();
+    taken += r.has_value();
+    if (!r) EXPECT_EQ(r.error().code, ErrorCode::unavailable);
+  }
+  EXPECT_GE(taken, Worker::kQueue);
+  EXPECT_LT(taken, all.size());
+  EXPECT_TRUE(run(store->accept(delivery(-1), std::nullopt)));
+}
+
+TEST_F(Sqlite, checking_writes_nothing_that_lasts) {
+  auto store = *SqliteStore::open(loop.get_executor(), path);
+  EXPECT_TRUE(run(store->check()));
+  store.reset();
+  EXPECT_TRUE(SqliteStore::open(loop.get_executor(), path));  // the schema version is as it was
+}
+
+TEST_F(Sqlite, a_wait_held_up_by_the_disk_ends_at_its_deadline) {
+  auto store = *SqliteStore::open(loop.get_executor(), path);
+  SQLite::Database other(path, SQLite::OPEN_READWRITE);
+  other.exec("BEGIN IMMEDIATE");
+  auto began = Clock::now();
+  auto r = run(with_deadline(store->accept(delivery(1), std::nullopt), milliseconds(50), "store"));
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, ErrorCode::timeout);
+  EXPECT_LT(Clock::now() - began, seconds(3));
+  other.exec("COMMIT");
+  EXPECT_TRUE(run(store->accept(delivery(2), std::nullopt)));
+}
+
+// Every statement the store prepares, by a trace on each new connection.
+std::set<std::string>* statements = nullptr;
+std::mutex statements_mutex;
+int note(unsigned, void*, void* statement, void*) {
+  std::lock_guard lock(statements_mutex);
+  if (statements) statements->insert(sqlite3_sql(static_cast<sqlite3_stmt*>(statement)));
+  return 0;
+}
+int trace(sqlite3* db, const char**, const void*) {
+  return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, note, nullptr);
+}
+
+TEST_F(Sqlite, every_query_is_a_range_of_an_index) {
+  std::set<std::string> seen;
+  sqlite3_auto_extension(reinterpret_cast<void (*)()>(trace));
+  auto store = *SqliteStore::open(loop.get_executor(), path);
+  sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(trace));
+  statements = &seen;
+  Build b{"hello", "abcdef0", "main", "", "", "", "", now(), now()};
+  EXPECT_TRUE(run(store->accept(delivery(1), b)));
+  lemmy::Deploy d;
+  d.target = {"hello", "staging"};
+  d.request_id = "r";
+  d = *run(store->create_deploy(d, {}));
+  EXPECT_TRUE(run(store->update_deploy(d, {})));
+  EXPECT_TRUE(run(store->put_document(d.target, 1, "log", "x")));
+  run(store->builds("hello", {}));
+  run(store->build("hello", "abcdef0"));
+  run(store->projects_with_builds());
+  run(store->deliveries({}));
+  run(store->deploy(d.target, 1));
+  run(store->deploys(d.target, {}));
+  run(store->unsettled_deploys());
+  run(store->latest_deploys());
+  run(store->deploy_events(d.target, 1, 0, 10));
+  run(store->document(d.target, 1, "log"));
+  store.reset();
+  statements = nullptr;
+  SQLite::Database db(path, SQLite::OPEN_READONLY);
+  int plans = 0;
+  for (const std::string& sql : seen) {
+    if (!sql.starts_with("SELECT") && !sql.starts_with("UPDATE")) continue;
+    SQLite::Statement plan(db, "EXPLAIN QUERY PLAN " + sql);
+    while (plan.executeStep()) {
+      std::string step = plan.getColumn(3).getString();
+      ++plans;
+      // These two give a row for each target and for each unsettled deploy: that is what they are for.
+      if (step == "SCAN t" || step == "SCAN deploys USING INDEX deploys_unsettled") continue;
+      EXPECT_TRUE(step.starts_with("SEARCH")) << step << "\n" << sql;
+    }
+  }
+  EXPECT_GE(plans, 13);
 }
 
 }  // namespace

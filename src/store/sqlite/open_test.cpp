@@ -1,0 +1,113 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "store/sqlite/fixture.h"
+
+namespace lemmy::store {
+namespace {
+
+TEST_F(Sqlite, a_second_server_on_one_file_is_refused_with_the_process_named) {
+  auto first = SqliteStore::open(loop.get_executor(), path);
+  ASSERT_TRUE(first);
+  auto second = SqliteStore::open(loop.get_executor(), path);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().what.find(std::to_string(::getpid())), std::string::npos);
+}
+
+TEST_F(Sqlite, a_newer_schema_a_corrupt_file_and_a_missing_folder_are_refused_clearly) {
+  {
+    ASSERT_TRUE(SqliteStore::open(loop.get_executor(), path));
+  }
+  {
+    SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 99");
+  }
+  EXPECT_EQ(SqliteStore::open(loop.get_executor(), path).error().code, ErrorCode::conflict);
+  auto junk = fresh_path();
+  ASSERT_TRUE(write_file(junk, std::string(8192, 'j')));
+  auto r = SqliteStore::open(loop.get_executor(), junk);
+  ASSERT_FALSE(r);
+  EXPECT_NE(r.error().what.find("not a sound SQLite file"), std::string::npos) << r.error().str();
+  EXPECT_EQ(*read_file(junk), std::string(8192, 'j'));
+  EXPECT_EQ(SqliteStore::open(loop.get_executor(), "/nowhere/x.db").error().code, ErrorCode::unavailable);
+  for (auto bad : {"mysql://x", "sqlite:", "", "x.db"})
+    EXPECT_FALSE(open_store(loop.get_executor(), bad)) << bad;
+}
+
+TEST_F(Sqlite, the_file_is_readable_by_its_owner_only) {
+  {
+    ASSERT_TRUE(SqliteStore::open(loop.get_executor(), path));
+  }
+  struct stat info;
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(Sqlite, a_second_server_is_refused_by_any_name_of_the_file) {
+  auto first = SqliteStore::open(loop.get_executor(), path);
+  ASSERT_TRUE(first);
+  std::string link = fresh_path();
+  std::filesystem::create_symlink(path, link);
+  EXPECT_EQ(SqliteStore::open(loop.get_executor(), link).error().code, ErrorCode::conflict);
+  first->reset();
+  EXPECT_TRUE(SqliteStore::open(loop.get_executor(), link));
+}
+
+TEST_F(Sqlite, a_newer_file_is_left_as_it_was_byte_for_byte) {
+  SQLite::Database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+      .exec("CREATE TABLE later (x); PRAGMA user_version = 99");
+  auto before = *read_file(path);
+  auto r = SqliteStore::open(loop.get_executor(), path);
+  ASSERT_FALSE(r);
+  EXPECT_NE(r.error().what.find("schema 99"), std::string::npos);
+  EXPECT_FALSE(r.error().hint.empty());
+  EXPECT_EQ(*read_file(path), before);
+}
+
+TEST_F(Sqlite, a_sqlite_file_of_another_program_is_refused_and_left_as_it_was) {
+  SQLite::Database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("CREATE TABLE bookmarks (url)");
+  auto before = *read_file(path);
+  auto r = SqliteStore::open(loop.get_executor(), path);
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, ErrorCode::conflict);
+  EXPECT_EQ(*read_file(path), before);
+}
+
+TEST_F(Sqlite, a_file_damaged_in_the_middle_is_refused_when_opened) {
+  {
+    auto store = *SqliteStore::open(loop.get_executor(), path);
+    for (int i = 0; i < 300; ++i) ASSERT_TRUE(run(store->accept(delivery(i), std::nullopt)));
+  }
+  auto text = *read_file(path);
+  ASSERT_GT(text.size(), 40'000u);
+  for (size_t i = 4096; i < 40'000; ++i) text[i] = 'j';
+  ASSERT_TRUE(write_file(path, text, 0600));
+  auto r = SqliteStore::open(loop.get_executor(), path);
+  ASSERT_FALSE(r);
+  EXPECT_NE(r.error().what.find("not a sound SQLite file"), std::string::npos) << r.error().str();
+  EXPECT_NE(r.error().hint.find("backup"), std::string::npos);
+}
+
+TEST_F(Sqlite, an_empty_file_becomes_a_store_and_a_folder_does_not) {
+  ASSERT_TRUE(write_file(path, "", 0600));
+  EXPECT_TRUE(SqliteStore::open(loop.get_executor(), path));
+  auto folder = fresh_path();
+  std::filesystem::create_directory(folder);
+  EXPECT_EQ(SqliteStore::open(loop.get_executor(), folder).error().code, ErrorCode::invalid);
+}
+
+TEST_F(Sqlite, a_place_that_cannot_be_written_is_refused) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write anywhere";
+  auto folder = fresh_path();
+  std::filesystem::create_directory(folder);
+  ::chmod(folder.c_str(), 0500);
+  EXPECT_EQ(SqliteStore::open(loop.get_executor(), folder + "/x.db").error().code, ErrorCode::unavailable);
+  ASSERT_TRUE(SqliteStore::open(loop.get_executor(), path));
+  ::chmod(path.c_str(), 0400);
+  auto r = SqliteStore::open(loop.get_executor(), path);
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().what, "the file cannot be written");
+}
+
+}  // namespace
+}  // namespace lemmy::store
