@@ -4,6 +4,9 @@ import (
 	"flag"
 	"log"
 	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
@@ -18,6 +21,8 @@ func runEtcd() int {
 	c.Dir = *dir
 	c.LogLevel = "error"
 	c.UnsafeNoFsync = true // tests only: nothing here must survive the machine
+	// A lone member would otherwise wait a second before it elects itself.
+	c.TickMs, c.ElectionMs = 10, 100
 	clientURL := url.URL{Scheme: "http", Host: *client}
 	peerURL := url.URL{Scheme: "http", Host: *peer}
 	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{clientURL}, []url.URL{clientURL}
@@ -34,6 +39,13 @@ func runEtcd() int {
 		log.Print("etcd did not become ready")
 		return 1
 	}
-	log.Print(<-e.Err())
-	return 1
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	select {
+	case <-term:
+		return 0
+	case err := <-e.Err():
+		log.Print(err)
+		return 1
+	}
 }

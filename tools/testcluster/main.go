@@ -4,16 +4,21 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
+	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	manager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 )
+
+// A child's death signal is tied to the thread that started it, so main keeps the first thread for itself.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	roles := map[string]func() int{
@@ -23,9 +28,10 @@ func main() {
 		"scheduler":          component(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 		"node":               runNode,
 		"up":                 runUp,
+		"kubectl":            runKubectl,
 	}
 	if len(os.Args) < 2 || roles[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: testcluster up --dir D | etcd | apiserver | controller-manager | scheduler | node")
+		fmt.Fprintln(os.Stderr, "usage: testcluster up --dir D | kubectl ARGS | etcd | apiserver | controller-manager | scheduler | node")
 		os.Exit(2)
 	}
 	role := roles[os.Args[1]]
@@ -35,4 +41,12 @@ func main() {
 
 func component(make func() *cobra.Command) func() int {
 	return func() int { return cli.Run(make()) }
+}
+
+func runKubectl() int {
+	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		return 1
+	}
+	return 0
 }
