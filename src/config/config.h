@@ -79,6 +79,7 @@ struct User {
   std::string name;
   Role role = Role::viewer;
   std::string password_hash;  // "$argon2id$..."; empty: may not sign in
+  bool operator==(const User&) const = default;
 };
 
 struct Token {
@@ -87,6 +88,7 @@ struct Token {
   std::string hash;                   // SHA-256 of the token, 64 hex digits
   std::vector<std::string> projects;  // empty: all
   std::optional<Time> expires;
+  bool operator==(const Token&) const = default;
 };
 
 // Who may call /hooks. Exactly one of the three says how the caller proves itself.
@@ -96,6 +98,7 @@ struct Hook {
   std::string secret_env;             // name of an environment variable with the HMAC key
   std::string token_hash;             // SHA-256 of a bearer token, 64 hex digits
   std::vector<std::string> projects;  // empty: all
+  bool operator==(const Hook&) const = default;
 };
 
 struct Access {
@@ -108,6 +111,7 @@ struct Access {
   int hooks_per_minute = 600;                 // of one address
 
   const User* user(std::string_view name) const;
+  bool operator==(const Access&) const = default;
 };
 
 struct Config {

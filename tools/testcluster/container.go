@@ -54,7 +54,7 @@ func (r *run) contain(i int) {
 // execute runs one instance. It returns nil when the pod is to go, or has failed as a whole.
 func (r *run) execute(i int, p plan, env map[string]string, restarts int) *ending {
 	name := r.pod.Spec.Containers[i].Name
-	box := r.newInstance(name, p, env)
+	box := r.newInstance(name, p, env, int32(restarts))
 	r.event(name, v1.EventTypeNormal, "Created", "Created container: "+name)
 	if end := r.cannotStart(i, p, box); end != nil {
 		return end
@@ -66,7 +66,7 @@ func (r *run) execute(i int, p plan, env map[string]string, restarts int) *endin
 			c.LastTerminationState = v1.ContainerState{Terminated: t}
 		}
 		c.State = v1.ContainerState{Running: &v1.ContainerStateRunning{StartedAt: metav1.NewTime(box.started)}}
-		c.ContainerID, c.Started, c.RestartCount = box.id, &yes, int32(restarts)
+		c.ContainerID, c.Started, c.RestartCount = box.id, &yes, box.restarts
 	})
 	end := r.behave(i, p)
 	if end == nil {
@@ -177,9 +177,7 @@ func (r *run) cannotStart(i int, p plan, box *instance) *ending {
 	r.event(r.pod.Spec.Containers[i].Name, v1.EventTypeWarning, "Failed", "Error: "+end.message)
 	r.ended(i, p, box, end)
 	r.waiting(i, "RunContainerError", end.message)
-	if !sleep(r.alive, 400*time.Millisecond) {
-		return nil
-	}
+	sleep(r.alive, 400*time.Millisecond)
 	return end
 }
 
@@ -203,7 +201,7 @@ func (r *run) ended(i int, p plan, box *instance, end *ending) {
 			c.LastTerminationState = c.State
 		}
 		c.State = v1.ContainerState{Terminated: t}
-		c.ContainerID, c.Ready, c.Started = box.id, false, &no
+		c.ContainerID, c.Ready, c.Started, c.RestartCount = box.id, false, &no, box.restarts
 	})
 }
 

@@ -49,6 +49,8 @@ func runNode() int {
 	return 0
 }
 
+func nodeName(i int) string { return fmt.Sprintf("node-%d", i) }
+
 func (n *node) run(ctx context.Context) error {
 	n.pods = newPods(n.client)
 	port, served, err := n.serve()
@@ -57,7 +59,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 	n.port = port
 	for i := 1; i <= n.nodes; i++ {
-		name := fmt.Sprintf("node-%d", i)
+		name := nodeName(i)
 		if err := until(ctx, name, func() error { return n.register(ctx, name) }); err != nil {
 			return err
 		}

@@ -1,0 +1,109 @@
+#include "access/hook.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/crypto.h"
+#include "base/files.h"
+#include "base/strings.h"
+
+namespace lemmy::access {
+namespace {
+
+constexpr size_t kShortestSecret = 16;
+
+std::unexpected<Error> refused(std::string what, std::string hint = "") {
+  return fail(ErrorCode::unauthorized, "hook", std::move(what), std::move(hint));
+}
+
+Result<> check_timestamp(std::string_view text, Time now) {
+  int64_t at = 0;
+  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), at);
+  if (error != std::errc{} || stop != text.data() + text.size() || at < 0 || at > 100'000'000'000)
+    return refused("X-Lemmy-Timestamp is not a time", "send the seconds since 1970");
+  auto off = std::chrono::abs(now - from_millis(at * 1000));
+  if (off <= kReplayWindow) return {};
+  return refused(fmt::format("X-Lemmy-Timestamp is {} off", format_duration(off)),
+                 "at most 5 min are allowed: sign each call anew, and check both clocks");
+}
+
+}  // namespace
+
+HookKeys read_hook_keys(const config::Access& access, const Environment& getenv) {
+  HookKeys out;
+  for (const config::Hook& hook : access.hooks) {
+    HookKey key{hook.name, "", hook.token_hash, hook.projects};
+    auto problem = [&](std::string what, std::string hint = "") {
+      out.problems.push_back(
+          {ErrorCode::invalid, "access.yaml hooks." + hook.name, std::move(what), std::move(hint)});
+    };
+    if (hook.token_hash.empty()) {
+      if (!hook.secret_env.empty()) {
+        const char* value = getenv(hook.secret_env.c_str());
+        if (!value) {
+          problem(fmt::format("the environment variable {} is not set", hook.secret_env));
+          continue;
+        }
+        key.secret = value;
+      } else {
+        auto text = read_file(hook.secret_file, 4096);
+        if (!text) {
+          problem(fmt::format("its secret_file cannot be read: {}", text.error().what));
+          continue;
+        }
+        key.secret = std::move(*text);
+        if (key.secret.ends_with("\n")) key.secret.pop_back();
+        if (key.secret.ends_with("\r")) key.secret.pop_back();
+      }
+      if (key.secret.size() < kShortestSecret) {
+        problem("its secret is too short", fmt::format("use at least {} random characters", kShortestSecret));
+        continue;
+      }
+    }
+    out.keys.push_back(std::move(key));
+  }
+  return out;
+}
+
+bool HookCaller::may_touch(std::string_view project) const {
+  return projects.empty() || std::find(projects.begin(), projects.end(), project) != projects.end();
+}
+
+std::string sign_hook(std::string_view secret, std::string_view body, std::string_view timestamp) {
+  std::string message = timestamp.empty() ? std::string(body) : fmt::format("{}.{}", timestamp, body);
+  return "sha256=" + to_hex(hmac_sha256(secret, message));
+}
+
+Result<HookCaller> verify_hook(const std::vector<HookKey>& keys, const HookRequest& request, Time now) {
+  const HookKey* found = nullptr;
+  if (!request.signature.empty()) {
+    std::string sent = lower(trim(request.signature));
+    if (!sent.starts_with("sha256=") || sent.size() != 71)
+      return refused("X-Lemmy-Signature is not a signature", "send sha256= and 64 hex digits");
+    for (const HookKey& key : keys)
+      if (!key.secret.empty() &&
+          constant_time_equal(sign_hook(key.secret, request.body, request.timestamp), sent))
+        found = &key;
+    if (!found)
+      return refused("X-Lemmy-Signature fits no hook",
+                     request.timestamp.empty()
+                         ? "sign the body's bytes as they are sent, with a secret of access.yaml"
+                         : "sign \"timestamp.body\" as they are sent, with a secret of access.yaml");
+    if (!request.timestamp.empty())
+      if (auto ok = check_timestamp(request.timestamp, now); !ok) return fail(ok.error());
+  } else {
+    std::string_view token = bearer(request.authorization);
+    if (token.empty())
+      return refused("the call is neither signed nor has it a token",
+                     "send X-Lemmy-Signature, or Authorization: Bearer");
+    const std::string hash = sha256_hex(token);
+    for (const HookKey& key : keys)
+      if (!key.token_hash.empty() && constant_time_equal(key.token_hash, hash)) found = &key;
+    if (!found) return refused("the token fits no hook", "tokens of hooks stand in access.yaml under hooks");
+  }
+  return HookCaller{found->name, found->projects};
+}
+
+}  // namespace lemmy::access

@@ -1,0 +1,37 @@
+#include "access/rate.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace lemmy::access {
+
+RateLimiter::RateLimiter(int per_minute, size_t most)
+    : most_tries_(std::max(per_minute, 1)), per_second_(most_tries_ / 60), most_(std::max<size_t>(most, 1)) {}
+
+std::chrono::milliseconds RateLimiter::wait(const std::string& key, Clock::time_point now) {
+  auto it = find_.find(key);
+  if (it == find_.end()) {
+    if (buckets_.size() == most_) {
+      find_.erase(buckets_.back().key);
+      buckets_.pop_back();
+    }
+    buckets_.push_front({key, most_tries_, now});
+    it = find_.emplace(key, buckets_.begin()).first;
+  } else {
+    buckets_.splice(buckets_.begin(), buckets_, it->second);
+  }
+  Bucket& b = *it->second;
+  if (now > b.at) {
+    b.tries =
+        std::min(most_tries_, b.tries + std::chrono::duration<double>(now - b.at).count() * per_second_);
+    b.at = now;
+  }
+  // Sums of fractions end a hair below the whole.
+  if (b.tries >= 1 - 1e-9) {
+    b.tries = std::max(0.0, b.tries - 1);
+    return std::chrono::milliseconds{0};
+  }
+  return std::chrono::milliseconds{static_cast<int64_t>(std::ceil((1 - b.tries) / per_second_ * 1000))};
+}
+
+}  // namespace lemmy::access
