@@ -94,7 +94,9 @@ func (n *node) listPodMetrics(w http.ResponseWriter, q *http.Request) {
 		Items: n.podMetrics(q.PathValue("namespace"), selector)})
 }
 
-func kind(name string) metav1.TypeMeta { return metav1.TypeMeta{Kind: name, APIVersion: metricsVersion} }
+func kind(name string) metav1.TypeMeta {
+	return metav1.TypeMeta{Kind: name, APIVersion: metricsVersion}
+}
 
 func answer(w http.ResponseWriter, code int, object any) {
 	w.Header().Set("Content-Type", "application/json")

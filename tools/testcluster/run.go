@@ -75,7 +75,8 @@ func (r *run) begin() {
 	now := metav1.Now()
 	r.change(func() {
 		r.status = v1.PodStatus{Phase: v1.PodPending, StartTime: &now, HostIP: "127.0.0.1",
-			HostIPs: []v1.HostIP{{IP: "127.0.0.1"}}, QOSClass: r.pod.Status.QOSClass}
+			HostIPs: []v1.HostIP{{IP: "127.0.0.1"}}, QOSClass: r.pod.Status.QOSClass,
+			ObservedGeneration: r.pod.Generation}
 		for _, c := range r.pod.Status.Conditions {
 			if c.Type == v1.PodScheduled {
 				r.status.Conditions = append(r.status.Conditions, c)
