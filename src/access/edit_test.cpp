@@ -1,0 +1,121 @@
+#include "access/edit.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "base/crypto.h"
+
+namespace lemmy::access {
+namespace {
+
+const std::string kHash = "$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA";
+const std::string kFile = R"(# Who may come in.
+users:
+  # the platform team
+  ann:
+    role: admin
+    password_hash: "$argon2id$old#1"  # changed in May
+
+  # builds
+  bob: # on leave
+    role: viewer
+
+# machines
+tokens: {}
+session:
+  lifetime: 8h
+)";
+
+TEST(Edit, a_user_is_added_to_an_empty_file) {
+  auto text = add_user("", "ann", Role::admin, kHash);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_EQ(*text, "users:\n  ann:\n    role: admin\n    password_hash: \"" + kHash + "\"\n");
+}
+
+TEST(Edit, a_user_is_added_behind_the_others_and_comments_stay) {
+  auto text = add_user(kFile, "eve", Role::deployer, kHash);
+  ASSERT_TRUE(text) << text.error().str();
+  std::string wanted = kFile;
+  wanted.insert(wanted.find("\n# machines"),
+                "  eve:\n    role: deployer\n    password_hash: \"" + kHash + "\"\n");
+  EXPECT_EQ(*text, wanted);
+  EXPECT_EQ(add_user(kFile, "bob", Role::viewer, kHash).error().code, ErrorCode::conflict);
+  EXPECT_EQ(add_user(kFile, "no good", Role::viewer, kHash).error().code, ErrorCode::invalid);
+  EXPECT_EQ(add_user(kFile, "a: {role: admin}\n  b", Role::viewer, kHash).error().code, ErrorCode::invalid);
+}
+
+TEST(Edit, a_password_is_replaced_or_added_and_its_comment_stays) {
+  auto text = set_password(kFile, "ann", kHash);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_NE(text->find("    password_hash: \"" + kHash + "\"  # changed in May\n"), text->npos) << *text;
+  text = set_password(kFile, "bob", kHash);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_NE(text->find("  bob: # on leave\n    password_hash: \"" + kHash + "\"\n    role: viewer\n"),
+            text->npos)
+      << *text;
+  EXPECT_EQ(set_password(kFile, "eve", kHash).error().code, ErrorCode::not_found);
+}
+
+TEST(Edit, a_user_is_removed_and_the_neighbours_stay) {
+  auto text = remove_user(kFile, "ann");
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_EQ(text->find("ann"), text->npos);
+  EXPECT_NE(text->find("  # builds\n  bob: # on leave\n"), text->npos);
+  text = remove_user(*text, "bob");
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_TRUE(config::parse_access(*text, "access.yaml")->users.empty());
+  text = add_user(*text, "eve", Role::viewer, kHash);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_EQ(remove_user(kFile, "eve").error().code, ErrorCode::not_found);
+}
+
+TEST(Edit, tokens_are_added_and_removed) {
+  config::Token token{"ci",
+                      Role::deployer,
+                      std::string(64, 'a'),
+                      {"hello", "user-service"},
+                      parse_time("2027-01-31T00:00:00Z")};
+  auto text = add_token(kFile, token);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_EQ(config::parse_access(*text, "")->tokens, std::vector{token});
+  auto back = remove_token(*text, "ci");
+  ASSERT_TRUE(back) << back.error().str();
+  EXPECT_NE(back->find("tokens:\nsession:"), back->npos);
+  EXPECT_EQ(add_token(*text, token).error().code, ErrorCode::conflict);
+}
+
+TEST(Edit, what_cannot_be_changed_safely_is_left_alone) {
+  EXPECT_EQ(add_user("users: {ann: {role: admin}}\n", "bob", Role::viewer, "").error().hint,
+            "write each key on a line of its own, or change the file by hand");
+  EXPECT_EQ(set_password("users:\n  ann: {role: admin}\n", "ann", kHash).error().code, ErrorCode::invalid);
+  auto broken = add_user("users:\n  ann:\n    rolle: admin\n", "bob", Role::viewer, "");
+  EXPECT_NE(broken.error().str().find("access.yaml:3:5"), std::string::npos) << broken.error().str();
+  // An alias of a removed entry would dangle.
+  EXPECT_FALSE(remove_user("users:\n  ann: &a\n    role: admin\n  bob: *a\n", "ann"));
+}
+
+TEST(Edit, lists_never_show_hashes) {
+  config::Access a;
+  const Time now = *parse_time("2026-11-24T12:00:00Z");
+  a.users = {{"ann", Role::admin, kHash}, {"bob", Role::viewer, ""}};
+  a.tokens = {{"ci", Role::deployer, std::string(64, 'a'), {"hello"}, now},
+              {"bot", Role::viewer, std::string(64, 'b'), {}, std::nullopt}};
+  EXPECT_EQ(list_users(a), "NAME  ROLE    PASSWORD\nann   admin   set\nbob   viewer  none\n");
+  EXPECT_EQ(list_tokens(a, now),
+            "NAME  ROLE      PROJECTS  EXPIRES\nci    deployer  hello     expired\nbot   viewer    all       "
+            "never\n");
+}
+
+TEST(Edit, the_file_is_for_its_owner_alone) {
+  auto file = std::filesystem::temp_directory_path() / ("lemmy-access-" + random_hex(6));
+  EXPECT_EQ(*read_access(file), "");
+  ASSERT_TRUE(write_access(file, kFile));
+  struct stat info;
+  ASSERT_EQ(::stat(file.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_EQ(*read_access(file), kFile);
+  std::filesystem::remove(file);
+}
+
+}  // namespace
+}  // namespace lemmy::access

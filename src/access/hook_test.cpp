@@ -1,0 +1,119 @@
+#include "access/hook.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "access/rate.h"
+#include "base/crypto.h"
+#include "base/files.h"
+
+namespace lemmy::access {
+namespace {
+
+const Time kNow = from_millis(1'700'000'000'000);
+const std::string kSecret = "0123456789abcdef0123", kBody = R"({"project": "hello"})";
+
+std::vector<HookKey> keys() {
+  return {{"other", "another secret of 20", "", {}},
+          {"jenkins", kSecret, "", {"hello"}},
+          {"bot", "", sha256_hex("a-token"), {}}};
+}
+Result<HookCaller> verify(HookRequest r, Time at = kNow) { return verify_hook(keys(), r, at); }
+
+TEST(Hooks, a_signature_names_its_hook) {
+  // The expected value comes from: openssl dgst -sha256 -hmac KEY
+  auto caller = verify({kBody, sign_hook(kSecret, kBody)});
+  ASSERT_TRUE(caller) << caller.error().str();
+  EXPECT_EQ(caller->name, "jenkins");
+  EXPECT_TRUE(caller->may_touch("hello"));
+  EXPECT_FALSE(caller->may_touch("other"));
+  EXPECT_EQ(sign_hook(kSecret, kBody),
+            "sha256=ad961d70ad1a38a20f92053546666f600326cd68e100d69f1b39186a956ce6be");
+}
+
+TEST(Hooks, a_changed_body_or_signature_is_refused_without_saying_what_is_right) {
+  std::string right = sign_hook(kSecret, kBody);
+  std::string wrong = right;
+  wrong.back() = wrong.back() == '0' ? '1' : '0';
+  const std::string bare = right.substr(7);
+  for (auto& r : {HookRequest{kBody, wrong}, HookRequest{"{}", right}, HookRequest{kBody, bare},
+                  HookRequest{kBody, "sha1=00"}, HookRequest{kBody, "sha256="}}) {
+    auto v = verify(r);
+    ASSERT_FALSE(v);
+    EXPECT_EQ(v.error().code, ErrorCode::unauthorized);
+    EXPECT_EQ(v.error().str().find(bare.substr(0, 16)), std::string::npos);
+  }
+  EXPECT_EQ(verify({kBody}).error().what, "the call is neither signed nor has it a token");
+}
+
+TEST(Hooks, a_time_stamp_is_signed_too_and_bars_replay) {
+  std::string at = "1700000000", signature = sign_hook(kSecret, kBody, at);
+  EXPECT_TRUE(verify({kBody, signature, at}));
+  EXPECT_TRUE(verify({kBody, signature, at}, kNow + seconds{300}));
+  EXPECT_TRUE(verify({kBody, signature, at}, kNow - seconds{300}));
+  EXPECT_FALSE(verify({kBody, signature, at}, kNow + seconds{301}));
+  EXPECT_FALSE(verify({kBody, signature, at}, kNow - seconds{301}));
+  EXPECT_FALSE(verify({kBody, signature, "1700000001"})) << "another time";
+  EXPECT_FALSE(verify({kBody, signature})) << "the time was taken away";
+  EXPECT_FALSE(verify({kBody, sign_hook(kSecret, kBody), at})) << "a time was added";
+  EXPECT_EQ(verify({kBody, sign_hook(kSecret, kBody, "soon"), "soon"}).error().what,
+            "X-Lemmy-Timestamp is not a time");
+}
+
+TEST(Hooks, a_bearer_token_fits_only_hooks_that_have_one) {
+  EXPECT_EQ(verify({kBody, "", "", "Bearer a-token"})->name, "bot");
+  EXPECT_FALSE(verify({kBody, "", "", "Bearer another"}));
+  EXPECT_FALSE(verify({kBody, "", "", "Bearer " + kSecret}));
+  EXPECT_FALSE(verify({kBody, "sha256=" + std::string(64, '0'), "", "Bearer a-token"}))
+      << "a wrong signature is not made good by a token";
+  EXPECT_FALSE(verify_hook({}, {kBody, sign_hook("", kBody)}, kNow)) << "no hooks: nobody may call";
+}
+
+TEST(Hooks, secrets_come_from_files_and_the_environment_and_one_that_is_missing_spoils_only_itself) {
+  auto file = std::filesystem::temp_directory_path() / ("lemmy-secret-" + random_hex(6));
+  ASSERT_TRUE(write_file(file, kSecret + "\n", 0600));
+  config::Access a;
+  a.hooks = {{"file", file.string()}, {"env", "", "SECRET"},  {"token", "", "", sha256_hex("t")},
+             {"gone", "/no/such"},    {"unset", "", "UNSET"}, {"weak", "", "WEAK"}};
+  HookKeys keys = read_hook_keys(a, [](const char* name) -> const char* {
+    std::string n = name;
+    return n == "SECRET" ? "0123456789abcdef" : n == "WEAK" ? "weak" : nullptr;
+  });
+  std::filesystem::remove(file);
+  ASSERT_EQ(keys.keys.size(), 3u);
+  EXPECT_EQ(keys.keys[0].secret, kSecret);
+  EXPECT_EQ(keys.keys[1].secret, "0123456789abcdef");
+  ASSERT_EQ(keys.problems.size(), 3u);
+  EXPECT_EQ(keys.problems[0].where, "access.yaml hooks.gone");
+  EXPECT_EQ(keys.problems[1].what, "the environment variable UNSET is not set");
+  EXPECT_EQ(keys.problems[2].what, "its secret is too short");
+}
+
+TEST(Rates, tries_are_refilled_evenly_and_each_key_has_its_own) {
+  RateLimiter limiter(10);
+  RateLimiter::Clock::time_point t{};
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(limiter.wait("a", t).count(), 0);
+  EXPECT_EQ(limiter.wait("a", t), seconds{6});
+  EXPECT_EQ(limiter.wait("b", t).count(), 0);
+  EXPECT_EQ(limiter.wait("a", t + seconds{5}), seconds{1});
+  EXPECT_EQ(limiter.wait("a", t + seconds{6}).count(), 0);
+  EXPECT_GT(limiter.wait("a", t + seconds{6}).count(), 0);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(limiter.wait("a", t + std::chrono::hours{1}).count(), 0);
+  EXPECT_GT(limiter.wait("a", t + std::chrono::hours{1}).count(), 0) << "no more than a minute is saved up";
+  EXPECT_GT(limiter.wait("a", t).count(), 0) << "a clock that goes back gives nothing";
+}
+
+TEST(Rates, only_so_many_keys_are_kept) {
+  RateLimiter limiter(1, 3);
+  RateLimiter::Clock::time_point t{};
+  for (const char* key : {"a", "b", "c"}) limiter.wait(key, t);
+  EXPECT_GT(limiter.wait("a", t).count(), 0);
+  limiter.wait("d", t);  // drops b, which was used longest ago
+  EXPECT_EQ(limiter.size(), 3u);
+  EXPECT_GT(limiter.wait("a", t).count(), 0);
+  EXPECT_EQ(limiter.wait("b", t).count(), 0);
+}
+
+}  // namespace
+}  // namespace lemmy::access
