@@ -39,13 +39,13 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   clusters_read_ = problems_.empty();
   environments();
   out_->standards = folder(dir_ / "standards", 4 << 20, ".j2");
-  bool any = false;
   for (const fs::path& p : sorted_entries(dir_ / "projects")) {
     if (!fs::is_directory(p, ec)) continue;
-    any = true;
+    folders_.push_back(p.filename().string());
     project(p);
   }
-  if (!any) problem(dir_ / "projects", "there are no projects", "make projects/NAME/project.yaml");
+  if (folders_.empty())
+    problem(dir_ / "projects", "there are no projects", "make projects/NAME/project.yaml");
   std::set<std::string> found;
   for (const auto& [name, p] : out_->projects)
     for (const ProjectEnvironment& e : p.environments)
@@ -166,8 +166,7 @@ void Loader::environments() {
 
 void Loader::access() {
   out_->has_access = yaml(dir_ / "access.yaml", kAccess, [&](Reader& r) {
-    auto names = names_of(out_->projects);
-    out_->access = read_access(r, &names);
+    out_->access = read_access(r, folders_.empty() ? nullptr : &folders_);
     for (Hook& h : out_->access.hooks)
       if (!h.secret_file.empty()) h.secret_file = in_tree(h.secret_file);
   });

@@ -43,7 +43,8 @@ class Loader {
   std::shared_ptr<Config> out_ = std::make_shared<Config>();
   Problems problems_;
   std::string hashed_;
-  bool clusters_read_ = false;  // else every name of a cluster would look wrong
+  std::vector<std::string> folders_;  // of projects, good or bad
+  bool clusters_read_ = false;        // else every name of a cluster would look wrong
 };
 
 // `projects` names those that exist, nullptr: not looked up.

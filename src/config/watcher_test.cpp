@@ -1,0 +1,137 @@
+#include "config/watcher.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/crypto.h"
+#include "base/files.h"
+
+namespace lemmy::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Watching : testing::Test {
+  fs::path dir = fs::temp_directory_path() / ("lemmy-watch-" + random_hex(6));
+  void SetUp() override {
+    fs::copy(fs::path(LEMMY_SOURCE_DIR) / "docs/examples/config", dir, fs::copy_options::recursive);
+  }
+  void TearDown() override { fs::remove_all(dir); }
+  void put(const std::string& name, const std::string& text) { ASSERT_TRUE(write_file(dir / name, text)); }
+  // As if all files had been written long ago.
+  void age() {
+    for (const auto& e : fs::recursive_directory_iterator(dir))
+      fs::last_write_time(e.path(), fs::file_time_type::clock::now() - std::chrono::hours{1});
+    fs::last_write_time(dir, fs::file_time_type::clock::now() - std::chrono::hours{1});
+  }
+};
+
+TEST_F(Watching, nothing_is_there_before_the_first_look) {
+  Watcher w(dir);
+  EXPECT_FALSE(w.current());
+  EXPECT_EQ(w.poll(), News::config);
+  ASSERT_TRUE(w.current());
+  EXPECT_EQ(w.poll(), News::none);
+}
+
+TEST_F(Watching, a_good_edit_is_taken_over) {
+  Watcher w(dir);
+  w.poll();
+  auto before = w.current();
+  put("projects/hello-world/project.yaml", "description: new\n");
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_EQ(w.current()->project("hello-world")->description, "new");
+  EXPECT_NE(before->project("hello-world")->description, "new") << "what somebody holds does not change";
+  EXPECT_EQ(w.poll(), News::none);
+}
+
+TEST_F(Watching, a_broken_edit_never_replaces_the_good_one) {
+  Watcher w(dir);
+  w.poll();
+  auto good = w.current();
+  put("projects/hello-world/project.yaml", "histroy: 3\n");
+  EXPECT_EQ(w.poll(), News::problems);
+  EXPECT_EQ(w.current(), good);
+  ASSERT_EQ(w.problems().size(), 1u);
+  EXPECT_EQ(w.problems()[0].hint, "did you mean 'history'?");
+  EXPECT_EQ(w.poll(), News::none) << "the same problems are no news";
+  put("projects/hello-world/project.yaml", "history: 3\n");
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_TRUE(w.problems().empty());
+}
+
+TEST_F(Watching, an_edit_that_is_taken_back_clears_its_problems) {
+  Watcher w(dir);
+  w.poll();
+  auto good = w.current();
+  std::string text = *read_file(dir / "clusters.yaml");
+  put("clusters.yaml", "clusters: [\n");
+  EXPECT_EQ(w.poll(), News::problems);
+  put("clusters.yaml", text);
+  EXPECT_EQ(w.poll(), News::problems);
+  EXPECT_TRUE(w.problems().empty());
+  EXPECT_EQ(w.current(), good) << "equal text, equal configuration";
+}
+
+TEST_F(Watching, old_files_are_not_read_again_and_touched_ones_are_no_news) {
+  age();
+  Watcher w(dir);
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_EQ(w.poll(), News::none);
+  fs::last_write_time(dir / "clusters.yaml", fs::file_time_type::clock::now() - std::chrono::minutes{1});
+  EXPECT_EQ(w.poll(), News::none);
+}
+
+TEST_F(Watching, a_second_edit_of_equal_size_and_time_is_seen) {
+  Watcher w(dir);
+  fs::path file = dir / "projects/hello-world/project.yaml";
+  put("projects/hello-world/project.yaml", "history: 3\n");
+  auto time = fs::last_write_time(file);
+  EXPECT_EQ(w.poll(), News::config);
+  if (FILE* f = std::fopen(file.c_str(), "r+")) {  // keeps the inode
+    std::fputs("history: 4\n", f);
+    std::fclose(f);
+  }
+  fs::last_write_time(file, time);
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_EQ(w.current()->project("hello-world")->history, 4);
+}
+
+TEST_F(Watching, new_and_removed_files_are_seen) {
+  age();
+  Watcher w(dir);
+  w.poll();
+  fs::create_directory(dir / "standards");
+  put("standards/service.json.j2", "{}");
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_EQ(w.current()->standards.size(), 1u);
+  fs::remove_all(dir / "projects/user-service");
+  fs::remove(dir / "access.yaml");
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_FALSE(w.current()->project("user-service"));
+  EXPECT_FALSE(w.current()->has_access);
+  fs::remove_all(dir);
+  EXPECT_EQ(w.poll(), News::problems);
+  EXPECT_TRUE(w.current());
+}
+
+TEST_F(Watching, may_be_asked_from_several_threads) {
+  Watcher w(dir);
+  w.poll();
+  std::thread poller([&] {
+    for (int i = 0; i < 20; ++i) {
+      put("projects/hello-world/project.yaml", i % 2 ? "history: 3\n" : "history: x\n");
+      w.poll();
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_TRUE(w.current()->project("hello-world"));
+    w.problems();
+    w.poll();
+  }
+  poller.join();
+}
+
+}  // namespace
+}  // namespace lemmy::config
