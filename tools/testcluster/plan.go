@@ -30,6 +30,13 @@ type plan struct {
 	hasLogs        bool
 }
 
+var behaviours = map[string]bool{"": true,
+	"crash-loop": true, "crash-after": true, "oom": true, "liveness": true, "start-error": true, "cannot-run": true,
+	"image-not-found": true, "image-transient": true, "invalid-image-name": true,
+	"config-error": true, "cache-sync": true, "never-ready": true, "oscillate": true,
+	"evicted": true, "failed": true, "unschedulable": true,
+}
+
 const forever = 1000 * time.Hour
 
 func readPlan(pod *v1.Pod) plan {

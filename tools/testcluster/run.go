@@ -49,6 +49,9 @@ func (p *pods) newRun(ctx context.Context, pod *v1.Pod) *run {
 
 func (r *run) live() {
 	if r.pod.DeletionTimestamp == nil {
+		if !behaviours[r.plan.behaviour] {
+			r.event("", v1.EventTypeWarning, "UnknownBehaviour", prefix+"behaviour: "+r.plan.behaviour)
+		}
 		r.begin()
 		if r.mount() && sleep(r.alive, 60*time.Millisecond) {
 			r.change(func() {
