@@ -1,6 +1,6 @@
 #pragma once
-// Counters and gauges for /metrics, in the Prometheus text format 0.0.4. Any thread; meant for what happens at
-// most some thousand times a second. Labels must come from a small set: never from a caller's input.
+// Counters and gauges for /metrics, in the Prometheus text format 0.0.4. Any thread; meant for what happens
+// at most some thousand times a second. Labels must come from a small set: never from a caller's input.
 #include <initializer_list>
 #include <string>
 #include <string_view>

@@ -29,7 +29,8 @@ struct Facts {
 };
 
 void count_verdict(const std::string& verdict) {
-  metrics::count("lemmy_hook_calls_total", "Hook calls by verdict", {{"hook", "build"}, {"verdict", verdict}});
+  metrics::count("lemmy_hook_calls_total", "Hook calls by verdict",
+                 {{"hook", "build"}, {"verdict", verdict}});
 }
 
 net::Response with_retry(const Error& e, const std::string& path, int64_t after_seconds) {
@@ -86,9 +87,9 @@ Result<access::HookCaller> identify(const State& state, const net::Request& requ
 Result<std::string> delivery_id(const net::Request& request, const std::string& caller) {
   const std::string_view sent = trim(net::header(request.headers, "X-Lemmy-Delivery"));
   if (sent.empty())
-    return fmt::format("{}/body-{}", caller,
-                       sha256_hex(fmt::format("{}.{}", net::header(request.headers, "X-Lemmy-Timestamp"),
-                                              request.body)));
+    return fmt::format(
+        "{}/body-{}", caller,
+        sha256_hex(fmt::format("{}.{}", net::header(request.headers, "X-Lemmy-Timestamp"), request.body)));
   if (sent.size() > 128)
     return fail(ErrorCode::invalid, "X-Lemmy-Delivery", "the id is too long", "at most 128 bytes");
   for (unsigned char c : sent)
@@ -123,12 +124,11 @@ Task<net::Response> refuse(Shared state, Facts facts, std::string body, Error wh
 }
 
 net::Response accepted(const store::Accepted& a, const Build& build) {
-  net::Response r = route::json_response(
-      json::object{{"delivery", a.delivery.id},
-                   {"duplicate", a.duplicate},
-                   {"known", a.delivery.verdict != "unknown_project"},
-                   {"build", to_json(build)}},
-      202);
+  net::Response r = route::json_response(json::object{{"delivery", a.delivery.id},
+                                                      {"duplicate", a.duplicate},
+                                                      {"known", a.delivery.verdict != "unknown_project"},
+                                                      {"build", to_json(build)}},
+                                         202);
   r.headers.emplace("Location", "/projects/" + build.project);
   return r;
 }
@@ -173,8 +173,8 @@ Task<net::Response> take_build(Shared state, route::Call call) {
   d.project = facts.project;
   d.body = kept_body;
   d.verdict = known ? "accepted" : "unknown_project";
-  auto kept = co_await with_deadline(state->services.store->accept(std::move(d), *build), kStoreLimit,
-                                     "the store");
+  auto kept =
+      co_await with_deadline(state->services.store->accept(std::move(d), *build), kStoreLimit, "the store");
   if (!kept) {
     count_verdict("failed");
     log::error("hook not taken", {{"project", build->project}, {"why", kept.error().str()}});
@@ -198,9 +198,7 @@ Task<net::Response> take_build(Shared state, route::Call call) {
 }
 
 json::object operation() {
-  auto text = [](std::string_view about) {
-    return json::object{{"type", "string"}, {"description", about}};
-  };
+  auto text = [](std::string_view about) { return json::object{{"type", "string"}, {"description", about}}; };
   json::object properties{{"project", text("1 to 40 lower-case letters, digits and -")},
                           {"sha", text("7 to 40 lower-case hex digits")},
                           {"branch", text("the branch that was built")},
