@@ -61,6 +61,22 @@ std::optional<std::string> nearest_key(const json::value& context, std::string_v
   return std::nullopt;
 }
 
+// What the engine found undefined: `x` in "...(`x` is undefined, from line 2)"; and the place it comes from.
+struct Undefined {
+  std::string expression, from;
+};
+Undefined undefined_in(std::string_view detail) {
+  constexpr std::string_view mark = "` is undefined";
+  size_t end = detail.find(mark);
+  size_t start = end == detail.npos ? end : detail.rfind('`', end - 1);
+  if (start == detail.npos) return {};
+  Undefined u{std::string(detail.substr(start + 1, end - start - 1)), ""};
+  std::string_view rest = detail.substr(end + mark.size());
+  if (size_t from = rest.find("from "); from != rest.npos)
+    u.from = rest.substr(from + 5, rest.find(')') - from - 5);
+  return u;
+}
+
 Error to_error(const std::string& text, const std::vector<Source>& sources, const json::value* context) {
   auto parsed = parse_json(text, "template error");
   if (!parsed || !parsed->is_object()) return {ErrorCode::internal, "template", text};
@@ -70,6 +86,7 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
   if (!detail.empty()) e.what += ": " + detail;
   size_t line = int_or(o, "line"), column = 0, width = 0;
   std::string_view expression;
+  Undefined undefined = undefined_in(detail);
   auto source = std::find_if(sources.begin(), sources.end(), [&](const Source& s) { return s.name == name; });
   if (source != sources.end() && line) {
     int64_t start = int_or(o, "start", -1), end = int_or(o, "end", -1);
@@ -80,12 +97,20 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
       expression = std::string_view(source->text).substr(start, end - start);
       expression = expression.substr(0, expression.find('\n'));
       width = expression.size();
+      // The engine points at the filter or the operator; people look for the variable.
+      if (!undefined.expression.empty()) {
+        std::string_view row = split(source->text, '\n')[line - 1];
+        size_t at = row.substr(0, column - 1 + width).rfind(undefined.expression);
+        if (at != row.npos) column = at + 1, width = undefined.expression.size();
+      }
     }
     e.where = column ? fmt::format("{}:{}:{}", name, line, column) : fmt::format("{}:{}", name, line);
     e.detail = excerpt(source->text, line, column, width);
   }
-  if (kind == "UndefinedError") {
+  if (kind == "UndefinedError" || !undefined.expression.empty()) {
+    if (!undefined.expression.empty()) expression = undefined.expression;
     if (!expression.empty()) e.what = fmt::format("'{}' is undefined", expression);
+    if (!undefined.from.empty()) e.what += ", from " + undefined.from;
     auto near = context && !expression.empty() ? nearest_key(*context, expression) : std::nullopt;
     e.hint = near ? fmt::format("did you mean '{}'?", *near) : "define it, or use the default filter";
   } else if (kind == "OutOfFuel") {

@@ -1,4 +1,6 @@
 //! The C interface of Lemmy's template room: a set of Jinja2 templates, rendered with a JSON context.
+mod strict;
+
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::{io, slice, str};
@@ -91,6 +93,8 @@ pub unsafe extern "C" fn lemmy_jinja_create(
         env.set_fuel(Some(fuel));
         env.set_recursion_limit(recursion);
         env.set_debug(true);
+        strict::add_to(&mut env);
+        env.add_function("joiner", minijinja_contrib::globals::joiner);
         env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         env.set_auto_escape_callback(|name| {
             if name.ends_with(".html.j2") || name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
