@@ -125,6 +125,13 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
     for (const Source& s : sources) names.push_back(s.name);
     e.code = ErrorCode::not_found;
     e.hint = "there are: " + join(names, ", ");
+  } else if (kind == "UnknownFilter" || kind == "UnknownTest" || kind == "UnknownFunction" ||
+             kind == "UnknownMethod") {
+    if (!detail.empty()) e.what = detail;
+    e.hint = "docs/templates.md says what differs from Python's Jinja2";
+  } else if (detail == "invalid float literal") {
+    e.what = "this text is not a number";
+    e.hint = "give a default, such as int(0)";
   } else if (kind == "Panic") {
     e.code = ErrorCode::internal;
   }
