@@ -41,7 +41,7 @@ expect "a malformed sha is refused" 2 "7 to 40 lower-case hex digits" \
 
 cp -r "$config" "$work/config"
 sed -i 's/config.replicas/config.replica/' "$work/config/projects/user-service/template.json.j2"
-expect "a template's fault is shown with its line" 2 "template.json.j2:2:" "$lemmy" validate --config "$work/config"
+expect "a template's fault is shown with its line" 2 "template.json.j2:4:18" "$lemmy" validate --config "$work/config"
 echo 'dedline: 5m' >"$work/config/projects/hello-world/project.yaml"
 expect "an unknown key gets a hint" 2 "did you mean 'deadline'?" "$lemmy" validate --config "$work/config"
 

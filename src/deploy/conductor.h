@@ -1,0 +1,95 @@
+#pragma once
+// Takes requests, moves every deploy through its phases, retires old ones. One coroutine a target that has
+// something to do. Everything it decides is written to the store before it acts on it, so a server that
+// starts after kill -9 goes on from the store and the cluster as they are. Loop thread only.
+#include <map>
+#include <memory>
+#include <set>
+
+#include "config/config.h"
+#include "deploy/machine.h"
+#include "kube/cluster.h"
+#include "manifest/manifest.h"
+#include "store/store.h"
+
+namespace lemmy::deploy {
+
+struct Request {
+  Target target;
+  std::string build;  // full sha or a prefix of at least 7
+  std::string who;
+  std::string reason;
+  std::string request_id;  // the same id again gives the same deploy; empty: one is made
+};
+
+enum class Action { cancel, zero, remove, restore, rollback };
+std::string_view name(Action a);  // "cancel", "zero", "delete", "restore", "rollback"
+std::optional<Action> action_from(std::string_view name);
+
+struct Act {
+  Target target;
+  int64_t number = 0;
+  Action action = Action::cancel;
+  std::string who;
+  std::string reason;
+  std::string request_id;  // of a roll back, as in Request
+  bool confirmed = false;  // zero or delete also the one that serves
+};
+
+struct Surroundings {
+  asio::any_io_executor loop;
+  Pool* pool = nullptr;
+  store::Store* store = nullptr;
+  std::function<std::shared_ptr<const config::Config>()> config;
+  // The cluster of an environment; nullptr: none is configured.
+  std::function<kube::Cluster*(const std::string& environment)> cluster;
+  std::function<void(const Target&)> changed;  // a deploy of the target is different
+};
+
+class Conductor {
+ public:
+  explicit Conductor(Surroundings surroundings);
+  ~Conductor();
+  // Reads what must be looked after, and goes on with it.
+  Task<Result<>> start();
+  Task<> stop();  // lets the write in flight end; deploys go on when a server starts again
+
+  // Accepted once it returns: it is in the store. Errors: not_found (project, environment, build), invalid,
+  // unavailable (the store).
+  Task<Result<Deploy>> request(Request request);
+  // Accepted once it returns; the work is then done in the background. For a roll back the new deploy, else
+  // the deploy itself. conflict: the action makes no sense now, or it serves and `confirmed` is not set.
+  Task<Result<Deploy>> act(Act act);
+  // Which of the actions make sense now.
+  std::vector<Action> possible(const Deploy& deploy) const;
+
+  // --- the picture in memory: unfinished deploys, those with something in the cluster, and each target's
+  // last
+  std::vector<Target> targets() const;
+  const Deploy* find(const Target& target, int64_t number) const;
+  const Deploy* latest(const Target& target) const;
+  const Deploy* current(const Target& target) const;  // the one that serves; nullptr: none
+  const Deploy* active(const Target& target) const;   // being prepared, applied or rolled out; nullptr: none
+  std::vector<const Deploy*> queued(const Target& target) const;  // first in line first
+  size_t unfinished() const;
+
+  void cluster_changed(const Target& target);  // from the watches; an empty target: all
+
+ private:
+  struct TargetState;
+  struct Worker;
+  TargetState& state(const Target& target);
+  const TargetState* peek(const Target& target) const;
+  void wake(const Target& target);
+  Task<> work(Target target);
+  void keep(const Deploy& deploy);
+  Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);
+
+  Surroundings around_;
+  Group group_;
+  std::map<Target, std::unique_ptr<TargetState>> targets_;
+  bool stopping_ = false;
+  friend struct Worker;
+};
+
+}  // namespace lemmy::deploy

@@ -1,0 +1,91 @@
+#pragma once
+// What runs where, as JSON: one shape for pages, the REST API and the CLI. Loop thread only.
+//
+// deploy (everywhere a deploy stands): domain/deploy.h to_json(Deploy), plus
+//   "title" of the phase, "short_sha", "age" ("3 min 5 s", since created_at), "url" (of its status page),
+//   "finished" bool, "serving" bool (it answers requests now),
+//   "ready"/"wanted" pods as the cluster shows them now, "actions": ["zero", ...] that make sense now
+// build: domain/build.h to_json(Build), plus "short_sha", "age" (since pushed_at)
+// Times are RFC 3339 texts; absent ones are null.
+#include "deploy/conductor.h"
+#include "live/feed.h"
+
+namespace lemmy::live {
+
+struct ClusterState {
+  std::string name;
+  const kube::Cluster* cluster = nullptr;
+  std::string error;  // why there is none: its kubeconfig cannot be read
+};
+
+struct Sources {
+  store::Store* store = nullptr;
+  deploy::Conductor* conductor = nullptr;
+  std::function<std::shared_ptr<const config::Config>()> config;
+  std::function<config::Problems()> problems;  // of files newer than the configuration in use
+  std::function<kube::Cluster*(const std::string& environment)> cluster;
+  std::function<std::vector<ClusterState>()> clusters;
+  bool simulated = false;  // the playground: every page says so
+};
+
+class Board {
+ public:
+  explicit Board(Sources sources) : from_(std::move(sources)) {}
+
+  // What every page's frame shows: {"version", "simulated", "revision", "problems": [{where, what, hint}],
+  // "clusters": [{"name", "ok": bool, "trouble"}]}
+  json::object frame() const;
+
+  // {"environments": [{"name", "cluster", "protected"}],
+  //  "projects": [{"name", "description", "deployer", "owners", "known": bool (configured),
+  //    "targets": [{"environment", "configured": bool,
+  //       "health": "none | ok | busy | bad | zeroed | unknown" , "health_text",
+  //       "current": deploy|null, "active": deploy|null, "latest": deploy|null, "queued": [deploy]}]}]}
+  // Targets stand in the order of environments, one for each, so that a table can be drawn.
+  json::object overview() const;
+
+  // One project: its item of overview() as "project" (with "links": [{title, url}] too), "environments", and
+  // "builds": [build + "targets": {environment: {"number", "phase", "serving", "url"}} (where this build is
+  // or was last deployed)], "next": cursor. not_found when it is neither configured nor has builds.
+  Task<Result<json::object>> project(std::string name, store::Page page) const;
+
+  // One deploy: {"deploy": deploy, "project": {name, description, links}, "environment": {name, cluster,
+  //   protected}, "build": build|null, "cause": Cause|null (domain/deploy.h), "queue": {"position",
+  //   "blocker", "text"}|null, "cluster": {"name", "ok", "trouble"}, "pods": [{"name", "status", "ready":
+  //   "1/2", "is_ready": bool, "restarts", "node", "age", "note" (why it
+  //      is not ready, may be empty), "fatal": bool, "containers": [{"name", "image", "state", "reason",
+  //      "exit_code"|null, "restarts", "ready"}]}],
+  //   "autoscaler": {"min","max","current","desired","cpu"|null,"cpu_target"|null,"trouble"}|null,
+  //   "events": [{"type","reason","message","count","age","about"}] (newest first, grouped),
+  //   "history": [DeployEvent + "age"] (oldest first), "secret_changed": bool,
+  //   "previous": [deploy] (others of the target, newest first, at most `history` of project.yaml)}
+  Task<Result<json::object>> status(Target target, int64_t number) const;
+
+  // {"deploys": [deploy], "next"}
+  Task<Result<json::object>> deploys(Target target, store::Page page) const;
+  json::object deploy_json(const Deploy& deploy) const;
+  json::object build_json(const Build& build) const;
+
+  // The log of one container of the deploy's pods. Errors of the cluster as they are.
+  Task<Result<std::string>> pod_log(Target target, int64_t number, std::string pod, std::string container,
+                                    bool previous, int lines) const;
+
+ private:
+  json::object target_json(const std::string& project, const std::string& environment, bool configured) const;
+  json::object project_json(const std::string& name, const config::Config& config) const;
+  Sources from_;
+};
+
+// What the handlers of pages, API and hooks work with. All outlive the router.
+struct Services {
+  asio::any_io_executor loop;
+  Pool* pool = nullptr;
+  store::Store* store = nullptr;
+  deploy::Conductor* conductor = nullptr;
+  Board* board = nullptr;
+  Feed* feed = nullptr;
+  std::function<std::shared_ptr<const config::Config>()> config;
+  bool simulated = false;
+};
+
+}  // namespace lemmy::live
