@@ -118,7 +118,7 @@ TEST_F(Render, without_autoscale_there_is_no_autoscaler) {
 TEST_F(Render, faults_say_where_and_what_to_do) {
   EXPECT_EQ(render("nowhere").error().hint, "it has: staging, production");
   use("{ \"replicas\": {{ config.replica }} }");
-  EXPECT_EQ(render().error().where, "template.json.j2:1:18");
+  EXPECT_EQ(render().error().where, "projects/hello-world/template.json.j2:1:18");
   use("{ \"replicas\": 1, }");
   EXPECT_NE(render().error().what.find("not valid JSON"), std::string::npos);
   use(R"({"replicas": 1, "container": []})");
@@ -130,7 +130,7 @@ TEST_F(Render, faults_say_where_and_what_to_do) {
   use(R"({"replicas": 1, "annotations": {"ad.datadoghq.com/web.checks": "{}"}, "containers": [{"name": "app", "image": "i"}]})");
   EXPECT_NE(render().error().what.find("'web'"), std::string::npos);
   use("{% if %}");
-  EXPECT_EQ(render().error().where, "hello-world: template.json.j2:1:7");
+  EXPECT_EQ(render().error().where, "projects/hello-world/template.json.j2:1:7");
 }
 
 TEST_F(Render, sre_s_own_standards_replace_the_defaults) {

@@ -30,35 +30,26 @@ std::string take(lemmy_jinja_text t) {
   return out;
 }
 
-// Lines line-2 .. line+2 with their numbers and a mark under `column` (from 1; 0: no mark).
-std::string excerpt(std::string_view text, size_t line, size_t column, size_t width) {
-  std::string out;
-  auto lines = split(text, '\n');
-  for (size_t n = line > 2 ? line - 2 : 1; n <= std::min(line + 2, lines.size()); ++n) {
-    out += fmt::format("{:>5} | {}\n", n, shorten(lines[n - 1], 200));
-    if (n == line && column)
-      out += fmt::format("      | {:>{}}\n", std::string(std::max<size_t>(1, width), '^'),
-                         column - 1 + std::max<size_t>(1, width));
-  }
-  return out;
-}
-
-// For "config.replica": the key of `config` that is nearest to "replica".
-std::optional<std::string> nearest_key(const json::value& context, std::string_view expression) {
+// For "config.replica": the key of `config` that is nearest to "replica", or the keys that there are.
+std::string undefined_hint(const json::value& context, std::string_view expression) {
+  const std::string usual = "define it, or use the default filter";
   const json::value* at = &context;
   auto parts = split(expression, '.');
   for (size_t i = 0; i < parts.size(); ++i) {
     const json::object* o = at->if_object();
-    if (!o) return std::nullopt;
+    if (!o) return usual;
     if (const json::value* next = o->if_contains(parts[i])) {
       at = next;
       continue;
     }
     std::vector<std::string> keys;
     for (const auto& [key, value] : *o) keys.emplace_back(key);
-    return nearest(parts[i], keys);
+    if (auto near = nearest(parts[i], keys)) return fmt::format("did you mean '{}'?", *near);
+    if (i == 0 || keys.empty() || keys.size() > 12) return usual;
+    return fmt::format("'{}' has {}; or use the default filter",
+                       expression.substr(0, parts[i].data() - expression.data() - 1), join(keys, ", "));
   }
-  return std::nullopt;
+  return usual;
 }
 
 // What the engine found undefined: `x` in "...(`x` is undefined, from line 2)"; and the place it comes from.
@@ -111,8 +102,7 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
     if (!undefined.expression.empty()) expression = undefined.expression;
     if (!expression.empty()) e.what = fmt::format("'{}' is undefined", expression);
     if (!undefined.from.empty()) e.what += ", from " + undefined.from;
-    auto near = context && !expression.empty() ? nearest_key(*context, expression) : std::nullopt;
-    e.hint = near ? fmt::format("did you mean '{}'?", *near) : "define it, or use the default filter";
+    e.hint = undefined_hint(context ? *context : json::value(), expression);
   } else if (kind == "OutOfFuel") {
     e.code = ErrorCode::too_large;
     e.what = "the template works too long";
@@ -129,6 +119,8 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
              kind == "UnknownMethod") {
     if (!detail.empty()) e.what = detail;
     e.hint = "docs/templates.md says what differs from Python's Jinja2";
+  } else if (kind == "SyntaxError" && detail.contains("unexpected end of input")) {
+    e.hint = "an {% if %}, {% for %}, {% macro %} or another block is not closed";
   } else if (detail == "invalid float literal") {
     e.what = "this text is not a number";
     e.hint = "give a default, such as int(0)";
