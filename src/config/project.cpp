@@ -79,7 +79,7 @@ void Loader::project(const fs::path& dir) {
                                   [](const File& f) { return f.name == "template.json.j2"; });
   if (!has_template && !fs::exists(dir / "template.json.j2", ec) && uses(Deployer::kubernetes))
     problem(dir / "template.json.j2", "the project's template is missing",
-            near_file(dir / "template.json.j2", "docs/configuration.md shows one"));
+            near_file(dir / "template.json.j2", "docs/templates.md shows one"));
   if (uses(Deployer::ansible)) check_playbook(dir, p);
   p.files = folder(dir / "config", kConfigMap);
   for (const File& f : p.files)

@@ -133,6 +133,47 @@ TEST_F(Render, faults_say_where_and_what_to_do) {
   EXPECT_EQ(render().error().where, "projects/hello-world/template.json.j2:1:7");
 }
 
+TEST_F(Render, faults_of_the_final_json_show_the_rendered_line_and_what_to_do) {
+  auto error = [&](const std::string& text) {
+    use(text);
+    return render().error();
+  };
+  Error e = error("{\n\"replicas\": 1,\n\"label\": {}}");
+  EXPECT_EQ(e.where, "projects/hello-world/template.json.j2: final JSON, label");
+  EXPECT_EQ(e.detail, "    1 | {\n    2 | \"replicas\": 1,\n    3 | \"label\": {}}\n      | ^^^^^^^\n");
+  EXPECT_EQ(error(R"({"containers": []})").hint, "it is missing");
+  EXPECT_EQ(error(R"({"replicas": "2"})").hint, "leave the quotation marks out");
+  const std::string one = R"({"name": "app", "image": "i"})",
+                    start = R"({"replicas": 1, "containers": [)" + one;
+  EXPECT_EQ(error(start + "," + one + "]}").what, "two containers have the name 'app'");
+  EXPECT_EQ(error(start + R"(, {"name": "b"}]})").hint, "'image' is missing or not a text");
+  EXPECT_EQ(error(start + R"(, {"name": "My_App", "image": "i"}]})").what,
+            "'My_App' is not a container's name");
+  EXPECT_EQ(error(start + R"(], "labels": {"tier": 3}})").what, "a label is a text");
+  EXPECT_EQ(error(start + R"(], "labels": []})").what, "an object is expected");
+  EXPECT_EQ(error(start + R"(], "annotations": {"a": true}})").hint, "put it in quotation marks");
+  EXPECT_EQ(error(start + R"(], "volumes": {}})").what, "a list is expected");
+}
+
+TEST_F(Render, a_misspelt_standard_is_refused_and_a_file_that_a_standard_includes_is_not) {
+  auto own = std::make_shared<config::Config>(*config);
+  own->standards = {{"services.json.j2", "{}"}};
+  config = own;
+  EXPECT_EQ(render().error().hint, "did you mean 'standards/service.json.j2'?");
+  own->standards = {{"services.json.j2", "{}"},
+                    {"service.json.j2", "{% include 'standards/services.json.j2' %}"}};
+  EXPECT_TRUE(render());
+}
+
+TEST_F(Render, a_standard_that_renders_something_else_is_refused) {
+  auto own = std::make_shared<config::Config>(*config);
+  own->standards = {{"service.json.j2", "{}"}};
+  config = own;
+  EXPECT_EQ(render().error().what, "it must render a Service");
+  own->standards = {{"horizontal-pod-autoscaler.json.j2", "[]"}};
+  EXPECT_EQ(render().error().what, "it must render a JSON object");
+}
+
 TEST_F(Render, sre_s_own_standards_replace_the_defaults) {
   auto own = std::make_shared<config::Config>(*config);
   own->standards.push_back(

@@ -41,13 +41,16 @@ Result<> check_standards(const std::vector<tmpl::Source>& sources) {
   return {};
 }
 
-Result<json::object> render_object(const tmpl::Templates& t, const std::string& name,
+Result<json::object> render_object(const tmpl::Templates& t, const std::string& name, std::string_view kind,
                                    const json::value& context) {
   auto text = t.render(name, context);
   if (!text) return fail(text.error());
   auto v = tmpl::parse_rendered(*text, name);
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::invalid, name, "it must render a JSON object");
+  if (text_or(v->get_object(), "kind") != kind)
+    return fail(ErrorCode::invalid, name, fmt::format("it must render a {}", kind),
+                fmt::format("\"kind\": \"{}\" is missing", kind));
   return std::move(v->get_object());
 }
 
@@ -121,13 +124,15 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
     stamp_object(*m.config_map_copy, stamp, stamp.config_map);
   }
 
-  auto rc = render_object(*templates_, "standards/replication-controller.json.j2", context);
+  auto rc = render_object(*templates_, "standards/replication-controller.json.j2", "ReplicationController",
+                          context);
   if (!rc) return placed(project_.name, rc.error());
   m.rc = std::move(*rc);
   stamp_rc(m.rc, stamp);
 
   if (const json::value* a = find(f, "autoscale")) {
-    auto hpa = render_object(*templates_, "standards/horizontal-pod-autoscaler.json.j2", context);
+    auto hpa = render_object(*templates_, "standards/horizontal-pod-autoscaler.json.j2",
+                             "HorizontalPodAutoscaler", context);
     if (!hpa) return placed(project_.name, hpa.error());
     m.autoscaler = std::move(*hpa);
     stamp_object(*m.autoscaler, stamp, m.object_name);
@@ -139,7 +144,7 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
     m.max = static_cast<int>(int_or(a->get_object(), "max"));
   }
   if (project_.service) {
-    auto service = render_object(*templates_, "standards/service.json.j2", context);
+    auto service = render_object(*templates_, "standards/service.json.j2", "Service", context);
     if (!service) return placed(project_.name, service.error());
     m.service = std::move(*service);
     stamp_object(*m.service, stamp, project_.name);
@@ -147,8 +152,9 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
     json::object& labels = (*m.service)["metadata"].get_object()["labels"].get_object();
     for (const char* of_one_deploy : {"build", "branch", "deploy", "app.kubernetes.io/version"})
       labels.stable_erase(of_one_deploy);
-    (*m.service)["spec"].get_object()["selector"] =
-        json::object{{"project", project_.name}, {"environment", environment}};
+    json::value& spec = (*m.service)["spec"];
+    if (!spec.is_object()) spec = json::object{};
+    spec.get_object()["selector"] = json::object{{"project", project_.name}, {"environment", environment}};
   }
   return m;
 }

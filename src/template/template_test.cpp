@@ -37,6 +37,36 @@ TEST(Template, an_undefined_value_is_placed_named_and_a_near_key_offered) {
             "^^^^^^^^^^^^^^\n    3 | }\n");
 }
 
+TEST(Template, an_undefined_value_is_refused_within_lists_and_by_every_filter_that_writes_it) {
+  for (auto text : {"{{ nope | tojson }}", "{{ {'a': [nope]} | tojson }}", "{{ ['a', nope] | join }}",
+                    "{{ [nope] }}", "{{ ports | join(attribute='nope') }}", "{{ nope | upper }}",
+                    "{{ nope == 1 }}", "{% if nope %}{% endif %}"}) {
+    auto r = render(text, R"({"ports":[{"port":1}]})");
+    ASSERT_FALSE(r) << text;
+    EXPECT_TRUE(r.error().what == "'nope' is undefined" || std::string_view(text).contains("attribute"))
+        << r.error().what;
+  }
+  EXPECT_EQ(*render("{{ nope | default([]) | tojson }}{{ [1, 2] | join('-') }}"), "[]1-2");
+}
+
+TEST(Template, an_error_points_at_the_variable_not_at_the_filter) {
+  auto r =
+      render("{\n  \"env\": {{ config.environ | tojson }}\n}", R"({"config":{"replicas":2,"zone":"a"}})");
+  EXPECT_EQ(r.error().where, "t.json.j2:2:13");
+  EXPECT_EQ(r.error().hint, "'config' has replicas, zone; or use the default filter");
+  EXPECT_EQ(render("{% set x = config.zone %}\n{{ x }}", R"({"config":{}})").error().what,
+            "'config.zone' is undefined, from line 1");
+}
+
+TEST(Template, mistakes_of_several_kinds_get_a_hint) {
+  EXPECT_EQ(render("{% if true %}").error().hint,
+            "an {% if %}, {% for %}, {% macro %} or another block is not closed");
+  EXPECT_EQ(render("{{ 1 | to_json }}").error().what, "filter to_json is unknown");
+  EXPECT_EQ(render("{{ 1 | to_json }}").error().hint,
+            "docs/templates.md says what differs from Python's Jinja2");
+  EXPECT_EQ(render("{{ 'x' | int }}").error().hint, "give a default, such as int(0)");
+}
+
 TEST(Template, a_syntax_error_is_placed) {
   auto r = render("a\n{% if %}\n");
   ASSERT_FALSE(r);
@@ -67,6 +97,17 @@ TEST(Template, fuel_output_and_recursion_are_bounded) {
       ErrorCode::too_large);
   EXPECT_FALSE(render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"));
   EXPECT_FALSE(render("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}"));
+}
+
+TEST(Template, no_filter_or_method_makes_a_text_that_was_not_paid_for) {
+  for (auto text :
+       {"{{ 'x' * 2000000000 }}", "{{ ('a' * 100000).replace('a', 'x' * 1000000) | length }}",
+        "{{ ('x' * 1000000).join(range(99999)) | length }}", "{{ ' ' | indent(2000000000, true) }}",
+        "{{ range(99999) | join('x' * 1000000) | length }}", "{{ '%2000000000d' | format(1) }}"})
+    EXPECT_EQ(render(text).error().code, ErrorCode::too_large) << text;
+  EXPECT_FALSE(render("{{ '{:>2000000000}'.format(1) }}"));
+  EXPECT_FALSE(render("{% set n = namespace() %}{% set n.n = n %}{{ n | tojson }}"));
+  EXPECT_EQ(*render("{{ '{:>5}|{}'.format('a', 'b') }}"), "    a|b");
 }
 
 TEST(Template, renders_from_many_threads_at_once) {
