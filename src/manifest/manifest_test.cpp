@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/files.h"
+
 namespace lemmy::manifest {
 namespace {
 
@@ -160,9 +162,9 @@ TEST_F(Render, a_misspelt_standard_is_refused_and_a_file_that_a_standard_include
   own->standards = {{"services.json.j2", "{}"}};
   config = own;
   EXPECT_EQ(render().error().hint, "did you mean 'standards/service.json.j2'?");
-  own->standards = {{"services.json.j2", "{}"},
+  own->standards = {{"services.json.j2", R"({"kind": "Service"})"},
                     {"service.json.j2", "{% include 'standards/services.json.j2' %}"}};
-  EXPECT_TRUE(render());
+  EXPECT_TRUE(render()) << render().error().str();
 }
 
 TEST_F(Render, a_standard_that_renders_something_else_is_refused) {
@@ -172,6 +174,20 @@ TEST_F(Render, a_standard_that_renders_something_else_is_refused) {
   EXPECT_EQ(render().error().what, "it must render a Service");
   own->standards = {{"horizontal-pod-autoscaler.json.j2", "[]"}};
   EXPECT_EQ(render().error().what, "it must render a JSON object");
+}
+
+TEST_F(Render, the_template_in_the_docs_renders_for_every_environment) {
+  std::string doc = *read_file(std::filesystem::path(LEMMY_SOURCE_DIR) / "docs/templates.md");
+  const std::string fence = "```jinja\n";
+  size_t start = doc.find(fence);
+  ASSERT_NE(start, doc.npos);
+  start += fence.size();
+  use(doc.substr(start, doc.find("```", start) - start));
+  for (auto environment : {"staging", "production"}) {
+    auto m = render(environment);
+    ASSERT_TRUE(m) << m.error().str() << m.error().detail;
+    EXPECT_EQ(m->autoscaler.has_value(), std::string_view(environment) == "production");
+  }
 }
 
 TEST_F(Render, sre_s_own_standards_replace_the_defaults) {

@@ -99,6 +99,18 @@ TEST(Template, fuel_output_and_recursion_are_bounded) {
   EXPECT_FALSE(render("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}"));
 }
 
+TEST(Template, the_bounds_that_the_docs_name_hold) {
+  auto deep = [](int n) {
+    return "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(" + std::to_string(n) +
+           ") }}";
+  };
+  EXPECT_TRUE(render(deep(14)));
+  EXPECT_FALSE(render(deep(16)));
+  EXPECT_TRUE(render("{{ " + std::string(70, '(') + "1" + std::string(70, ')') + " }}"));
+  EXPECT_TRUE(render("{{ range(100000) | length }}"));
+  EXPECT_FALSE(render("{{ range(100001) | length }}"));
+}
+
 TEST(Template, no_filter_or_method_makes_a_text_that_was_not_paid_for) {
   for (auto text :
        {"{{ 'x' * 2000000000 }}", "{{ ('a' * 100000).replace('a', 'x' * 1000000) | length }}",

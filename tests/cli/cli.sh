@@ -75,6 +75,26 @@ broken "an environment's name is checked" "'Staging_1' is not an environment nam
 broken "a standard's fault is told once for all projects" "1 problem" \
   "mkdir ../../standards; echo '{{ final.replica }}' >../../standards/replication-controller.json.j2"
 
+# The output of the last command stands in docs/templates.md, line by line; MOST lines are looked at.
+documented() {
+  head -n "$2" "$work/out" | while IFS= read -r line; do
+    grep -qxF -- "$line" "$root/docs/templates.md" || echo "$line"
+  done >"$work/undocumented"
+  if [ -s "$work/undocumented" ]; then
+    echo "FAIL $1: docs/templates.md does not have:"
+    cat "$work/undocumented"
+    failures=$((failures + 1))
+  else
+    echo "ok   $1"
+  fi
+}
+broken "an undefined key" "is undefined" "sed -i 's/config.env /config.enviroment /' template.json.j2"
+documented "the docs show an undefined key as it is" 8
+broken "a value without tojson" "without | tojson" "sed -i 's/config.env | tojson/config.env/' template.json.j2"
+documented "the docs show rendered JSON that does not parse as it is" 7
+broken "an unknown key of the final JSON" "unknown key" "sed -i 's/\"labels\"/\"label\"/' template.json.j2"
+documented "the docs show an unknown key of the final JSON as it is" 8
+
 rm -rf "$work/config"
 cp -r "$playground" "$work/config"
 (cd "$work/config" && rm projects/crashy/template.json.j2 && echo 'deployer: ansible' >projects/crashy/project.yaml &&

@@ -63,7 +63,7 @@ def cell(text):
     """A table cell that shows `text` exactly."""
     if text == REFUSED:
         return REFUSED
-    shown = json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"').replace("|", "\\|")
+    shown = json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"').replace("|", "\\|").replace("\x7f", "\\x7f")
     ticks = "``" if "`" in shown else "`"
     return f"{ticks}{shown}{ticks}" if shown else "nothing"
 
@@ -71,6 +71,15 @@ def cell(text):
 def row(name, texts, python, lemmy):
     source = " ".join(cell(t) if n == "main.j2" else f"{n}: {cell(t)}" for n, t in texts.items())
     return f"| {name} | {source} | {cell(python)} | {cell(lemmy)} |"
+
+
+def uncovered(cases):
+    """Filters, tests and functions of Jinja2 that no snippet uses."""
+    import jinja2
+    environment = jinja2.Environment()
+    words = set(re.findall(r"\w+", " ".join(text for _, texts, _ in cases for text in texts.values())))
+    names = [*environment.filters, *environment.tests, *environment.globals]
+    return [f"no snippet uses Jinja2's '{n}'" for n in sorted(set(names)) if n.isidentifier() and n not in words]
 
 
 def main():
@@ -82,7 +91,8 @@ def main():
     cases = list(snippets())
     names = [name for name, _, _ in cases]
     assert len(set(names)) == len(names), "a name stands twice in cases.py"
-    listed = {m.group(1): m.group(0) for m in re.finditer(r"^\| ([a-z][a-z0-9_]*) \| .*$", open(DOCS).read(), re.M)}
+    differences = open(DOCS).read().partition("\n## Differences from Jinja2\n")[2]
+    listed = {m.group(1): m.group(0) for m in re.finditer(r"^\| ([a-z][a-z0-9_]*) \| .*$", differences, re.M)}
 
     faults, differing = [], 0
     for (name, texts, context), (lemmy, error) in zip(cases, by_lemmy(program, cases)):
@@ -104,6 +114,7 @@ def main():
         if name.startswith("error_") and not error:
             faults.append(f"{name}: Lemmy must refuse this")
     faults += [f"{name}: listed in docs/templates.md, but not in cases.py" for name in listed if name not in names]
+    faults += uncovered(cases)
     if mode:
         return
     for fault in faults:
