@@ -157,19 +157,4 @@ Result<std::string> Templates::render(const std::string& name, const json::value
   return result;
 }
 
-Result<json::value> parse_rendered(const std::string& text, const std::string& template_name) {
-  auto v = parse_json(text, template_name);
-  if (v) return v;
-  Error e = v.error();
-  auto place = split(e.where, ':');
-  size_t line = std::stoul(std::string(place[place.size() - 2]));
-  size_t column = std::stoul(std::string(place.back()));
-  e.where = template_name;
-  e.what = fmt::format("what it renders is not valid JSON, at line {} of the output: {}", line,
-                       e.what.substr(e.what.rfind(": ") + 2));
-  e.hint = "look for a missing or extra comma, or a value without | tojson";
-  e.detail = excerpt(text, line, column, 1);
-  return fail(e);
-}
-
 }  // namespace lemmy::tmpl

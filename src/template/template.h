@@ -39,7 +39,8 @@ class Templates {
   std::vector<Source> sources_;
 };
 
-// Parses rendered JSON. The error shows the rendered lines around the fault and names the template.
+// Parses rendered JSON, and refuses a key that stands twice. The error shows the rendered lines around the
+// fault and names the template.
 Result<json::value> parse_rendered(const std::string& text, const std::string& template_name);
 
 }  // namespace lemmy::tmpl

@@ -149,5 +149,14 @@ TEST(RenderedJson, that_does_not_parse_shows_the_lines_around_the_fault) {
   EXPECT_NE(r.error().detail.find("3 |   \"b\": 2"), std::string::npos);
 }
 
+TEST(RenderedJson, with_a_key_twice_in_one_object_is_refused) {
+  auto r =
+      parse_rendered("{\n  \"a\": {\"b\": \"a\\\"{\", \"c\": [{\"b\": 1}, {\"b\": 2}]},\n  \"a\": 2\n}", "t");
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().what, "the key \"a\" stands twice in one object, at line 3 of the output");
+  EXPECT_NE(r.error().detail.find("3 |   \"a\": 2\n      |   ^^^"), std::string::npos) << r.error().detail;
+  EXPECT_TRUE(parse_rendered(R"([{"a": {"a": "a"}}, {"b": ["b", "b"]}, "a", 1])", "t"));
+}
+
 }  // namespace
 }  // namespace lemmy::tmpl
