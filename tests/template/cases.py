@@ -248,6 +248,7 @@ CASES = [
     ("error_unknown_filter", "{{ 1 | nope }}"),
     ("error_unknown_test", "{{ 1 is nope }}"),
     ("error_unknown_function", "{{ nope() }}"),
+    ("error_namespace_of_itself", "{% set n = namespace() %}{% set n.n = n %}{{ n | tojson }}"),
     ("error_zero", "{{ 1 / 0 }}"),
     ("error_types", "{{ 1 + 'a' }}"),
     ("error_syntax", "{% if %}"),
