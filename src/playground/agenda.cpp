@@ -2,7 +2,7 @@
 
 namespace lemmy::playground {
 namespace {
-constexpr int kAtOnce = 200;  // then other handlers of the loop get their turn
+constexpr int kAtOnce = 100;  // then other handlers of the loop get their turn
 }
 
 struct Agenda::State : std::enable_shared_from_this<State> {

@@ -9,10 +9,6 @@
 namespace lemmy::playground {
 namespace {
 
-bool asks_table(const net::Request& r) {
-  return net::header(r.headers, "Accept").find("as=Table") != std::string::npos;
-}
-
 net::Response get(World& world, const net::Request& request, const Route& route) {
   Stored o = world.store.find(route.what->kind, route.ns, route.name);
   if (!o) return reply(not_found(*route.what, route.name));
@@ -147,6 +143,10 @@ net::Response dispatch(std::shared_ptr<World> world, const net::Request& r) {
 }
 
 }  // namespace
+
+bool asks_table(const net::Request& r) {
+  return net::header(r.headers, "Accept").find("as=Table") != std::string::npos;
+}
 
 net::Response reply(int status, std::string body) {
   net::Response r;

@@ -30,7 +30,13 @@ net::Response log(std::shared_ptr<World> world, const net::Request& request, con
 net::Response write(World& world, const net::Request& request, const Route& route);
 net::Response scale(World& world, const net::Request& request, const Route& route);
 net::Response remove(World& world, const net::Request& request, const Route& route);
+// api_scale.cpp, what all writing requests share: dryRun=All; the body as an object; 409 when the body names
+// another resourceVersion or uid than what is there.
+bool dry(const net::Request& request);
+Answer<json::object> read_body(const net::Request& request);
+Answer<> check_version(const json::object& body, const Route& to, const Stored& before);
 // table.cpp: what kubectl prints.
+bool asks_table(const net::Request& request);
 json::object table(const Resource& what, const std::vector<Stored>& objects, const std::string& version);
 
 }  // namespace lemmy::playground

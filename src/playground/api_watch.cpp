@@ -8,7 +8,7 @@
 namespace lemmy::playground {
 namespace {
 using std::chrono::seconds;
-constexpr size_t kBatch = 256;
+constexpr size_t kBatch = 2000;  // more than the agenda makes in one turn of the loop
 constexpr seconds kBookmark{30};
 
 net::Shared shared(std::string s) { return std::make_shared<const std::string>(std::move(s)); }
@@ -20,16 +20,30 @@ std::string line(std::string_view type, std::string_view object) {
   return out;
 }
 
+struct Ask {
+  const Resource* what = nullptr;
+  Selectors selectors;
+  uint64_t from = 0;
+  bool initial = false, bookmarks = false, initial_end = false, as_table = false;
+  seconds timeout{0};
+};
+
+std::string line(std::string_view type, const Object& o, const Ask& ask) {
+  if (!ask.as_table) return line(type, *o.text());
+  auto alone = std::make_shared<const Object>(o);
+  return line(type, json::serialize(table(*ask.what, {alone}, std::to_string(o.version))));
+}
+
 // One change as this watch sees it: an object that begins or ceases to match is added or deleted.
-std::string line(const Change& c, const Selectors& s) {
-  bool was = c.before && s.match(*c.before);
-  bool is = c.type != Change::Type::deleted && s.match(*c.now);
-  if (is) return line(was ? "MODIFIED" : "ADDED", *c.now->text());
+std::string line(const Change& c, const Ask& ask) {
+  bool was = c.before && ask.selectors.match(*c.before);
+  bool is = c.type != Change::Type::deleted && ask.selectors.match(*c.now);
+  if (is) return line(was ? "MODIFIED" : "ADDED", *c.now, ask);
   if (!was) return {};
-  if (c.type == Change::Type::deleted) return line("DELETED", *c.now->text());
+  if (c.type == Change::Type::deleted) return line("DELETED", *c.now, ask);
   Object last = *c.before;  // as it was when it matched, with the version of the change
   last.meta()["resourceVersion"] = std::to_string(c.now->version);
-  return line("DELETED", *last.text());
+  return line("DELETED", last, ask);
 }
 
 std::string bookmark(const Resource& r, uint64_t version, bool initial_end) {
@@ -38,14 +52,6 @@ std::string bookmark(const Resource& r, uint64_t version, bool initial_end) {
   return line("BOOKMARK", json::serialize(json::object{
                               {"kind", r.type}, {"apiVersion", r.version}, {"metadata", std::move(meta)}}));
 }
-
-struct Ask {
-  const Resource* what = nullptr;
-  Selectors selectors;
-  uint64_t from = 0;
-  bool initial = false, bookmarks = false, initial_end = false;
-  seconds timeout{0};
-};
 
 Task<> follow(std::shared_ptr<World> world, Ask ask, std::shared_ptr<net::Stream> out) {
   Store& store = world->store;
@@ -57,7 +63,7 @@ Task<> follow(std::shared_ptr<World> world, Ask ask, std::shared_ptr<net::Stream
   if (ask.initial) {
     at = store.version();
     for (const auto& [key, o] : store.all(kind))
-      if (ask.selectors.match(*o)) text += line("ADDED", *o->text());
+      if (ask.selectors.match(*o)) text += line("ADDED", *o, ask);
     if (ask.initial_end) text += bookmark(*ask.what, at, true);
   }
   for (;;) {
@@ -68,7 +74,7 @@ Task<> follow(std::shared_ptr<World> world, Ask ask, std::shared_ptr<net::Stream
       co_return;
     }
     for (const Change& c : changes) {
-      text += line(c, ask.selectors);
+      text += line(c, ask);
       at = c.now->version;
     }
     if (changes.size() < kBatch) at = store.version();  // nothing of this kind up to here
@@ -136,6 +142,7 @@ net::Response watch(std::shared_ptr<World> world, const net::Request& request, c
   ask.initial = ask.from == 0 || ask.initial_end;
   ask.timeout = seconds{int64_t(std::min<uint64_t>(number("timeoutSeconds"), 86'400))};
   if (!ask.timeout.count()) ask.timeout = seconds{1800 + int64_t(world->random() % 1800)};
+  ask.as_table = asks_table(request);
   net::Response r = reply(200, "");
   r.stream = [world, ask](std::shared_ptr<net::Stream> out) { return follow(world, ask, out); };
   return r;

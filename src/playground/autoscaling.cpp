@@ -83,7 +83,7 @@ void Autoscaling::run(const Stored& hpa) {
   int64_t current = rc->spec_int("replicas", 1), desired = current;
   int64_t ready = int_or(rc->part("status"), "readyReplicas");
   auto able = [&](const char* reason, const char* message) {
-    conditions.push_back(condition(*hpa, "AbleToScale", true, reason, message));
+    conditions.insert(conditions.begin(), condition(*hpa, "AbleToScale", true, reason, message));
   };
   const json::value* last = hpa->part("status").if_contains("lastScaleTime");
   if (last) status["lastScaleTime"] = *last;

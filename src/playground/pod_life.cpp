@@ -6,23 +6,6 @@
 #include "base/strings.h"
 
 namespace lemmy::playground {
-namespace {
-std::string ms_text(milliseconds d) {
-  return d.count() < 1000 ? fmt::format("{}ms", d.count()) : fmt::format("{:.3g}s", double(d.count()) / 1000);
-}
-// "docker.io/library/nginx:latest" for "nginx".
-std::string full_name(const std::string& image) {
-  std::string out = image;
-  size_t slash = out.find('/');
-  std::string_view first = std::string_view(out).substr(0, slash == out.npos ? 0 : slash);
-  if (slash == out.npos)
-    out = "docker.io/library/" + out;
-  else if (first.find_first_of(".:") == first.npos && first != "localhost")
-    out = "docker.io/" + out;
-  return out.find(':', out.rfind('/')) == out.npos && out.find('@') == out.npos ? out + ":latest" : out;
-}
-}  // namespace
-
 Pods::Pods(World& world) : world_(world) {
   world_.store.listen([this](const Change& c) {
     if (c.now->kind != Kind::pod) return;
@@ -44,12 +27,12 @@ void Pods::later(milliseconds delay, const std::string& uid, void (Pods::*step)(
     if (Life* l = alive(uid)) (this->*step)(*l);
   });
 }
-void Pods::later(milliseconds delay, const std::string& uid, size_t box, void (Pods::*step)(Life&, Box&)) {
-  world_.agenda.after(world_.paced(delay), [this, uid, box, step] {
-    if (Life* l = alive(uid)) (this->*step)(*l, l->boxes[box]);
+void Pods::later(const Life& life, const Box& box, milliseconds delay, void (Pods::*step)(Life&, Box&)) {
+  size_t index = size_t(&box - life.boxes.data());
+  world_.agenda.after(world_.paced(delay), [this, uid = life.uid, index, step] {
+    if (Life* l = alive(uid)) (this->*step)(*l, l->boxes[index]);
   });
 }
-#define LATER(delay, box, step) later(delay, life.uid, size_t(&(box) - life.boxes.data()), &Pods::step)
 
 void Pods::admit(const Stored& pod) {
   auto l = std::make_unique<Life>();
@@ -103,86 +86,7 @@ void Pods::schedule(Life& life) {
 void Pods::begin(Life& life) {
   for (Box& b : life.boxes) b.state = {{"waiting", {{"reason", "ContainerCreating"}}}};
   publish(life);
-  for (Box& b : life.boxes) LATER(milliseconds{80}, b, pull);
-}
-
-void Pods::pull(Life& life, Box& box) {
-  const Plan& p = life.plan;
-  if (box.bad && p.behave == "invalid-image-name") {
-    std::string why = fmt::format(
-        "Failed to apply default image tag \"{0}\": couldn't parse image name \"{0}\": invalid reference "
-        "format",
-        box.image);
-    tell(life, &box, "Warning", "InspectFailed", why);
-    tell(life, &box, "Warning", "Failed", "Error: InvalidImageName");
-    wait(life, box, "InvalidImageName", why);
-    return LATER(milliseconds{10'000}, box, pull);
-  }
-  bool waited = now() - life.begun >= world_.paced(p.recover_after);
-  std::string key = life.node + "\n" + box.image;
-  bool fails = box.bad && (p.behave == "image-not-found" || (p.behave == "image-transient" && !waited));
-  if (!fails && present_.contains(key)) {
-    tell(life, &box, "Normal", "Pulled",
-         fmt::format("Container image \"{}\" already present on machine", box.image));
-    return pulled(life, box);
-  }
-  tell(life, &box, "Normal", "Pulling", fmt::format("Pulling image \"{}\"", box.image));
-  if (fails) return LATER(milliseconds{250}, box, pull_failed);
-  present_.insert(key);
-  milliseconds took{200 + int64_t(world_.random() % 400)};
-  std::string text = ms_text(took);
-  tell(life, &box, "Normal", "Pulled",
-       fmt::format(
-           "Successfully pulled image \"{}\" in {} ({} including waiting). Image size: 58432157 bytes.",
-           box.image, text, text));
-  LATER(took, box, pulled);
-}
-
-void Pods::pull_failed(Life& life, Box& box) {
-  std::string full = full_name(box.image), why = "not found";
-  if (life.plan.behave == "image-transient") {
-    size_t slash = full.find('/'), colon = full.rfind(':');
-    why =
-        fmt::format("failed to do request: Head \"https://{}/v2/{}/manifests/{}\": dial tcp: i/o timeout",
-                    full.substr(0, slash), full.substr(slash + 1, colon - slash - 1), full.substr(colon + 1));
-  } else {
-    why = full + ": " + why;
-  }
-  std::string message = life.plan.message.empty()
-                            ? fmt::format(
-                                  "failed to pull and unpack image \"{0}\": failed to resolve reference "
-                                  "\"{0}\": {1}",
-                                  full, why)
-                            : life.plan.message;
-  std::string told = fmt::format("Back-off pulling image \"{}\"", box.image);
-  tell(life, &box, "Warning", "Failed", fmt::format("Failed to pull image \"{}\": {}", box.image, message));
-  tell(life, &box, "Warning", "Failed", "Error: ErrImagePull");
-  wait(life, box, "ErrImagePull", message);
-  world_.agenda.after(world_.paced(milliseconds{700}),
-                      [this, uid = life.uid, i = size_t(&box - life.boxes.data()), told, message] {
-                        Life* l = alive(uid);
-                        if (!l) return;
-                        tell(*l, &l->boxes[i], "Normal", "BackOff", told);
-                        tell(*l, &l->boxes[i], "Warning", "Failed", "Error: ImagePullBackOff");
-                        wait(*l, l->boxes[i], "ImagePullBackOff", told + ": ErrImagePull: " + message);
-                      });
-  LATER(milliseconds{life.plan.behave == "image-transient" ? 2000 : 10'000}, box, pull);
-}
-
-void Pods::pulled(Life& life, Box& box) {
-  box.image_id = full_name(box.image);
-  if (size_t at = box.image_id.find('@'); at != box.image_id.npos) box.image_id.resize(at);
-  size_t colon = box.image_id.rfind(':'), slash = box.image_id.rfind('/');
-  if (colon != box.image_id.npos && colon > slash) box.image_id.resize(colon);
-  box.image_id += "@sha256:" + sha256_hex(box.image);
-  if (box.bad && life.plan.behave == "config-error") {
-    std::string why =
-        life.plan.message.empty() ? fmt::format("secret \"{}\" not found", life.project) : life.plan.message;
-    tell(life, &box, "Warning", "Failed", "Error: " + why);
-    wait(life, box, "CreateContainerConfigError", why);
-    return LATER(milliseconds{10'000}, box, pulled);
-  }
-  run(life, box);
+  for (Box& b : life.boxes) later(life, b, milliseconds{80}, &Pods::pull);
 }
 
 void Pods::run(Life& life, Box& box) {
@@ -196,15 +100,17 @@ void Pods::run(Life& life, Box& box) {
   box.state = {{"running", {{"startedAt", stamp(now())}}}};
   publish(life);
   bool crashes = box.bad && box.restarts < p.crashes;
-  if (crashes && (p.behave == "crash-loop" || p.behave == "oom")) return LATER(p.after, box, crash);
-  if (box.bad && p.behave == "never-ready") return LATER(milliseconds{1000}, box, unhealthy);
+  if (crashes && (p.behave == "crash-loop" || p.behave == "oom"))
+    return later(life, box, p.after, &Pods::crash);
+  if (box.bad && p.behave == "never-ready") return later(life, box, milliseconds{1000}, &Pods::unhealthy);
   milliseconds wait = p.ready_after;
   if (world_.options.pace > 0 && box.restarts == 0)
     wait -= milliseconds(int64_t(double((now() - life.begun).count()) / world_.options.pace));
   // Pods of one controller do not become ready all at once.
   if (!p.timed) wait += milliseconds{int64_t(world_.random() % uint64_t(p.ready_after.count() / 2 + 1))};
-  LATER(std::max(wait, milliseconds{1}), box, ready);
-  if (crashes && p.behave == "crash-after") LATER(std::max(wait, milliseconds{1}) + p.after, box, crash);
+  later(life, box, std::max(wait, milliseconds{1}), &Pods::ready);
+  if (crashes && p.behave == "crash-after")
+    later(life, box, std::max(wait, milliseconds{1}) + p.after, &Pods::crash);
 }
 
 void Pods::ready(Life& life, Box& box) {
@@ -215,7 +121,7 @@ void Pods::ready(Life& life, Box& box) {
 
 void Pods::unhealthy(Life& life, Box& box) {
   tell(life, &box, "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503");
-  LATER(milliseconds{5000}, box, unhealthy);
+  later(life, box, milliseconds{5000}, &Pods::unhealthy);
 }
 
 void Pods::crash(Life& life, Box& box) {
@@ -234,7 +140,7 @@ void Pods::crash(Life& life, Box& box) {
   if (!life.plan.message.empty()) end["message"] = life.plan.message;
   box.state = {{"terminated", std::move(end)}};
   publish(life);
-  LATER(milliseconds{150}, box, back_off);
+  later(life, box, milliseconds{150}, &Pods::back_off);
 }
 
 void Pods::back_off(Life& life, Box& box) {
@@ -250,7 +156,7 @@ void Pods::back_off(Life& life, Box& box) {
                    told.count() < 60 ? fmt::format("{}s", told.count())
                                      : fmt::format("{}m{}s", told.count() / 60, told.count() % 60),
                    box.name, id));
-  LATER(life.plan.backoff * std::min(1 << step, 16), box, start_again);
+  later(life, box, life.plan.backoff * std::min(1 << step, 16), &Pods::start_again);
 }
 
 void Pods::start_again(Life& life, Box& box) {

@@ -52,7 +52,7 @@ class Pods {
  private:
   Life* alive(const std::string& uid);  // nullptr: gone or ending
   void later(milliseconds delay, const std::string& uid, void (Pods::*step)(Life&));
-  void later(milliseconds delay, const std::string& uid, size_t box, void (Pods::*step)(Life&, Box&));
+  void later(const Life& life, const Box& box, milliseconds delay, void (Pods::*step)(Life&, Box&));
   void admit(const Stored& pod);
   void schedule(Life& life);
   void begin(Life& life);
