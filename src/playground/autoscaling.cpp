@@ -125,7 +125,7 @@ void Autoscaling::run(const Stored& hpa) {
     }
     double ratio = load / double(ready);
     int cpu = static_cast<int>(std::lround(ratio * goal));
-    if (std::abs(ratio - 1.0) > 0.1) {
+    if (ready >= current && std::abs(ratio - 1.0) > 0.1) {  // pods that begin do not count as load
       auto asked = static_cast<int64_t>(std::ceil(load - 1e-9));
       desired = std::clamp(asked, std::max(low, current - 1), std::min(high, std::max(current + 1, low)));
     }

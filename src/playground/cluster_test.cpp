@@ -196,5 +196,43 @@ TEST(SimulatedCluster, autoscalers_keep_the_bounds_and_wander_within_them) {
   });
 }
 
+TEST(SimulatedCluster, pods_wait_for_a_config_map_that_they_mount) {
+  Bench b;
+  b.run([&]() -> Task<> {
+    b.cluster->start();
+    json::object manifest = rc(1, 1);
+    manifest["spec"].at("template").at("spec").as_object()["volumes"] =
+        json::array{json::object{{"name", "config"}, {"configMap", {{"name", "late"}}}}};
+    auto ok = co_await b.client->apply(std::move(manifest), false);
+    EXPECT_TRUE(ok);
+    bool told = co_await Bench::until([&] {
+      auto pods = b.cluster->pods(owner(1));
+      return pods.size() == 1 && said(b.cluster->events_about(pods[0]->meta.name, "staging"), "FailedMount");
+    });
+    EXPECT_TRUE(told);
+    EXPECT_EQ(ready_pods(*b.cluster, 1), 0);
+    auto late = co_await b.client->apply(config_map("late", {}), false);
+    EXPECT_TRUE(late);
+    bool ready = co_await Bench::until([&] { return ready_pods(*b.cluster, 1) == 1; });
+    EXPECT_TRUE(ready);
+  });
+}
+
+TEST(SimulatedCluster, holds_a_thousand_pods_of_one_controller) {
+  Bench b;
+  b.run([&]() -> Task<> {
+    b.cluster->start();
+    auto ok = co_await b.client->apply(rc(1, 1000), false);
+    EXPECT_TRUE(ok);
+    bool ready = co_await Bench::until([&] { return ready_pods(*b.cluster, 1) == 1000; }, 30s);
+    EXPECT_TRUE(ready) << ready_pods(*b.cluster, 1);
+    auto gone = co_await b.client->remove(rc_ref(1));
+    EXPECT_TRUE(gone);
+    bool none =
+        co_await Bench::until([&] { return b.cluster->pod_count() == 0 && b.sim->count("pods") == 0; }, 30s);
+    EXPECT_TRUE(none);
+  });
+}
+
 }  // namespace
 }  // namespace lemmy::playground

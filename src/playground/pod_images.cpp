@@ -91,9 +91,11 @@ void Pods::pulled(Life& life, Box& box) {
   size_t colon = box.image_id.rfind(':'), slash = box.image_id.rfind('/');
   if (colon != box.image_id.npos && colon > slash) box.image_id.resize(colon);
   box.image_id += "@sha256:" + sha256_hex(box.image);
-  if (box.bad && life.plan.behave == "config-error") {
-    std::string why =
+  std::string why = lacking(life, box);
+  if (why.empty() && box.bad && life.plan.behave == "config-error")
+    why =
         life.plan.message.empty() ? fmt::format("secret \"{}\" not found", life.project) : life.plan.message;
+  if (!why.empty()) {
     tell(life, &box, "Warning", "Failed", "Error: " + why);
     wait(life, box, "CreateContainerConfigError", why);
     return later(life, box, milliseconds{10'000}, &Pods::pulled);

@@ -86,7 +86,7 @@ void Pods::schedule(Life& life) {
 void Pods::begin(Life& life) {
   for (Box& b : life.boxes) b.state = {{"waiting", {{"reason", "ContainerCreating"}}}};
   publish(life);
-  for (Box& b : life.boxes) later(life, b, milliseconds{80}, &Pods::pull);
+  later(milliseconds{80}, life.uid, &Pods::mount);
 }
 
 void Pods::run(Life& life, Box& box) {

@@ -56,6 +56,7 @@ class Pods {
   void admit(const Stored& pod);
   void schedule(Life& life);
   void begin(Life& life);
+  void mount(Life& life);
   void pull(Life& life, Box& box);
   void pull_failed(Life& life, Box& box);
   void pulled(Life& life, Box& box);
@@ -68,6 +69,8 @@ class Pods {
   void wait(Life& life, Box& box, const std::string& reason, const std::string& message);
   void tell(const Life& life, const Box* box, const char* type, const std::string& reason,
             const std::string& message, const char* component = "kubelet");
+  // What a container's environment asks for and the cluster does not have: `secret "x" not found`; or empty.
+  std::string lacking(const Life& life, const Box& box) const;
   void publish(Life& life);
   Spec on_node(const Spec& spec, const std::string& node);
 
