@@ -114,7 +114,14 @@ void Autoscaling::run(const Stored& hpa) {
   } else {
     int goal = cpu_target(spec);
     double& load = load_.try_emplace(hpa->uid, double(current)).first->second;
-    if (world_.options.wander) {
+    const json::object& own = sub(rc->meta(), "annotations");
+    const json::object& pods = sub(sub(sub(rc->spec_object(), "template"), "metadata"), "annotations");
+    auto all = read_load(own, "load"), each = read_load(own, "cpu");
+    if (!all) all = read_load(pods, "load");
+    if (!each) each = read_load(pods, "cpu");
+    if (all || each) {
+      load = (all ? double(*all) : double(*each) * double(ready)) / goal;
+    } else if (world_.options.wander) {
       // A slow random walk between a little under the minimum and a little over the maximum, at most 1.3 pods
       // a step, so that the count changes by one now and then.
       double step = (double(world_.random() % 2000) / 1000.0 - 1.0) * 0.65;

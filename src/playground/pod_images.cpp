@@ -24,7 +24,7 @@ std::string full_name(const std::string& image) {
 
 void Pods::pull(Life& life, Box& box) {
   const Plan& p = life.plan;
-  if (box.bad && p.behave == "invalid-image-name") {
+  if (box.bad && p.is("invalid-image-name") && !recovered(life)) {
     std::string why = fmt::format(
         "Failed to apply default image tag \"{0}\": couldn't parse image name \"{0}\": invalid reference "
         "format",
@@ -32,11 +32,10 @@ void Pods::pull(Life& life, Box& box) {
     tell(life, &box, "Warning", "InspectFailed", why);
     tell(life, &box, "Warning", "Failed", "Error: InvalidImageName");
     wait(life, box, "InvalidImageName", why);
-    return later(life, box, milliseconds{10'000}, &Pods::pull);
+    return later(life, box, milliseconds{p.recover_after ? 1000 : 10'000}, &Pods::pull);
   }
-  bool waited = now() - life.begun >= world_.paced(p.recover_after);
   std::string key = life.node + "\n" + box.image;
-  bool fails = box.bad && (p.behave == "image-not-found" || (p.behave == "image-transient" && !waited));
+  bool fails = box.bad && (p.is("image-not-found") || p.is("image-transient")) && !recovered(life);
   if (!fails && present_.contains(key)) {
     tell(life, &box, "Normal", "Pulled",
          fmt::format("Container image \"{}\" already present on machine", box.image));
@@ -56,7 +55,7 @@ void Pods::pull(Life& life, Box& box) {
 
 void Pods::pull_failed(Life& life, Box& box) {
   std::string full = full_name(box.image), why = "not found";
-  if (life.plan.behave == "image-transient") {
+  if (life.plan.is("image-transient")) {
     size_t slash = full.find('/'), colon = full.rfind(':');
     why =
         fmt::format("failed to do request: Head \"https://{}/v2/{}/manifests/{}\": dial tcp: i/o timeout",
@@ -82,7 +81,7 @@ void Pods::pull_failed(Life& life, Box& box) {
                         tell(*l, &l->boxes[i], "Warning", "Failed", "Error: ImagePullBackOff");
                         wait(*l, l->boxes[i], "ImagePullBackOff", told + ": ErrImagePull: " + message);
                       });
-  later(life, box, milliseconds{life.plan.behave == "image-transient" ? 2000 : 10'000}, &Pods::pull);
+  later(life, box, milliseconds{life.plan.recover_after ? 1300 : 10'000}, &Pods::pull);
 }
 
 void Pods::pulled(Life& life, Box& box) {
@@ -92,13 +91,18 @@ void Pods::pulled(Life& life, Box& box) {
   if (colon != box.image_id.npos && colon > slash) box.image_id.resize(colon);
   box.image_id += "@sha256:" + sha256_hex(box.image);
   std::string why = lacking(life, box);
-  if (why.empty() && box.bad && life.plan.behave == "config-error")
-    why =
-        life.plan.message.empty() ? fmt::format("secret \"{}\" not found", life.project) : life.plan.message;
+  bool told = life.plan.is("config-error") || life.plan.is("cache-sync");
+  if (why.empty() && box.bad && told && !recovered(life)) {
+    why = life.plan.message;
+    if (why.empty())
+      why = life.plan.is("config-error")
+                ? "configmap \"app-config\" not found"
+                : "failed to sync configmap cache: timed out waiting for the condition";
+  }
   if (!why.empty()) {
     tell(life, &box, "Warning", "Failed", "Error: " + why);
     wait(life, box, "CreateContainerConfigError", why);
-    return later(life, box, milliseconds{10'000}, &Pods::pulled);
+    return later(life, box, milliseconds{life.plan.recover_after ? 500 : 5000}, &Pods::pulled);
   }
   run(life, box);
 }

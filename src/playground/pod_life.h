@@ -13,13 +13,13 @@ bool pod_is_ready(const Object& pod);  // condition Ready
 struct Instance {
   Time started{}, finished{};
   int restarts = 0;
-  std::string ending;  // "": it runs; "crash", "oom", "stopped"
+  std::string ending;  // "": it runs; "crash", "oom", "killed"
 };
 
 struct Box {  // one container
   std::string name, image, image_id, id;
   bool bad = false;  // misbehaves as the plan says
-  bool ready = false, ever_ran = false;
+  bool ready = false;
   int restarts = 0;
   json::object state, last;  // as in containerStatuses
   std::optional<Instance> current, previous;
@@ -29,7 +29,8 @@ struct Life {
   Key key;
   std::string uid, node, ip, project, build;
   Plan plan;
-  Time begun{};  // scheduled
+  Time admitted{}, begun{};  // begun: on its node
+  json::object failed;       // {reason, message} of phase Failed
   bool ending = false;
   std::string unschedulable;
   std::vector<Box> boxes;
@@ -64,6 +65,12 @@ class Pods {
   void ready(Life& life, Box& box);
   void unhealthy(Life& life, Box& box);
   void crash(Life& life, Box& box);
+  void cannot_start(Life& life, Box& box);
+  void swing(Life& life, Box& box);  // ready and not ready in turn
+  void fail_pod(Life& life, Box& box);
+  // The state of a container that ended; the log of the run ends with it.
+  void terminated(Box& box, int code, const char* reason, const std::string& message, const char* ending);
+  bool recovered(const Life& life) const;
   void back_off(Life& life, Box& box);
   void start_again(Life& life, Box& box);
   void wait(Life& life, Box& box, const std::string& reason, const std::string& message);
@@ -77,7 +84,8 @@ class Pods {
   World& world_;
   std::unordered_map<std::string, std::unique_ptr<Life>> lives_;
   std::map<std::pair<Spec, std::string>, Spec> bound_specs_;
-  std::set<std::string> present_;  // images on nodes
+  std::unordered_map<std::string, int> chosen_;  // by owner: pods that only-pods lets misbehave
+  std::set<std::string> present_;                // images on nodes
   uint64_t next_ = 0;
 };
 

@@ -49,7 +49,7 @@ json::object pod_status(Life& life) {
   json::array containers, init;
   for (const Box& b : life.boxes) {
     if (!b.ready) unready += (unready.empty() ? "" : " ") + b.name;
-    fresh = fresh || !b.ever_ran;
+    fresh = fresh || (b.state.contains("waiting") && b.last.empty());
     containers.push_back(container(b));
   }
   std::string begun = stamp(life.begun);
@@ -66,9 +66,14 @@ json::object pod_status(Life& life) {
          {"imageID", ""},
          {"started", false}});
   if (!fresh) status["phase"] = "Running";
-  bool ready = unready.empty();
-  const char* why = ready ? "" : "ContainersNotReady";
-  std::string message = ready ? "" : fmt::format("containers with unready status: [{}]", unready);
+  bool ready = unready.empty(), failed = !life.failed.empty();
+  if (failed) {
+    status["phase"] = "Failed";
+    for (const auto& [k, v] : life.failed)
+      if (v != "") status[k] = v;
+  }
+  const char* why = ready ? "" : failed ? "PodFailed" : "ContainersNotReady";
+  std::string message = ready || failed ? "" : fmt::format("containers with unready status: [{}]", unready);
   status["conditions"] = json::array{
       condition(life, "PodReadyToStartContainers", true), condition(life, "Initialized", true),
       condition(life, "Ready", ready, why, message), condition(life, "ContainersReady", ready, why, message),
@@ -87,6 +92,7 @@ namespace {
 
 std::string lines_of(const Life& life, const Instance& run, bool timestamps) {
   std::string out;
+  if (run.ending == "never") return out;
   auto line = [&](Time at, std::string_view text) {
     out += (timestamps ? format_time(at) + " " : "") + std::string(text) + "\n";
   };
@@ -94,12 +100,16 @@ std::string lines_of(const Life& life, const Instance& run, bool timestamps) {
     line(at, fmt::format("time={} level=INFO msg={}", format_time(at), text));
   };
   Time t = run.started;
+  if (life.plan.logs) {
+    for (auto text : split(*life.plan.logs, '\n')) line(t, text);
+    return out;
+  }
   info(t,
        fmt::format("\"starting\" service={} build={} go=go1.25.3",
                    life.project.empty() ? "app" : life.project, life.build.empty() ? "unknown" : life.build));
   info(t + milliseconds{12}, "\"configuration loaded\" source=environment");
   Time end = run.ending.empty() ? now() : run.finished;
-  if (run.ending == "crash" && life.plan.behave == "crash-loop") {
+  if (run.ending == "crash" && life.plan.is("crash-loop")) {
     if (life.plan.exit_code == 2) {
       line(end, "panic: runtime error: invalid memory address or nil pointer dereference");
       line(end, "[signal SIGSEGV: segmentation violation code=0x1 addr=0x18 pc=0x7f3a21]");
