@@ -76,20 +76,26 @@ class Conductor {
   void cluster_changed(const Target& target);  // from the watches; an empty target: all
 
  private:
+  friend class Worker;
   struct TargetState;
-  struct Worker;
   TargetState& state(const Target& target);
   const TargetState* peek(const Target& target) const;
   void wake(const Target& target);
-  Task<> work(Target target);
   void keep(const Deploy& deploy);
+  Task<Result<Deploy>> load(Target target, int64_t number);
+  // Writes it; on conflict the picture in memory is read anew.
   Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);
+  Result<> check_target(const Target& target) const;
+  Result<> check_act(const Act& act, const Deploy& deploy) const;
+  Task<Result<Deploy>> roll_back(Act act, Deploy earlier);
+  int live_ready(const Target& target) const;  // of the one that serves; 0: none
 
   Surroundings around_;
   Group group_;
   std::map<Target, std::unique_ptr<TargetState>> targets_;
+  // Templates parsed once for each project and configuration.
+  std::map<std::string, std::pair<std::string, std::shared_ptr<const manifest::Renderer>>> renderers_;
   bool stopping_ = false;
-  friend struct Worker;
 };
 
 }  // namespace lemmy::deploy

@@ -196,13 +196,16 @@ DeployEvent event_from_json(const json::object& o) {
           text("who"),         text("text")};
 }
 
+bool serves_rather(const Deploy* best, const Deploy& d) {
+  return d.presence == Presence::running && d.serving_since &&
+         (!best || *d.serving_since > *best->serving_since ||
+          (*d.serving_since == *best->serving_since && d.number > best->number));
+}
+
 const Deploy* current_deploy(const std::vector<Deploy>& deploys) {
   const Deploy* best = nullptr;
   for (const Deploy& d : deploys)
-    if (d.presence == Presence::running && d.serving_since &&
-        (!best || *d.serving_since > *best->serving_since ||
-         (*d.serving_since == *best->serving_since && d.number > best->number)))
-      best = &d;
+    if (serves_rather(best, d)) best = &d;
   return best;
 }
 

@@ -127,5 +127,7 @@ DeployEvent event_from_json(const json::object& o);
 // The one that answers requests now: of those running, the one that went live or was restored last. nullptr:
 // none.
 const Deploy* current_deploy(const std::vector<Deploy>& deploys);
+// Whether `d` takes the place of `best` (nullptr: nobody yet) as the current one.
+bool serves_rather(const Deploy* best, const Deploy& d);
 
 }  // namespace lemmy

@@ -73,6 +73,11 @@ Meta parse_meta(const json::object& object) {
   return meta;
 }
 
+std::string parse_version(const json::object& object) {
+  const json::value* meta = find(object, "metadata");
+  return meta && meta->is_object() ? std::string(text_or(meta->get_object(), "resourceVersion")) : "";
+}
+
 Pod parse_pod(const json::object& object) {
   Pod p;
   p.meta = parse_meta(object);

@@ -31,7 +31,6 @@ class Feed {
  private:
   struct Topic {
     uint64_t version = 0;
-    int waiting = 0;
     std::unique_ptr<Signal> signal;
   };
   void bump(const std::string& topic);

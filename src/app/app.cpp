@@ -1,0 +1,129 @@
+#include "app/app.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "web/web.h"
+
+namespace lemmy::app {
+namespace {
+
+constexpr milliseconds kConfigPoll{1000};
+
+bool is_loopback(const std::string& host) {
+  boost::system::error_code ec;
+  auto address = asio::ip::make_address(host, ec);
+  return host == "localhost" || (!ec && address.is_loopback());
+}
+
+std::unexpected<config::Problems> one(Error e) { return std::unexpected(config::Problems{std::move(e)}); }
+
+}  // namespace
+
+App::App(asio::io_context& loop, Options options)
+    : loop_(loop), options_(std::move(options)), watcher_(options_.config_dir), group_(loop.get_executor()) {}
+
+App::~App() { group_.cancel(); }
+
+Result<> App::check_binding() const {
+  if (config()->has_access || is_loopback(options_.host)) return {};
+  return fail(ErrorCode::invalid, options_.host,
+              "without an access.yaml everybody who reaches the server could deploy",
+              "listen on 127.0.0.1, or make users and tokens first: lemmy user add NAME --role admin");
+}
+
+Task<std::expected<uint16_t, config::Problems>> App::start() {
+  co_await pool_.run([this] { return watcher_.poll(); });
+  if (!watcher_.current()) co_return std::unexpected(watcher_.problems());
+  if (auto ok = check_binding(); !ok) co_return one(ok.error());
+
+  std::error_code made;
+  std::filesystem::create_directories(options_.data_dir, made);
+  if (made)
+    co_return one({ErrorCode::unavailable, options_.data_dir, "the folder cannot be made: " + made.message(),
+                   "choose another with --data"});
+  auto key =
+      co_await pool_.run([file = options_.data_dir + "/session.key"] { return access::server_key(file); });
+  if (!key) co_return one(key.error());
+  if (options_.store.empty()) options_.store = "sqlite:" + options_.data_dir + "/lemmy.db";
+  auto opened = store::open_store(loop_.get_executor(), options_.store);
+  if (!opened) co_return one(opened.error());
+  store_ = std::move(*opened);
+
+  feed_ = std::make_unique<live::Feed>(loop_.get_executor());
+  clusters_ = std::make_unique<Clusters>(
+      loop_.get_executor(), &pool_, options_.clusters, [this](const Target& target) {
+        if (conductor_) conductor_->cluster_changed(target);
+        target.project.empty() ? feed_->changed_all() : feed_->changed(target);
+      });
+  auto cluster = [this](const std::string& environment) { return clusters_->of(environment); };
+  auto current = [this] { return config(); };
+  conductor_ = std::make_unique<deploy::Conductor>(
+      deploy::Surroundings{loop_.get_executor(), &pool_, store_.get(), current, cluster,
+                           [this](const Target& target) { feed_->changed(target); }});
+  board_ = std::make_unique<live::Board>(
+      live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
+                    [this] { return clusters_->states(); }, options_.simulated});
+  co_await reload();
+  auto started = co_await conductor_->start();
+  if (!started) co_return one(started.error());
+
+  const bool open = !config()->has_access;
+  router_ = std::make_unique<route::Router>(route::Settings{*key, open, current, {}});
+  live::Services services{loop_.get_executor(), &pool_,      store_.get(), conductor_.get(),
+                          board_.get(),         feed_.get(), current,      options_.simulated};
+  hooks::add_routes(*router_, services, {[this] { return keys_; }, open});
+  api::add_routes(*router_, services);
+  web::add_pages(*router_, services);
+  server_ = std::make_unique<net::Server>(
+      loop_.get_executor(), [this](net::Request request) { return router_->handle(std::move(request)); });
+  auto port = server_->listen(options_.host, options_.port);
+  if (!port) co_return one(port.error());
+  group_.spawn("configuration", follow_config());
+  log::info("listening", {{"host", options_.host},
+                          {"port", std::to_string(*port)},
+                          {"store", options_.store},
+                          {"access", open ? "open to this machine" : "by access.yaml"}});
+  co_return *port;
+}
+
+Task<> App::reload() {
+  auto config = watcher_.current();
+  auto keys = co_await pool_.run([config] {
+    return std::make_shared<const access::HookKeys>(
+        access::read_hook_keys(config->access, [](const char* name) { return std::getenv(name); }));
+  });
+  for (const Error& e : keys->problems) log::warning("a hook's secret cannot be read", {{"what", e.str()}});
+  keys_ = keys;
+  co_await clusters_->use(config);
+}
+
+Task<> App::follow_config() {
+  for (;;) {
+    co_await sleep_for(kConfigPoll);
+    auto news = co_await pool_.run([this] { return watcher_.poll(); });
+    if (news == config::News::none) continue;
+    if (news == config::News::config) {
+      log::info("new configuration", {{"revision", config()->revision}});
+      co_await reload();
+      conductor_->cluster_changed({});
+    }
+    for (const Error& e : watcher_.problems())
+      log::warning("the configuration's newest files are not used", {{"what", e.str()}});
+    feed_->changed_all();
+  }
+}
+
+Task<> App::stop() {
+  if (server_) co_await server_->stop(seconds{3});
+  group_.cancel();
+  if (conductor_) co_await conductor_->stop();
+  if (clusters_) co_await clusters_->stop();
+  co_await group_.join(seconds{2});
+}
+
+}  // namespace lemmy::app

@@ -1,0 +1,54 @@
+#pragma once
+// A running Lemmy: configuration, store, clusters, deploys, and the server. Loop thread only.
+#include <functional>
+#include <memory>
+
+#include "app/clusters.h"
+#include "config/watcher.h"
+#include "hooks/hooks.h"
+#include "net/server.h"
+#include "route/router.h"
+
+namespace lemmy::app {
+
+struct Options {
+  std::string config_dir = "config";
+  std::string data_dir = "data";  // the session key, and the store unless told otherwise
+  std::string store;              // sqlite:PATH; empty: in data_dir
+  std::string host = "127.0.0.1";
+  uint16_t port = 8484;  // 0: a free one
+  ClusterOptions clusters;
+  bool simulated = false;
+};
+
+class App {
+ public:
+  App(asio::io_context& loop, Options options);
+  ~App();
+  // Everything up to listening. The errors of a configuration come all at once, as Problems.
+  Task<std::expected<uint16_t, config::Problems>> start();
+  // Stops taking requests, lets what is being written end. Deploys go on at the next start.
+  Task<> stop();
+
+ private:
+  Task<> reload();
+  Task<> follow_config();
+  Result<> check_binding() const;
+  std::shared_ptr<const config::Config> config() const { return watcher_.current(); }
+
+  asio::io_context& loop_;
+  Options options_;
+  Pool pool_{2};
+  config::Watcher watcher_;
+  std::shared_ptr<const access::HookKeys> keys_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<live::Feed> feed_;
+  std::unique_ptr<Clusters> clusters_;
+  std::unique_ptr<deploy::Conductor> conductor_;
+  std::unique_ptr<live::Board> board_;
+  std::unique_ptr<route::Router> router_;
+  std::unique_ptr<net::Server> server_;
+  Group group_;
+};
+
+}  // namespace lemmy::app

@@ -1,0 +1,99 @@
+#include "app/clusters.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/log.h"
+
+namespace lemmy::app {
+namespace {
+
+constexpr const char* kDefault = "default";
+
+Result<kube::ClusterAccess> find_access(const config::Cluster& c) {
+  if (c.in_cluster) return kube::in_cluster();
+  if (!c.kubeconfig.empty()) return kube::load_kubeconfig(c.kubeconfig, c.context);
+  if (const char* path = std::getenv("KUBECONFIG"); path && *path)
+    return kube::load_kubeconfig(path, c.context);
+  if (std::getenv("KUBERNETES_SERVICE_HOST")) return kube::in_cluster();
+  const char* home = std::getenv("HOME");
+  std::string path = std::string(home ? home : "") + "/.kube/config";
+  if (std::filesystem::exists(path)) return kube::load_kubeconfig(path, c.context);
+  return fail(ErrorCode::not_found, "cluster", "no cluster is configured",
+              "write clusters.yaml, start with --kubeconfig FILE, or try lemmy playground");
+}
+
+}  // namespace
+
+Clusters::Clusters(asio::any_io_executor loop, Pool* pool, ClusterOptions options,
+                   std::function<void(const Target&)> changed)
+    : loop_(loop), pool_(pool), options_(std::move(options)), changed_(std::move(changed)) {}
+
+Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
+  config_ = config;
+  std::map<std::string, config::Cluster> wanted = config->clusters;
+  if (options_.fixed) wanted = {{options_.fixed_name, {}}};
+  if (wanted.empty()) wanted[kDefault] = {kDefault, options_.kubeconfig, options_.context, false};
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    auto w = wanted.find(it->first);
+    const bool same = w != wanted.end() && it->second.error.empty() &&
+                      it->second.written == fmt::format("{}\n{}\n{}", w->second.kubeconfig, w->second.context,
+                                                        w->second.in_cluster);
+    if (same) {
+      ++it;
+      continue;
+    }
+    // Out of sight first, so that nobody uses it while it stops.
+    Entry gone = std::move(it->second);
+    it = entries_.erase(it);
+    if (gone.cluster) co_await gone.cluster->stop();
+  }
+  for (auto& [name, definition] : wanted)
+    if (!entries_.contains(name)) co_await connect(name, definition);
+}
+
+Task<> Clusters::connect(std::string name, config::Cluster c) {
+  Entry& e = entries_[name];
+  e.written = fmt::format("{}\n{}\n{}", c.kubeconfig, c.context, c.in_cluster);
+  Result<kube::ClusterAccess> access = fail(ErrorCode::internal, "", "");
+  if (options_.fixed)
+    access = *options_.fixed;
+  else
+    access = co_await pool_->run([c] { return find_access(c); });
+  if (!access) {
+    entries_[name].error = access.error().str();
+    log::warning("a cluster cannot be used", {{"cluster", name}, {"what", access.error().str()}});
+    co_return;
+  }
+  auto client = kube::Client::create(loop_, *pool_, *access);
+  if (!client) {
+    entries_[name].error = client.error().str();
+    co_return;
+  }
+  Entry& made = entries_[name];
+  made.client = *client;
+  made.cluster = std::make_unique<kube::Cluster>(name, loop_, *client, changed_);
+  made.cluster->start();
+}
+
+Task<> Clusters::stop() {
+  for (auto& [name, e] : entries_)
+    if (e.cluster) co_await e.cluster->stop();
+}
+
+kube::Cluster* Clusters::of(const std::string& environment) const {
+  const config::Environment* e = config_ ? config_->environment(environment) : nullptr;
+  auto it = options_.fixed ? entries_.begin() : entries_.find(e ? e->cluster : "");
+  if (it == entries_.end() && (!e || e->cluster.empty()) && entries_.size() == 1) it = entries_.begin();
+  return it == entries_.end() ? nullptr : it->second.cluster.get();
+}
+
+std::vector<live::ClusterState> Clusters::states() const {
+  std::vector<live::ClusterState> out;
+  for (const auto& [name, e] : entries_) out.push_back({name, e.cluster.get(), e.error});
+  return out;
+}
+
+}  // namespace lemmy::app

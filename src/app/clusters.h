@@ -1,0 +1,47 @@
+#pragma once
+// The clusters of the configuration, connected. Loop thread only.
+#include <map>
+#include <memory>
+
+#include "config/config.h"
+#include "live/board.h"
+
+namespace lemmy::app {
+
+struct ClusterOptions {
+  std::string
+      kubeconfig;  // used when there is no clusters.yaml; empty: $KUBECONFIG, ~/.kube/config, in-cluster
+  std::string context;
+  std::optional<kube::ClusterAccess> fixed;  // the playground's, instead of all others
+  std::string fixed_name = "default";
+};
+
+class Clusters {
+ public:
+  Clusters(asio::any_io_executor loop, Pool* pool, ClusterOptions options,
+           std::function<void(const Target&)> changed);
+  // Connects what is new, drops what has gone or is written otherwise now. A kubeconfig that cannot be read
+  // is remembered as the cluster's error.
+  Task<> use(std::shared_ptr<const config::Config> config);
+  Task<> stop();
+
+  kube::Cluster* of(const std::string& environment) const;  // nullptr: none
+  std::vector<live::ClusterState> states() const;
+
+ private:
+  struct Entry {
+    std::string written;  // the definition it was made from
+    std::shared_ptr<kube::Client> client;
+    std::unique_ptr<kube::Cluster> cluster;
+    std::string error;
+  };
+  Task<> connect(std::string name, config::Cluster definition);
+  asio::any_io_executor loop_;
+  Pool* pool_;
+  ClusterOptions options_;
+  std::function<void(const Target&)> changed_;
+  std::shared_ptr<const config::Config> config_;
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace lemmy::app

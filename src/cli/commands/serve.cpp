@@ -1,0 +1,34 @@
+#include "cli/command.h"
+#include "cli/serving.h"
+
+namespace lemmy::cli {
+namespace {
+
+constexpr const char* kManual =
+    R"(Runs the server until SIGINT or SIGTERM. A deploy that is under way when it stops goes on when it starts again.
+Clusters come from clusters.yaml in the configuration folder; without it from --kubeconfig, else $KUBECONFIG,
+the mounted service account, or ~/.kube/config. Without access.yaml it answers to this machine only.
+Exit codes: 0 stopped by a signal, 2 the configuration or the arguments are wrong, 6 the store or the address
+cannot be used.)";
+
+}  // namespace
+
+void add_serve(CLI::App& app, Action& action) {
+  auto* c = app.add_subcommand("serve", "Run the server");
+  c->footer(kManual);
+  auto o = std::make_shared<app::Options>();
+  add_server_options(*c, *o);
+  c->add_option("--config", o->config_dir, "the configuration folder")->capture_default_str();
+  c->add_option("--kubeconfig", o->clusters.kubeconfig, "of the cluster, when there is no clusters.yaml");
+  c->add_option("--context", o->clusters.context, "in that kubeconfig");
+  c->callback([&action, o] { action = [o] { return run_server(*o); }; });
+}
+
+void add_server_options(CLI::App& c, app::Options& o) {
+  c.add_option("--data", o.data_dir, "where the store and the session key are kept")->capture_default_str();
+  c.add_option("--store", o.store, "sqlite:PATH; lemmy.db in the data folder unless told");
+  c.add_option("--listen", o.host, "the address to listen on")->capture_default_str();
+  c.add_option("--port", o.port, "0 takes a free one")->capture_default_str();
+}
+
+}  // namespace lemmy::cli

@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+
+#include "base/crypto.h"
+#include "base/strings.h"
+#include "deploy/worker.h"
+#include "domain/names.h"
+
+namespace lemmy::deploy {
+
+std::vector<Action> Conductor::possible(const Deploy& d) const {
+  std::vector<Action> out;
+  const bool over = is_finished(d.phase);
+  const Deploy* serving = current(d.target);
+  if (!over && d.cancel_requested_by.empty()) out.push_back(Action::cancel);
+  if (over && d.presence == Presence::running && d.wanted == Wanted::running) out.push_back(Action::zero);
+  if (over && d.presence == Presence::zeroed && d.wanted == Wanted::zeroed) out.push_back(Action::restore);
+  if (over && (d.presence == Presence::running || d.presence == Presence::zeroed) &&
+      d.wanted != Wanted::deleted)
+    out.push_back(Action::remove);
+  // What was never live is no place to go back to.
+  if (over && d.serving_since && !(serving && serving->number == d.number)) out.push_back(Action::rollback);
+  return out;
+}
+
+Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
+  auto can = possible(d);
+  std::string where = fmt::format("{} #{}", d.target.str(), d.number);
+  if (std::find(can.begin(), can.end(), act.action) == can.end()) {
+    std::vector<std::string> names;
+    for (Action a : can) names.emplace_back(name(a));
+    return fail(ErrorCode::conflict, where,
+                fmt::format("it cannot be {} now: its phase is {}, its pods are {}",
+                            act.action == Action::cancel    ? "cancelled"
+                            : act.action == Action::zero    ? "zeroed"
+                            : act.action == Action::remove  ? "deleted"
+                            : act.action == Action::restore ? "restored"
+                                                            : "rolled back to",
+                            lemmy::name(d.phase), lemmy::name(d.presence)),
+                names.empty() ? "" : "possible are: " + join(names, ", "));
+  }
+  const Deploy* serving = current(d.target);
+  bool takes_away = act.action == Action::zero || act.action == Action::remove;
+  if (takes_away && !act.confirmed && serving && serving->number == d.number)
+    return fail(ErrorCode::conflict, where,
+                fmt::format("it serves {} now: without it nothing answers there", d.target.str()),
+                "confirm it if that is what you want");
+  return {};
+}
+
+Task<Result<Deploy>> Conductor::act(Act a) {
+  // The worker may write at the same time: look again and repeat, a few times.
+  for (int attempt = 0;; ++attempt) {
+    auto loaded = co_await load(a.target, a.number);
+    if (!loaded) co_return fail(loaded.error());
+    Deploy d = *loaded;
+    if (auto ok = check_act(a, d); !ok) co_return fail(ok.error());
+    if (a.action == Action::rollback) co_return co_await roll_back(a, d);
+    std::string why = a.reason.empty() ? "" : ": " + shorten(valid_utf8(a.reason), 1000);
+    std::string text;
+    if (a.action == Action::cancel) {
+      d.cancel_requested_by = a.who;
+      text = "cancel asked for" + why;
+    } else if (a.action == Action::zero) {
+      d.wanted = Wanted::zeroed;
+      text = "zero asked for" + why;
+    } else if (a.action == Action::remove) {
+      d.wanted = Wanted::deleted;
+      text = "delete asked for" + why;
+    } else {
+      d.wanted = Wanted::running;
+      kube::Cluster* cluster = around_.cluster(a.target.environment);
+      const kube::Autoscaler* hpa = cluster ? cluster->autoscaler({a.target, a.number}) : nullptr;
+      int live = live_ready(a.target);
+      d.scale_to = std::max(
+          1, hpa ? starting_replicas(d.replicas, hpa->min, hpa->max, live) : std::max(d.replicas, live));
+      text = fmt::format("restore to {} pods asked for{}", *d.scale_to, why);
+    }
+    auto saved = co_await save(d, {event(d, now(), "action", a.who, text)});
+    if (!saved && saved.error().code == ErrorCode::conflict && attempt < 5) continue;
+    if (saved) {
+      crash_point();
+      wake(a.target);
+    }
+    co_return saved;
+  }
+}
+
+Task<Result<Deploy>> Conductor::roll_back(Act a, Deploy earlier) {
+  if (auto ok = check_target(a.target); !ok) co_return fail(ok.error());
+  auto manifests = co_await around_.store->document(a.target, a.number, "manifests");
+  if (!manifests) co_return fail(manifests.error());
+  Deploy d;
+  d.target = a.target;
+  d.sha = earlier.sha;
+  d.branch = earlier.branch;
+  d.image = earlier.image;
+  d.cluster = earlier.cluster;
+  d.who = a.who;
+  d.reason = shorten(valid_utf8(a.reason), 1000);
+  d.request_id = a.request_id.empty() ? random_hex(12) : a.request_id;
+  d.rollback_of = earlier.number;
+  d.created_at = d.phase_at = now();
+  auto created = co_await around_.store->create_deploy(
+      d, event(d, d.created_at, "phase", a.who,
+               fmt::format("roll back to #{} (build {}) asked for{}", earlier.number, short_sha(d.sha),
+                           d.reason.empty() ? "" : ": " + d.reason)));
+  if (!created) co_return fail(created.error());
+  crash_point();
+  keep(*created);
+  wake(a.target);
+  co_return created;
+}
+
+}  // namespace lemmy::deploy

@@ -1,0 +1,252 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "deploy/worker.h"
+#include "domain/names.h"
+
+namespace lemmy::deploy {
+namespace {
+
+std::string kind_of(const json::object& o) { return std::string(text_or(o, "kind")); }
+
+std::string name_of(const json::object& o) {
+  const json::value* meta = find(o, "metadata");
+  return meta && meta->is_object() ? std::string(text_or(meta->get_object(), "name")) : "";
+}
+
+std::string uid_of(const json::object& o) {
+  const json::value* meta = find(o, "metadata");
+  return meta && meta->is_object() ? std::string(text_or(meta->get_object(), "uid")) : "";
+}
+
+bool is_copy(const json::object& o) { return kind_of(o) == "ConfigMap" && bool_or(o, "immutable"); }
+
+Result<json::array> parse_manifests(const std::string& text) {
+  auto v = parse_json(text, "stored manifests");
+  if (!v) return fail(v.error());
+  if (!v->is_array()) return fail(ErrorCode::internal, "stored manifests", "they are not a list");
+  return std::move(v->get_array());
+}
+
+// The order in which they are applied: what pods need comes before them.
+json::array in_order(const manifest::Manifests& m) {
+  json::array out;
+  for (const auto& o : {m.config_map_copy, m.config_map, m.service, std::optional(m.rc), m.autoscaler})
+    if (o) out.push_back(*o);
+  return out;
+}
+
+// What an earlier deploy sent, with this one's names, labels and numbers.
+void stamp_again(json::array& manifests, const manifest::Stamp& stamp) {
+  const std::string name = object_name(stamp.project, stamp.sha, stamp.deploy);
+  for (json::value& v : manifests) {
+    json::object& o = v.get_object();
+    const std::string kind = kind_of(o);
+    if (kind == "ReplicationController") {
+      manifest::stamp_rc(o, stamp);
+    } else if (kind == "HorizontalPodAutoscaler") {
+      manifest::stamp_object(o, stamp, name);
+      o["spec"].get_object()["scaleTargetRef"].get_object()["name"] = name;
+    } else if (kind == "ConfigMap") {
+      manifest::stamp_object(o, stamp, name_of(o));
+    }
+  }
+}
+
+int bound(const json::object& hpa, std::string_view key) {
+  const json::value* spec = find(hpa, "spec");
+  return spec && spec->is_object() ? static_cast<int>(int_or(spec->get_object(), key)) : 0;
+}
+
+}  // namespace
+
+Task<Result<manifest::Manifests>> Worker::render(Deploy d) {
+  auto build = co_await c_.around_.store->build(target_.project, d.sha);
+  if (!build) co_return fail(build.error());
+  auto config = c_.around_.config();
+  const config::Project* project = config->project(target_.project);
+  if (!project)
+    co_return fail(ErrorCode::not_found, "project", "the project has left the configuration",
+                   "put projects/" + target_.project + " back");
+  auto& cached = c_.renderers_[target_.project];
+  std::shared_ptr<const manifest::Renderer> renderer = cached.second;
+  if (!renderer || cached.first != config->revision) {
+    auto made = co_await c_.around_.pool->run(
+        [config, project] { return manifest::Renderer::create(*config, *project); });
+    if (!made) co_return fail(made.error());
+    renderer = *made;
+    c_.renderers_[target_.project] = {config->revision, renderer};
+  }
+  co_return co_await c_.around_.pool->run(
+      [renderer, environment = target_.environment, build = *build, number = d.number] {
+        return renderer->render(environment, build, number);
+      });
+}
+
+Task<Result<json::array>> Worker::manifests_of_earlier(Deploy d) {
+  auto text = co_await c_.around_.store->document(target_, *d.rollback_of, "manifests");
+  if (!text) co_return fail(text.error());
+  auto earlier = co_await c_.around_.store->deploy(target_, *d.rollback_of);
+  if (!earlier) co_return fail(earlier.error());
+  auto list = parse_manifests(*text);
+  if (!list) co_return fail(list.error());
+  stamp_again(*list, {target_.project, target_.environment, d.sha, d.branch, d.number, earlier->config_map});
+  co_return list;
+}
+
+Task<Result<std::string>> Worker::secret_version(kube::Cluster* cluster, std::string project) {
+  auto secret = co_await cluster->client().get({"/api/v1", "secrets", target_.environment, project});
+  if (!secret) co_return fail(secret.error());
+  if (!*secret) co_return std::string();
+  co_return kube::parse_version(**secret);
+}
+
+Task<bool> Worker::prepare(Deploy d, Step* step) {
+  if (auto it = retries_.find(d.number); it != retries_.end() && it->second.next > now()) {
+    step->sooner(it->second.next - now());
+    co_return false;
+  }
+  kube::Cluster* cluster = this->cluster();
+  if (!cluster)
+    co_return co_await trouble(
+        d, {ErrorCode::unavailable, target_.environment, "no cluster is configured for this environment"},
+        step);
+  // How many are live must be known before the new one is sized.
+  if (!cluster->synced() || cluster->trouble()) {
+    Error e{ErrorCode::unavailable, cluster->name(), "the cluster's picture is being read"};
+    co_return co_await trouble(d, cluster->trouble().value_or(e), step);
+  }
+  json::array manifests;
+  std::string final_text, environment_text;
+  if (d.rollback_of) {
+    auto list = co_await manifests_of_earlier(d);
+    if (!list) co_return co_await trouble(d, list.error(), step);
+    manifests = std::move(*list);
+    auto final_doc = co_await c_.around_.store->document(target_, *d.rollback_of, "final");
+    auto environment_doc = co_await c_.around_.store->document(target_, *d.rollback_of, "environment");
+    final_text = final_doc.value_or("{}");
+    environment_text = environment_doc.value_or("{}");
+  } else {
+    auto m = co_await render(d);
+    if (!m) co_return co_await trouble(d, m.error(), step);
+    manifests = in_order(*m);
+    final_text = pretty_json(m->final);
+    auto config = c_.around_.config();
+    const config::Project* p = config->project(target_.project);
+    const config::ProjectEnvironment* e = p ? p->environment(target_.environment) : nullptr;
+    environment_text = e ? pretty_json(e->values) : "{}";
+  }
+
+  json::object* rc = nullptr;
+  int min = 0, max = 0;
+  d.config_map.clear();
+  for (json::value& v : manifests) {
+    json::object& o = v.get_object();
+    if (kind_of(o) == "ReplicationController") rc = &o;
+    if (kind_of(o) == "HorizontalPodAutoscaler")
+      min = std::max(1, bound(o, "minReplicas")), max = bound(o, "maxReplicas");
+    if (is_copy(o)) d.config_map = name_of(o);
+  }
+  if (!rc)
+    co_return co_await fail_deploy(d,
+                                   {ErrorCode::internal, "manifests", "there is no ReplicationController"});
+  const json::value* spec = find(*rc, "spec");
+  const int own = spec && spec->is_object() ? static_cast<int>(int_or(spec->get_object(), "replicas", 1)) : 1;
+  d.replicas = starting_replicas(own, min, max, c_.live_ready(target_));
+  manifest::set_replicas(*rc, d.replicas);
+  d.object_name = name_of(*rc);
+
+  for (const json::value& v : manifests) {
+    auto tried = co_await cluster->client().apply(v.get_object(), true);
+    if (!tried) {
+      Error e = tried.error();
+      e.where = fmt::format("dry run: {}", e.where);
+      co_return co_await trouble(d, std::move(e), step);
+    }
+  }
+  std::vector<DeployEvent> events;
+  auto secret = co_await secret_version(cluster, target_.project);
+  if (secret)
+    d.secret_version = *secret;
+  else
+    events.push_back(
+        event(d, now(), "warning", "lemmy", "the Secret's version is not recorded: " + secret.error().str()));
+
+  std::string manifests_text = pretty_json(manifests);
+  for (auto& [name, text] : {std::pair{"manifests", &manifests_text}, std::pair{"final", &final_text},
+                             std::pair{"environment", &environment_text}}) {
+    auto put = co_await c_.around_.store->put_document(target_, d.number, name, *text);
+    if (!put) co_return co_await trouble(d, put.error(), step);
+  }
+  crash_point();
+  retries_.erase(d.number);
+  Move m = enter(std::move(d), Phase::applying, now(), "lemmy", "the cluster would take all of it");
+  m.events.insert(m.events.end(), events.begin(), events.end());
+  co_return co_await store(std::move(m));
+}
+
+// The copy belongs to every RC that mounts it, and goes with the last of them.
+Task<Result<>> Worker::own_config_map(kube::Client* client, json::object copy, std::string rc_uid) {
+  auto there = co_await client->get(kube::ref_to(copy));
+  if (!there) co_return fail(there.error());
+  json::array owners;
+  if (*there)
+    if (const json::value* meta = find(**there, "metadata"); meta && meta->is_object())
+      if (const json::value* list = find(meta->get_object(), "ownerReferences"); list && list->is_array())
+        for (const json::value& o : list->get_array())
+          if (o.is_object() && text_or(o.get_object(), "uid") != rc_uid) owners.push_back(o);
+  const Deploy* d = c_.active(target_);
+  if (!rc_uid.empty() && d)
+    owners.push_back(json::object{
+        {"apiVersion", "v1"}, {"kind", "ReplicationController"}, {"name", d->object_name}, {"uid", rc_uid}});
+  copy["metadata"].get_object()["ownerReferences"] = owners;
+  auto done = co_await client->apply(std::move(copy), false);
+  if (!done) co_return fail(done.error());
+  co_return Result<>{};
+}
+
+Task<bool> Worker::apply(Deploy d, Step* step) {
+  if (auto it = retries_.find(d.number); it != retries_.end() && it->second.next > now()) {
+    step->sooner(it->second.next - now());
+    co_return false;
+  }
+  kube::Cluster* cluster = this->cluster();
+  if (!cluster)
+    co_return co_await trouble(
+        d, {ErrorCode::unavailable, target_.environment, "no cluster is configured for this environment"},
+        step);
+  kube::Client* client = &cluster->client();
+  auto text = co_await c_.around_.store->document(target_, d.number, "manifests");
+  if (!text) co_return co_await trouble(d, text.error(), step);
+  auto manifests = parse_manifests(*text);
+  if (!manifests) co_return co_await fail_deploy(d, manifests.error());
+
+  std::optional<json::object> copy;
+  for (const json::value& v : *manifests) {
+    const json::object& o = v.get_object();
+    std::string uid;
+    if (is_copy(o)) {
+      copy = o;
+      auto done = co_await own_config_map(client, o, "");
+      if (!done) co_return co_await trouble(d, done.error(), step);
+    } else {
+      auto done = co_await client->apply(o, false);
+      if (!done) co_return co_await trouble(d, done.error(), step);
+      uid = uid_of(*done);
+    }
+    crash_point();
+    if (kind_of(o) == "ReplicationController" && copy) {
+      auto owned = co_await own_config_map(client, *copy, uid);
+      if (!owned) co_return co_await trouble(d, owned.error(), step);
+      crash_point();
+    }
+  }
+  retries_.erase(d.number);
+  d.presence = Presence::running;
+  co_return co_await store(enter(std::move(d), Phase::rolling_out, now(), "lemmy",
+                                 fmt::format("applied {} with {} pods", d.object_name, d.replicas)));
+}
+
+}  // namespace lemmy::deploy

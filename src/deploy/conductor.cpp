@@ -1,0 +1,254 @@
+#include "deploy/conductor.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "deploy/worker.h"
+#include "domain/names.h"
+
+namespace lemmy::deploy {
+namespace {
+constexpr size_t kKept = 40;  // finished deploys of a target in memory
+constexpr std::string_view kActions[] = {"cancel", "zero", "delete", "restore", "rollback"};
+}  // namespace
+
+std::string_view name(Action a) { return kActions[static_cast<size_t>(a)]; }
+
+std::optional<Action> action_from(std::string_view name) {
+  for (size_t i = 0; i < std::size(kActions); ++i)
+    if (kActions[i] == name) return static_cast<Action>(i);
+  return std::nullopt;
+}
+
+void crash_point() {
+  static long left = [] {
+    const char* at = std::getenv("LEMMY_CRASH_AT");
+    return at ? std::atol(at) : 0;
+  }();
+  if (left > 0 && --left == 0) std::raise(SIGKILL);
+}
+
+Conductor::Conductor(Surroundings surroundings) : around_(std::move(surroundings)), group_(around_.loop) {}
+
+Conductor::~Conductor() { group_.cancel(); }
+
+Task<Result<>> Conductor::start() {
+  auto unsettled = co_await around_.store->unsettled_deploys();
+  if (!unsettled) co_return fail(unsettled.error());
+  auto latest = co_await around_.store->latest_deploys();
+  if (!latest) co_return fail(latest.error());
+  for (auto* list : {&*unsettled, &*latest})
+    for (const Deploy& d : *list) state(d.target).deploys[d.number] = d;
+  for (auto& [target, s] : targets_) wake(target);
+  co_return Result<>{};
+}
+
+Task<> Conductor::stop() {
+  stopping_ = true;
+  for (auto& [target, s] : targets_) s->signal.notify();
+  // A step in flight may end by itself; what hangs is cut, and repeated when a server starts again.
+  bool ended = co_await group_.join(seconds{3});
+  if (ended) co_return;
+  group_.cancel();
+  co_await group_.join(seconds{5});
+}
+
+Conductor::TargetState& Conductor::state(const Target& target) {
+  auto& slot = targets_[target];
+  if (!slot) slot = std::make_unique<TargetState>(around_.loop);
+  return *slot;
+}
+
+const Conductor::TargetState* Conductor::peek(const Target& target) const {
+  auto it = targets_.find(target);
+  return it == targets_.end() ? nullptr : it->second.get();
+}
+
+void Conductor::wake(const Target& target) {
+  TargetState& s = state(target);
+  ++s.version;
+  s.signal.notify();
+  if (s.working || stopping_) return;
+  s.working = true;
+  group_.spawn("deploys of " + target.str(), [](Conductor* self, Target t) -> Task<> {
+    Worker worker(self, t);
+    try {
+      co_await worker.run();
+    } catch (...) {
+      self->state(t).working = false;
+      throw;
+    }
+    self->state(t).working = false;
+  }(this, target));
+}
+
+void Conductor::keep(const Deploy& d) {
+  TargetState& s = state(d.target);
+  auto it = s.deploys.find(d.number);
+  if (it != s.deploys.end() && it->second.revision > d.revision) return;  // a write overtook this one
+  s.deploys[d.number] = d;
+  for (auto old = s.deploys.begin(); s.deploys.size() > kKept && old != std::prev(s.deploys.end());) {
+    const Deploy& o = old->second;
+    bool over = is_finished(o.phase) && (o.presence == Presence::none || o.presence == Presence::deleted) &&
+                (o.wanted == Wanted::running || o.presence == Presence::deleted);
+    old = over ? s.deploys.erase(old) : std::next(old);
+  }
+  around_.changed(d.target);
+}
+
+Task<Result<Deploy>> Conductor::load(Target target, int64_t number) {
+  if (const Deploy* d = find(target, number)) co_return *d;
+  co_return co_await around_.store->deploy(target, number);
+}
+
+Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> events) {
+  Target target = deploy.target;
+  int64_t number = deploy.number;
+  auto saved = co_await around_.store->update_deploy(std::move(deploy), events);
+  if (saved) {
+    for (const DeployEvent& e : events)
+      log::info(e.text, {{"project", target.project},
+                         {"environment", target.environment},
+                         {"deploy", std::to_string(number)},
+                         {"build", saved->sha},
+                         {"phase", std::string(lemmy::name(e.phase))},
+                         {"who", e.who}});
+    keep(*saved);
+    co_return saved;
+  }
+  if (saved.error().code == ErrorCode::conflict) {
+    auto fresh = co_await around_.store->deploy(target, number);
+    if (fresh) keep(*fresh);
+  }
+  co_return saved;
+}
+
+Result<> Conductor::check_target(const Target& target) const {
+  auto config = around_.config();
+  const config::Project* project = config->project(target.project);
+  if (!project) {
+    std::vector<std::string> names;
+    for (const auto& [name, p] : config->projects) names.push_back(name);
+    auto near = nearest(target.project, names);
+    return fail(ErrorCode::not_found, "project", fmt::format("there is no project '{}'", target.project),
+                near ? fmt::format("did you mean '{}'?", *near)
+                     : "add projects/" + target.project + " to the configuration");
+  }
+  const config::ProjectEnvironment* environment = project->environment(target.environment);
+  if (!environment) {
+    std::vector<std::string> names;
+    for (const auto& e : project->environments) names.push_back(e.name);
+    return fail(ErrorCode::not_found, "environment",
+                fmt::format("{} has no environment '{}'", target.project, target.environment),
+                "it has: " + join(names, ", "));
+  }
+  if (environment->deployer != Deployer::kubernetes)
+    return fail(ErrorCode::invalid, target.str(), "deploys to hosts are not built yet",
+                "set deployer: kubernetes, or run the playbook yourself");
+  if (!around_.cluster(target.environment))
+    return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for this environment",
+                "name one in clusters.yaml and environments.yaml, or start with --kubeconfig");
+  return {};
+}
+
+Task<Result<Deploy>> Conductor::request(Request r) {
+  if (auto ok = check_target(r.target); !ok) co_return fail(ok.error());
+  auto build = co_await around_.store->build(r.target.project, r.build);
+  if (!build) co_return fail(build.error());
+  Deploy d;
+  d.target = r.target;
+  d.sha = build->sha;
+  d.branch = build->branch;
+  d.image = build->image;
+  d.who = r.who;
+  d.reason = shorten(valid_utf8(r.reason), 1000);
+  d.request_id = r.request_id.empty() ? random_hex(12) : r.request_id;
+  d.created_at = d.phase_at = now();
+  if (auto config = around_.config();
+      const config::Environment* e = config->environment(d.target.environment))
+    d.cluster = e->cluster;
+  auto created = co_await around_.store->create_deploy(
+      d,
+      event(d, d.created_at, "phase", r.who,
+            fmt::format("build {} asked for{}", short_sha(d.sha), d.reason.empty() ? "" : ": " + d.reason)));
+  if (!created) co_return fail(created.error());
+  crash_point();
+  keep(*created);
+  wake(r.target);
+  co_return created;
+}
+
+void Conductor::cluster_changed(const Target& target) {
+  if (!target.project.empty()) {
+    if (targets_.contains(target)) wake(target);
+    return;
+  }
+  std::vector<Target> all = targets();
+  for (const Target& t : all) wake(t);
+}
+
+std::vector<Target> Conductor::targets() const {
+  std::vector<Target> out;
+  for (const auto& [target, s] : targets_) out.push_back(target);
+  return out;
+}
+
+const Deploy* Conductor::find(const Target& target, int64_t number) const {
+  const TargetState* s = peek(target);
+  if (!s) return nullptr;
+  auto it = s->deploys.find(number);
+  return it == s->deploys.end() ? nullptr : &it->second;
+}
+
+const Deploy* Conductor::latest(const Target& target) const {
+  const TargetState* s = peek(target);
+  return s && !s->deploys.empty() ? &s->deploys.rbegin()->second : nullptr;
+}
+
+const Deploy* Conductor::current(const Target& target) const {
+  const TargetState* s = peek(target);
+  const Deploy* best = nullptr;
+  if (s)
+    for (const auto& [number, d] : s->deploys)
+      if (serves_rather(best, d)) best = &d;
+  return best;
+}
+
+const Deploy* Conductor::active(const Target& target) const {
+  const TargetState* s = peek(target);
+  if (s)
+    for (const auto& [number, d] : s->deploys)
+      if (!is_finished(d.phase) && d.phase != Phase::queued) return &d;
+  return nullptr;
+}
+
+std::vector<const Deploy*> Conductor::queued(const Target& target) const {
+  std::vector<const Deploy*> out;
+  if (const TargetState* s = peek(target))
+    for (const auto& [number, d] : s->deploys)
+      if (d.phase == Phase::queued) out.push_back(&d);
+  return out;
+}
+
+size_t Conductor::unfinished() const {
+  size_t n = 0;
+  for (const auto& [target, s] : targets_)
+    for (const auto& [number, d] : s->deploys) n += !is_finished(d.phase);
+  return n;
+}
+
+int Conductor::live_ready(const Target& target) const {
+  const Deploy* d = current(target);
+  kube::Cluster* cluster = around_.cluster(target.environment);
+  if (!d || !cluster) return 0;
+  int ready = 0;
+  for (const kube::Pod* pod : cluster->pods({target, d->number})) ready += pod->ready && !pod->meta.deleting;
+  return ready;
+}
+
+}  // namespace lemmy::deploy

@@ -1,0 +1,218 @@
+#include "deploy/worker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace lemmy::deploy {
+namespace {
+
+constexpr milliseconds kFirstRetry{500}, kLongestRetry{15'000};
+
+milliseconds back_off(int tries) { return std::min(kLongestRetry, kFirstRetry * (1 << std::min(tries, 6))); }
+
+// The picture is complete and live: absence in it is absence in the cluster.
+bool is_live(const kube::Cluster* cluster) { return cluster && cluster->synced() && !cluster->trouble(); }
+
+}  // namespace
+
+Task<> Worker::run() {
+  Conductor::TargetState& s = c_.state(target_);
+  while (!c_.stopping_) {
+    const uint64_t version = s.version;
+    Step did = co_await step();
+    if (did.again) continue;
+    if (s.version != version) continue;
+    // Whoever brings news starts this again.
+    if (did.wait == kNoWait) co_return;
+    co_await s.signal.wait(did.wait);
+  }
+}
+
+Task<Worker::Step> Worker::step() {
+  Step step;
+  step.again = co_await cancel_requested();
+  if (step.again) co_return step;
+  step.again = co_await supersede();
+  if (step.again) co_return step;
+  step.again = co_await retire(&step);
+  if (step.again) co_return step;
+  step.again = co_await notice();
+  if (step.again) co_return step;
+  const Deploy* active = c_.active(target_);
+  if (active) {
+    Deploy d = *active;
+    if (d.phase == Phase::preparing)
+      step.again = co_await prepare(d, &step);
+    else if (d.phase == Phase::applying)
+      step.again = co_await apply(d, &step);
+    else
+      step.again = co_await watch(d, &step);
+  } else {
+    step.again = co_await begin();
+  }
+  if (step.again) co_return step;
+  step.again = co_await apply_policy(&step);
+  if (store_failures_ > 0) step.sooner(back_off(store_failures_));
+  co_return step;
+}
+
+Rules Worker::rules() const {
+  Rules r;
+  auto config = c_.around_.config();
+  if (const config::Project* p = config->project(target_.project)) {
+    r.deadline = p->deadline;
+    r.settle = p->settle;
+  }
+  return r;
+}
+
+Task<bool> Worker::store(Move move) {
+  auto saved = co_await c_.save(std::move(move.deploy), std::move(move.events));
+  if (saved) {
+    store_failures_ = 0;
+    crash_point();
+    co_return true;
+  }
+  // A conflict: the picture is fresh again, so look at once.
+  if (saved.error().code == ErrorCode::conflict) co_return true;
+  ++store_failures_;
+  log::warning(
+      "a deploy's state could not be written",
+      {{"project", target_.project}, {"environment", target_.environment}, {"what", saved.error().str()}});
+  co_return false;
+}
+
+Task<bool> Worker::cancel_requested() {
+  for (const Deploy& d : c_.state(target_).copy()) {
+    if (d.cancel_requested_by.empty() || is_finished(d.phase)) continue;
+    Deploy next = d;
+    const bool applied = d.phase >= Phase::applying;
+    if (applied) {
+      // Pods of a cancelled deploy would answer requests: they go.
+      next.presence = Presence::running;
+      next.wanted = Wanted::zeroed;
+    }
+    bool done = co_await store(enter(std::move(next), Phase::cancelled, now(), d.cancel_requested_by,
+                                     applied ? "cancelled; its pods are scaled to 0" : "cancelled"));
+    co_return done;
+  }
+  co_return false;
+}
+
+Task<bool> Worker::supersede() {
+  auto all = c_.state(target_).copy();
+  auto pairs = superseded(all);
+  for (auto [number, by] : pairs) {
+    const Deploy* d = c_.find(target_, number);
+    if (!d) continue;
+    bool done = co_await store(
+        enter(*d, Phase::superseded, now(), "lemmy", fmt::format("#{} is newer and goes instead", by)));
+    co_return done;
+  }
+  co_return false;
+}
+
+Task<bool> Worker::begin() {
+  auto waiting = c_.queued(target_);
+  if (waiting.empty()) co_return false;
+  Deploy d = *waiting.back();
+  const Deploy* serving = c_.current(target_);
+  if (serving) d.follows = serving->number;
+  co_return co_await store(enter(std::move(d), Phase::preparing, now(), "lemmy",
+                                 "rendering, and asking the cluster whether it would take it"));
+}
+
+Task<bool> Worker::watch(Deploy d, Step* step) {
+  kube::Cluster* cluster = this->cluster();
+  if (!is_live(cluster)) {
+    std::string note = "waiting for the cluster: ";
+    note +=
+        cluster && cluster->trouble() ? cluster->trouble()->str() : std::string("its picture is being read");
+    step->sooner(seconds{5});
+    if (note == d.note) co_return false;
+    d.note = std::move(note);
+    co_return co_await store({std::move(d), {}});
+  }
+  const kube::Owner owner{target_, d.number};
+  Seen seen;
+  seen.rc = cluster->rc(owner);
+  seen.verdict = judge(cluster->pods(owner), seen.rc);
+  // What was just applied may not have reached the watch yet.
+  if (!seen.rc && now() - d.phase_at < seconds{5}) {
+    step->sooner(milliseconds{250});
+    co_return false;
+  }
+  auto move = advance(d, seen, rules(), now(), !c_.queued(target_).empty());
+  if (!move) {
+    step->sooner(until_next(d, rules(), now()));
+    co_return false;
+  }
+  if (is_finished(move->deploy.phase) && move->deploy.cause) {
+    Cause cause = co_await explain(cluster, d, *move->deploy.cause);
+    move->deploy.cause = std::move(cause);
+  }
+  co_return co_await store(std::move(*move));
+}
+
+// The words of the container itself, and what Kubernetes said about the pod.
+Task<Cause> Worker::explain(kube::Cluster* cluster, Deploy d, Cause cause) {
+  cause.events = cluster->events_about(d.object_name, target_.environment);
+  if (!cause.pod.empty()) {
+    auto of_pod = cluster->events_about(cause.pod, target_.environment);
+    cause.events.insert(cause.events.end(), of_pod.begin(), of_pod.end());
+  }
+  std::erase_if(cause.events, [](const EventGroup& e) { return e.type != "Warning"; });
+  std::sort(cause.events.begin(), cause.events.end(),
+            [](const EventGroup& a, const EventGroup& b) { return a.last > b.last; });
+  if (cause.events.size() > 20) cause.events.resize(20);
+  if (cause.pod.empty() || cause.container.empty()) co_return cause;
+  for (bool previous : {false, true}) {
+    auto text = co_await with_deadline(
+        cluster->client().log(target_.environment, cause.pod, cause.container, previous, 25), seconds{5},
+        "log");
+    if (!text) continue;  // there is none, or its node is gone
+    (previous ? cause.previous_log_tail : cause.log_tail) = shorten(*text, 8192);
+  }
+  co_return cause;
+}
+
+Task<bool> Worker::fail_deploy(Deploy d, Error e) {
+  Cause cause;
+  cause.summary = (e.where.empty() ? "" : e.where + ": ") + e.what;
+  cause.reason = std::string(lemmy::name(e.code));
+  cause.message = e.detail;
+  cause.hint = e.hint;
+  std::string text = cause.summary;
+  d.cause = std::move(cause);
+  co_return co_await store(enter(std::move(d), Phase::failed, now(), "lemmy", std::move(text)));
+}
+
+Task<bool> Worker::trouble(Deploy d, Error e, Step* step) {
+  const bool may_pass = e.code == ErrorCode::unavailable || e.code == ErrorCode::timeout ||
+                        e.code == ErrorCode::conflict || e.code == ErrorCode::unauthorized;
+  const bool late = now() - d.phase_at > rules().deadline;
+  if (!may_pass || late) {
+    // Half of it may be there: what was applied is taken away again.
+    if (d.phase == Phase::applying) {
+      d.presence = Presence::running;
+      d.wanted = Wanted::deleted;
+    }
+    co_return co_await fail_deploy(std::move(d), std::move(e));
+  }
+  Retry& r = retries_[d.number];
+  step->sooner(back_off(++r.tries));
+  r.next = now() + back_off(r.tries);
+  std::string note = "trying again: " + e.str();
+  if (note == d.note) co_return false;
+  d.note = std::move(note);
+  bool done = co_await store({std::move(d), {}});
+  // Not at once: the note is written, now wait.
+  (void)done;
+  co_return false;
+}
+
+}  // namespace lemmy::deploy

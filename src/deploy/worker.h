@@ -1,0 +1,64 @@
+#pragma once
+// Inside room deploy: does what one target needs, a step at a time. Every step may be repeated.
+#include <algorithm>
+
+#include "deploy/state.h"
+
+namespace lemmy::deploy {
+
+class Worker {
+ public:
+  Worker(Conductor* conductor, Target target) : c_(*conductor), target_(std::move(target)) {}
+  Task<> run();
+
+ private:
+  // What a step did: `again` looks at once for the next thing, else at most `wait` passes.
+  static constexpr milliseconds kNoWait{3'600'000};  // nothing to wait for but news
+  struct Step {
+    bool again = false;
+    milliseconds wait = kNoWait;
+    void sooner(milliseconds w) { wait = std::min({wait, w, kNoWait - milliseconds{1}}); }
+  };
+  struct Retry {
+    int tries = 0;
+    Time next{};
+  };
+
+  Task<Step> step();
+  Task<bool> cancel_requested();  // true: something was done; so for all below
+  Task<bool> supersede();
+  Task<bool> retire(Step* step);  // wanted and presence brought together
+  Task<bool> notice();            // what somebody did in the cluster behind our back
+  Task<bool> apply_policy(Step* step);
+
+  Task<bool> begin();
+  Task<bool> prepare(Deploy d, Step* step);
+  Task<bool> apply(Deploy d, Step* step);
+  Task<bool> watch(Deploy d, Step* step);
+  Task<Result<>> zero(Deploy d);
+  Task<Result<>> remove(Deploy d);
+  Task<Result<>> restore(Deploy d);
+  Task<Result<>> keep(Deploy d, DeployEvent e);  // what was done; an error: it must be done again
+
+  Task<Result<manifest::Manifests>> render(Deploy d);
+  Task<Result<json::array>> manifests_of_earlier(Deploy d);
+  Task<Result<std::string>> secret_version(kube::Cluster* cluster, std::string project);
+  Task<Result<>> own_config_map(kube::Client* client, json::object copy, std::string rc_uid);
+  Task<Result<>> remove_config_map(kube::Client* client, Deploy d, std::string rc_uid);
+  Task<Cause> explain(kube::Cluster* cluster, Deploy d, Cause cause);
+
+  // An error from outside: tried again later with a note when that may help, else the deploy fails.
+  Task<bool> trouble(Deploy d, Error error, Step* step);
+  Task<bool> store(Move move);  // false: it could not be written
+  Task<bool> fail_deploy(Deploy d, Error error);
+
+  kube::Cluster* cluster() const { return c_.around_.cluster(target_.environment); }
+  Rules rules() const;
+
+  Conductor& c_;
+  const Target target_;
+  std::map<int64_t, Retry> retries_;
+  int store_failures_ = 0;
+};
+
+}  // namespace lemmy::deploy

@@ -1,0 +1,209 @@
+#include "live/board.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "domain/names.h"
+#include "live/view.h"
+
+namespace lemmy::live {
+namespace {
+
+bool is_live(const kube::Cluster* c) { return c && c->synced() && !c->trouble(); }
+
+json::array texts(const std::vector<std::string>& list) {
+  json::array out;
+  for (const std::string& s : list) out.emplace_back(s);
+  return out;
+}
+
+}  // namespace
+
+json::object Board::frame() const {
+  auto config = from_.config();
+  json::array problems;
+  for (const Error& e : from_.problems()) problems.push_back(error_json(e));
+  json::array clusters;
+  for (const ClusterState& c : from_.clusters()) {
+    std::string trouble = c.error;
+    if (c.cluster)
+      if (auto t = c.cluster->trouble()) trouble = t->str();
+    clusters.push_back({{"name", c.name}, {"ok", trouble.empty()}, {"trouble", trouble}});
+  }
+  return {{"version", LEMMY_VERSION},
+          {"simulated", from_.simulated},
+          {"revision", config->revision},
+          {"problems", std::move(problems)},
+          {"clusters", std::move(clusters)}};
+}
+
+json::object Board::deploy_json(const Deploy& d) const {
+  json::object o = to_json(d);
+  o["title"] = title(d.phase);
+  o["short_sha"] = short_sha(d.sha);
+  o["age"] = age(d.created_at);
+  o["url"] = deploy_url(d.target, d.number);
+  o["finished"] = is_finished(d.phase);
+  const Deploy* serving = from_.conductor->current(d.target);
+  o["serving"] = serving && serving->number == d.number;
+  int ready = 0, wanted = 0;
+  kube::Cluster* cluster = from_.cluster(d.target.environment);
+  if (cluster) {
+    const kube::Owner owner{d.target, d.number};
+    for (const kube::Pod* pod : cluster->pods(owner)) ready += pod->ready && !pod->meta.deleting;
+    if (const auto* rc = cluster->rc(owner)) wanted = rc->wanted;
+  }
+  o["ready"] = ready;
+  o["wanted_pods"] = wanted;
+  json::array actions;
+  for (deploy::Action a : from_.conductor->possible(d)) actions.emplace_back(deploy::name(a));
+  o["actions"] = std::move(actions);
+  return o;
+}
+
+json::object Board::build_json(const Build& b) const {
+  json::object o = to_json(b);
+  o["short_sha"] = short_sha(b.sha);
+  o["age"] = age(b.pushed_at);
+  return o;
+}
+
+json::object Board::target_json(const std::string& project, const std::string& environment,
+                                bool configured) const {
+  const Target target{project, environment};
+  const deploy::Conductor& conductor = *from_.conductor;
+  const Deploy* current = conductor.current(target);
+  const Deploy* active = conductor.active(target);
+  const Deploy* latest = conductor.latest(target);
+  auto queued = conductor.queued(target);
+  const kube::Cluster* cluster = from_.cluster(environment);
+
+  std::string health = "none", text = configured ? "never deployed" : "";
+  auto judge = [&](const Deploy& d) {
+    const kube::Owner owner{target, d.number};
+    return deploy::judge(cluster->pods(owner), cluster->rc(owner));
+  };
+  if (latest) {
+    health = "zeroed";
+    text = "nothing runs";
+  }
+  if (current && !is_live(cluster)) {
+    health = "unknown";
+    text = "the cluster cannot be seen now";
+  } else if (current) {
+    auto v = judge(*current);
+    const auto* rc = cluster->rc({target, current->number});
+    const int wanted = rc ? rc->wanted : v.pods;
+    bool ok = v.ready >= wanted && wanted > 0;
+    health = ok ? "ok" : "bad";
+    text = fmt::format("{} of {} pods ready", v.ready, wanted);
+    if (!ok && v.cause) text += ": " + v.cause->summary;
+  }
+  if (latest && latest->phase == Phase::failed) {
+    health = "bad";
+    text = fmt::format("#{} failed{}", latest->number,
+                       latest->cause ? ": " + latest->cause->summary : std::string());
+    if (current) text += fmt::format("; #{} still serves", current->number);
+  }
+  if (active || !queued.empty()) {
+    const Deploy& d = active ? *active : *queued.front();
+    health = "busy";
+    text = fmt::format("#{} {}", d.number, d.note.empty() ? std::string(title(d.phase)) : d.note);
+  }
+  json::array waiting;
+  for (const Deploy* d : queued) waiting.push_back(deploy_json(*d));
+  auto maybe = [&](const Deploy* d) { return d ? json::value(deploy_json(*d)) : json::value(nullptr); };
+  return {{"environment", environment}, {"configured", configured},    {"health", health},
+          {"health_text", text},        {"current", maybe(current)},   {"active", maybe(active)},
+          {"latest", maybe(latest)},    {"queued", std::move(waiting)}};
+}
+
+json::object Board::project_json(const std::string& name, const config::Config& config) const {
+  const config::Project* p = config.project(name);
+  json::array targets;
+  for (const config::Environment& e : config.environments)
+    targets.push_back(target_json(name, e.name, p && p->environment(e.name)));
+  json::array links;
+  if (p)
+    for (const config::Link& l : p->links) links.push_back({{"title", l.title}, {"url", l.url}});
+  return {{"name", name},
+          {"description", p ? p->description : ""},
+          {"deployer", lemmy::name(p ? p->deployer : Deployer::kubernetes)},
+          {"owners", p ? texts(p->owners) : json::array{}},
+          {"links", std::move(links)},
+          {"known", p != nullptr},
+          {"targets", std::move(targets)}};
+}
+
+namespace {
+json::array environments_json(const config::Config& config) {
+  json::array out;
+  for (const config::Environment& e : config.environments)
+    out.push_back({{"name", e.name}, {"cluster", e.cluster}, {"protected", e.is_protected}});
+  return out;
+}
+}  // namespace
+
+json::object Board::overview() const {
+  auto config = from_.config();
+  std::set<std::string> names;
+  for (const auto& [name, p] : config->projects) names.insert(name);
+  for (const Target& t : from_.conductor->targets()) names.insert(t.project);
+  json::array projects;
+  for (const std::string& name : names) projects.push_back(project_json(name, *config));
+  return {{"environments", environments_json(*config)}, {"projects", std::move(projects)}};
+}
+
+Task<Result<json::object>> Board::project(std::string name, store::Page page) const {
+  auto listing = co_await from_.store->builds(name, page);
+  if (!listing) co_return fail(listing.error());
+  auto config = from_.config();
+  if (!config->project(name) && listing->items.empty() && page.after.empty())
+    co_return fail(ErrorCode::not_found, "project", fmt::format("there is no project '{}'", name),
+                   "add projects/" + name + " to the configuration, or announce a build of it");
+  // Where each build is or was last deployed, from each target's newest deploys.
+  std::map<std::string, json::object> where;
+  for (const config::Environment& e : config->environments) {
+    const Target target{name, e.name};
+    auto deploys = co_await from_.store->deploys(target, {100, ""});
+    if (!deploys) co_return fail(deploys.error());
+    const Deploy* serving = from_.conductor->current(target);
+    for (const Deploy& d : deploys->items) {
+      json::object& of_build = where[d.sha];
+      if (of_build.contains(e.name)) continue;  // a newer deploy of it was seen
+      of_build[e.name] = json::object{{"number", d.number},
+                                      {"phase", lemmy::name(d.phase)},
+                                      {"title", title(d.phase)},
+                                      {"presence", lemmy::name(d.presence)},
+                                      {"serving", serving && serving->number == d.number},
+                                      {"url", deploy_url(target, d.number)}};
+    }
+  }
+  json::array builds;
+  for (const Build& b : listing->items) {
+    json::object o = build_json(b);
+    o["targets"] = where[b.sha];
+    builds.push_back(std::move(o));
+  }
+  json::object out;
+  out["project"] = project_json(name, *config);
+  out["environments"] = environments_json(*config);
+  out["builds"] = std::move(builds);
+  out["next"] = listing->next;
+  co_return out;
+}
+
+Task<Result<json::object>> Board::deploys(Target target, store::Page page) const {
+  auto listing = co_await from_.store->deploys(target, page);
+  if (!listing) co_return fail(listing.error());
+  json::array list;
+  for (const Deploy& d : listing->items) list.push_back(deploy_json(d));
+  json::object out;
+  out["deploys"] = std::move(list);
+  out["next"] = listing->next;
+  co_return out;
+}
+
+}  // namespace lemmy::live

@@ -1,0 +1,107 @@
+#include <fmt/format.h>
+
+#include "live/view.h"
+
+namespace lemmy::live {
+namespace {
+
+constexpr int kHistory = 500;
+
+json::value queue_json(const deploy::Conductor& conductor, const Deploy& d) {
+  if (d.phase != Phase::queued) return nullptr;
+  int position = 1;
+  for (const Deploy* q : conductor.queued(d.target)) position += q->number < d.number;
+  const Deploy* blocker = conductor.active(d.target);
+  std::string text = "it is next";
+  if (blocker)
+    text = fmt::format("it waits for #{}, which is {}{}; a newer deploy would go instead of this one",
+                       blocker->number, title(blocker->phase),
+                       blocker->note.empty() ? "" : " (" + blocker->note + ")");
+  return json::object{{"position", position},
+                      {"blocker", blocker ? json::value(blocker->number) : json::value(nullptr)},
+                      {"text", text}};
+}
+
+}  // namespace
+
+Task<Result<json::object>> Board::status(Target target, int64_t number) const {
+  auto stored = co_await from_.store->deploy(target, number);
+  if (!stored) co_return fail(stored.error());
+  auto events = co_await from_.store->deploy_events(target, number, 0, kHistory);
+  if (!events) co_return fail(events.error());
+  auto config = from_.config();
+  const config::Project* p = config->project(target.project);
+  auto others = co_await from_.store->deploys(target, {(p ? p->history : 20) + 1, ""});
+  if (!others) co_return fail(others.error());
+  auto build = co_await from_.store->build(target.project, stored->sha);
+
+  // No wait from here on: the rest is of one moment.
+  const Deploy* newest = from_.conductor->find(target, number);
+  const Deploy d = newest ? *newest : *stored;
+  json::object out;
+  out["deploy"] = deploy_json(d);
+  json::array links;
+  if (p)
+    for (const config::Link& l : p->links) links.push_back({{"title", l.title}, {"url", l.url}});
+  out["project"] = json::object{
+      {"name", target.project}, {"description", p ? p->description : ""}, {"links", std::move(links)}};
+  const config::Environment* e = config->environment(target.environment);
+  out["environment"] = json::object{{"name", target.environment},
+                                    {"cluster", e ? e->cluster : d.cluster},
+                                    {"protected", e && e->is_protected}};
+  out["build"] = build ? json::value(build_json(*build)) : json::value(nullptr);
+  out["cause"] = d.cause ? json::value(to_json(*d.cause)) : json::value(nullptr);
+  out["queue"] = queue_json(*from_.conductor, d);
+
+  kube::Cluster* cluster = from_.cluster(target.environment);
+  auto trouble = cluster ? cluster->trouble() : std::nullopt;
+  std::string trouble_text = !cluster  ? "no cluster is configured for this environment"
+                             : trouble ? trouble->str()
+                                       : "";
+  out["cluster"] = json::object{
+      {"name", cluster ? cluster->name() : ""}, {"ok", trouble_text.empty()}, {"trouble", trouble_text}};
+  json::array pods;
+  const kube::Owner owner{target, number};
+  if (cluster)
+    for (const kube::Pod* pod : cluster->pods(owner)) pods.push_back(pod_json(*pod));
+  out["pods"] = std::move(pods);
+  out["autoscaler"] = cluster ? autoscaler_json(cluster->autoscaler(owner)) : json::value(nullptr);
+  out["events"] = cluster ? events_json(*cluster, d) : json::array{};
+
+  json::array history;
+  for (const DeployEvent& event : *events) {
+    json::object o = to_json(event);
+    o["age"] = age(event.at);
+    history.push_back(std::move(o));
+  }
+  out["history"] = std::move(history);
+  json::array previous;
+  for (const Deploy& o : others->items) {
+    if (o.number == number) continue;
+    const Deploy* fresh = from_.conductor->find(target, o.number);
+    previous.push_back(deploy_json(fresh ? *fresh : o));
+  }
+  out["previous"] = std::move(previous);
+  out["secret_changed"] = false;
+  if (cluster && !trouble && !d.secret_version.empty() && d.presence == Presence::running) {
+    auto secret = co_await cluster->client().get({"/api/v1", "secrets", target.environment, target.project});
+    if (secret && *secret) out["secret_changed"] = kube::parse_version(**secret) != d.secret_version;
+  }
+  co_return out;
+}
+
+Task<Result<std::string>> Board::pod_log(Target target, int64_t number, std::string pod,
+                                         std::string container, bool previous, int lines) const {
+  kube::Cluster* cluster = from_.cluster(target.environment);
+  if (!cluster) co_return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for it");
+  bool ours = false;
+  for (const kube::Pod* p : cluster->pods({target, number}))
+    if (p->meta.name == pod) {
+      ours = true;
+      if (container.empty() && !p->containers.empty()) container = p->containers.back().name;
+    }
+  if (!ours) co_return fail(ErrorCode::not_found, pod, fmt::format("deploy #{} has no such pod now", number));
+  co_return co_await cluster->client().log(target.environment, pod, container, previous, lines);
+}
+
+}  // namespace lemmy::live

@@ -1,0 +1,15 @@
+#pragma once
+// Inside room live: parts of the board that need no store. Pure.
+#include "live/board.h"
+
+namespace lemmy::live {
+
+std::string age(Time since);
+json::value error_json(const std::optional<Error>& e);
+json::object pod_json(const kube::Pod& pod);
+json::value autoscaler_json(const kube::Autoscaler* hpa);
+// Of the deploy's RC, autoscaler and pods: newest first, those that say the same together.
+json::array events_json(const kube::Cluster& cluster, const Deploy& deploy);
+std::string deploy_url(const Target& target, int64_t number);
+
+}  // namespace lemmy::live

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "route/router.h"
+
+namespace lemmy::route {
+
+net::Response json_response(const json::value& value, int status) {
+  net::Response r;
+  r.status = status;
+  r.headers.emplace("Content-Type", "application/json");
+  r.body = json::serialize(value) + "\n";
+  return r;
+}
+
+// RFC 9457. `type` names the code; where, hint and excerpt are extensions.
+net::Response problem(const Error& error, std::string_view instance) {
+  json::object o{{"type", "urn:lemmy:error:" + std::string(name(error.code))},
+                 {"title", title(error.code)},
+                 {"status", http_status(error.code)},
+                 {"detail", error.what}};
+  if (!instance.empty()) o["instance"] = instance;
+  if (!error.where.empty()) o["where"] = valid_utf8(error.where);
+  if (!error.hint.empty()) o["hint"] = valid_utf8(error.hint);
+  if (!error.detail.empty()) o["excerpt"] = valid_utf8(error.detail);
+  o["detail"] = valid_utf8(error.what);
+  net::Response r = json_response(o, http_status(error.code));
+  r.headers.erase("Content-Type");
+  r.headers.emplace("Content-Type", "application/problem+json");
+  if (error.code == ErrorCode::unavailable) r.headers.emplace("Retry-After", "5");
+  if (error.code == ErrorCode::rate_limited) r.headers.emplace("Retry-After", "10");
+  return r;
+}
+
+Result<json::object> body_object(const net::Request& request) {
+  std::string_view type = net::header(request.headers, "Content-Type");
+  if (type.starts_with("application/x-www-form-urlencoded")) {
+    auto form = net::parse_form(request.body);
+    if (!form) return fail(form.error());
+    json::object o;
+    for (auto& [k, v] : *form) o[valid_utf8(k)] = valid_utf8(v);
+    return o;
+  }
+  if (trim(request.body).empty()) return json::object{};
+  auto v = parse_json(request.body, "body");
+  if (!v) return fail(v.error());
+  if (!v->is_object()) return fail(ErrorCode::invalid, "body", "a JSON object is expected");
+  return std::move(v->get_object());
+}
+
+}  // namespace lemmy::route

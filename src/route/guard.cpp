@@ -1,0 +1,150 @@
+#include "route/guard.h"
+
+#include <fmt/format.h>
+
+#include "base/crypto.h"
+#include "base/strings.h"
+
+namespace lemmy::route {
+namespace {
+
+bool changes_state(const std::string& method) { return method != "GET" && method != "HEAD"; }
+
+std::string host_without_port(std::string_view host) {
+  if (host.starts_with('[')) return std::string(host.substr(0, host.find(']') + 1));
+  return lower(host.substr(0, host.find(':')));
+}
+
+bool is_local_name(const std::string& host) {
+  return host == "localhost" || host == "127.0.0.1" || host == "[::1]" || host.ends_with(".localhost");
+}
+
+std::string origin_host(std::string_view origin) {
+  size_t scheme = origin.find("://");
+  return scheme == origin.npos ? std::string(origin) : lower(origin.substr(scheme + 3));
+}
+
+std::string field_in_form(const net::Request& request, std::string_view name) {
+  if (!net::header(request.headers, "Content-Type").starts_with("application/x-www-form-urlencoded"))
+    return {};
+  auto form = net::parse_form(request.body);
+  if (!form) return {};
+  for (auto& [k, v] : *form)
+    if (k == name) return v;
+  return {};
+}
+
+}  // namespace
+
+std::string_view cookie_value(const net::Headers& headers, std::string_view name) {
+  auto [from, to] = headers.equal_range(std::string("Cookie"));
+  for (auto it = from; it != to; ++it)
+    for (std::string_view pair : split(it->second, ';')) {
+      pair = trim(pair);
+      if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=')
+        return pair.substr(name.size() + 1);
+    }
+  return {};
+}
+
+void add_security_headers(net::Response& response) {
+  auto put = [&](const char* name, const char* value) {
+    if (!response.headers.contains(name)) response.headers.emplace(name, value);
+  };
+  put("Content-Security-Policy",
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+      "form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+  put("X-Content-Type-Options", "nosniff");
+  put("Referrer-Policy", "same-origin");
+  put("Cache-Control", "no-store");
+}
+
+Result<> Router::identify(Call& call, const Route& route) const {
+  const net::Headers& headers = call.request.headers;
+  const std::string& where = call.request.path;
+  // Without access.yaml only this machine may ask, also when a hostile name is made to point to it.
+  if (settings_.open && !is_local_name(host_without_port(net::header(headers, "Host"))))
+    return fail(ErrorCode::forbidden, where, "this server answers to localhost only",
+                "open http://localhost, or make an access.yaml");
+  call.csrf = to_hex(hmac_sha256(settings_.session_key, "csrf\nnobody"));
+  call.who.role = access::Role::viewer;
+  call.who.name = "anonymous";
+  if (settings_.open) {
+    call.who = {"local", access::Role::admin, access::Identity::Kind::user, {}};
+    return {};
+  }
+  if (std::string_view sent = net::header(headers, "Authorization");
+      !sent.empty() && route.kind != Kind::hook) {
+    auto token = access::find_token(call.config->access, access::bearer(sent), now());
+    if (!token)
+      return fail(ErrorCode::unauthorized, where, "the token is unknown or has expired",
+                  "make one with: lemmy token add");
+    call.who = *token;
+    call.csrf.clear();
+    return {};
+  }
+  if (std::string_view cookie = cookie_value(headers, kCookie); !cookie.empty()) {
+    if (auto s = access::open_session(settings_.session_key, call.config->access, cookie, now())) {
+      call.who = s->identity;
+      call.csrf = s->csrf;
+      call.signed_in = true;
+      return {};
+    }
+  }
+  if (auto nobody = access::anonymous(call.config->access)) {
+    call.who = *nobody;
+  } else if (route.who >= Who::viewer) {
+    return fail(ErrorCode::unauthorized, where, "nobody is signed in", "sign in, or send a token");
+  }
+  return {};
+}
+
+// OWASP: cross-site request forgery. Browsers say where a request comes from; what they do not say is covered
+// by a token that only our pages know.
+Result<> Router::check_origin(const Call& call, const Route& route) const {
+  const net::Request& r = call.request;
+  if (!changes_state(r.method) || route.kind == Kind::hook || route.kind == Kind::plain) return {};
+  if (call.who.kind == access::Identity::Kind::token) return {};
+  auto refuse = [&](std::string what) {
+    return fail(ErrorCode::forbidden, r.path, std::move(what), "go back, load the page again, and repeat it");
+  };
+  std::string_view site = net::header(r.headers, "Sec-Fetch-Site");
+  std::string_view origin = net::header(r.headers, "Origin");
+  if (!site.empty() && site != "same-origin" && site != "none")
+    return refuse("the request comes from another site");
+  if (!origin.empty() && origin_host(origin) != lower(net::header(r.headers, "Host")))
+    return refuse("the request comes from another site");
+  std::string sent(net::header(r.headers, "X-CSRF-Token"));
+  if (sent.empty() && route.kind == Kind::page) sent = field_in_form(r, "csrf");
+  if (!sent.empty() && constant_time_equal(sent, call.csrf)) return {};
+  // A program without a session has nothing that another site could misuse, but a form can be sent blindly.
+  if (route.kind == Kind::api && !call.signed_in && origin.empty() && site.empty() &&
+      !net::header(r.headers, "Content-Type").starts_with("application/x-www-form-urlencoded"))
+    return {};
+  return refuse("the form's token is missing or old");
+}
+
+Task<Result<std::string>> Router::sign_in(Call call, std::string name, std::string password, Pool* pool) {
+  auto clock = access::RateLimiter::Clock::now();
+  auto wait =
+      std::max(logins_by_address_.wait(call.request.remote, clock), logins_by_name_.wait(name, clock));
+  if (wait.count() > 0)
+    co_return fail(ErrorCode::rate_limited, "login", "too many tries",
+                   "try again in " + format_duration(std::max<milliseconds>(wait, seconds{1})));
+  auto who = co_await pool->run([config = call.config, name, password = std::move(password)] {
+    return access::log_in(config->access, name, password);
+  });
+  const config::User* user = who ? call.config->access.user(who->name) : nullptr;
+  if (!user) co_return fail(ErrorCode::unauthorized, "login", "name or password is wrong");
+  auto lifetime = call.config->access.session_lifetime;
+  bool https = net::header(call.request.headers, "X-Forwarded-Proto") == "https";
+  co_return fmt::format("{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{}", kCookie,
+                        access::make_session(settings_.session_key, *user, lifetime, now()),
+                        lifetime.count() / 1000, https ? "; Secure" : "");
+}
+
+std::string Router::sign_out_cookie(const Call&) const {
+  return fmt::format("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", kCookie);
+}
+
+}  // namespace lemmy::route

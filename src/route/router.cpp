@@ -1,0 +1,163 @@
+#include "route/router.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "route/guard.h"
+
+namespace lemmy::route {
+namespace {
+
+std::vector<std::string> segments_of(std::string_view path) {
+  std::vector<std::string> out;
+  for (std::string_view s : split(path.substr(1), '/')) out.emplace_back(s);
+  return out;
+}
+bool is_variable(std::string_view s) { return s.size() > 2 && s.front() == '{' && s.back() == '}'; }
+
+bool fits(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
+  if (pattern.size() != path.size()) return false;
+  for (size_t i = 0; i < path.size(); ++i)
+    if (is_variable(pattern[i]) ? path[i].empty() : pattern[i] != path[i]) return false;
+  return true;
+}
+// A literal segment is nearer than a variable one.
+int literals(const std::vector<std::string>& pattern) {
+  return static_cast<int>(
+      std::count_if(pattern.begin(), pattern.end(), [](auto& s) { return !is_variable(s); }));
+}
+
+}  // namespace
+
+std::string_view name(Who who) {
+  constexpr std::string_view names[] = {"anyone", "hook", "viewer", "deployer", "admin"};
+  return names[static_cast<size_t>(who)];
+}
+
+const std::string& Call::param(std::string_view name) const {
+  auto it = request.params.find(name);
+  if (it == request.params.end())
+    throw std::logic_error(fmt::format("the route has no parameter '{}'", name));
+  return it->second;
+}
+
+Target Call::target() const {
+  auto get = [&](std::string_view name) {
+    auto it = request.params.find(name);
+    return it == request.params.end() ? std::string() : it->second;
+  };
+  return {get("project"), get("environment")};
+}
+
+Router::Router(Settings settings)
+    : settings_(std::move(settings)),
+      logins_by_address_(kLoginsPerMinute),
+      logins_by_name_(kLoginsPerMinute) {}
+
+void Router::set_error_page(std::function<net::Response(const Call&, const Error&)> make) {
+  settings_.error_page = std::move(make);
+}
+
+void Router::add(Route route) {
+  if (!route.pattern.starts_with('/') || !route.handle)
+    throw std::logic_error("a route needs a handler and a pattern that begins with '/': " + route.pattern);
+  for (const Route& r : routes_)
+    if (r.pattern == route.pattern && r.method == route.method)
+      throw std::logic_error("two routes for " + route.method + " " + route.pattern);
+  segments_.push_back(segments_of(route.pattern));
+  routes_.push_back(std::move(route));
+}
+
+Task<net::Response> Router::handle(net::Request request) {
+  std::string path = request.path;
+  net::Response response;
+  std::string failure;
+  try {
+    response = co_await run(std::move(request));
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == asio::error::operation_aborted) throw;
+    failure = e.what();
+  } catch (const std::exception& e) {
+    failure = e.what();
+  }
+  if (!failure.empty()) {
+    log::error("a handler ended by an exception", {{"path", path}, {"what", failure}});
+    response = problem(
+        {ErrorCode::internal, path, "something went wrong inside Lemmy", "the server's log says more"});
+  }
+  add_security_headers(response);
+  co_return response;
+}
+
+Task<net::Response> Router::run(net::Request request) {
+  Call call;
+  call.config = settings_.config();
+  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  const std::vector<std::string> path = segments_of(request.path);
+  call.request = std::move(request);
+
+  const Route* found = nullptr;
+  int nearest_fit = -1;
+  size_t at = 0;
+  std::string allow;
+  Kind kind = call.request.path.starts_with("/api/") || call.request.path.starts_with("/hooks/") ? Kind::api
+                                                                                                 : Kind::page;
+  for (size_t i = 0; i < routes_.size(); ++i) {
+    if (!fits(segments_[i], path)) continue;
+    kind = routes_[i].kind;
+    allow += (allow.empty() ? "" : ", ") + routes_[i].method;
+    int n = literals(segments_[i]);
+    if (routes_[i].method != method || n <= nearest_fit) continue;
+    nearest_fit = n;
+    found = &routes_[i];
+    at = i;
+  }
+  Route nothing;
+  nothing.kind = kind;
+  nothing.who = Who::anyone;
+  const Route& route = found ? *found : nothing;
+  if (auto known = identify(call, route); !known) co_return show(call, &route, known.error());
+  if (!found && allow.empty())
+    co_return show(call, &route, {ErrorCode::not_found, call.request.path, "there is nothing here"});
+  if (!found) {
+    net::Response r =
+        problem({ErrorCode::invalid, call.request.path, "this takes " + allow + " only"}, call.request.path);
+    r.status = 405;
+    r.headers.emplace("Allow", allow);
+    co_return r;
+  }
+  for (size_t i = 0; i < path.size(); ++i)
+    if (is_variable(segments_[at][i]))
+      call.request.params[segments_[at][i].substr(1, segments_[at][i].size() - 2)] = path[i];
+
+  if (route.who >= Who::viewer) {
+    auto role = static_cast<access::Role>(static_cast<int>(route.who) - static_cast<int>(Who::viewer));
+    Target target = call.target();
+    Result<> allowed = access::check(call.who, role, *call.config, target);
+    if (target.project.empty() && !allowed && call.who.may(role)) allowed = {};  // lists filter by project
+    if (!allowed) co_return show(call, &route, allowed.error());
+  }
+  if (auto ok = check_origin(call, route); !ok) co_return show(call, &route, ok.error());
+  // The frame of the handler ends before this one, which owns the route's table entry by `this`.
+  co_return co_await route.handle(std::move(call));
+}
+
+net::Response Router::show(const Call& call, const Route* route, const Error& error) const {
+  const bool page = route && route->kind == Kind::page;
+  if (page && error.code == ErrorCode::unauthorized && call.request.method == "GET") {
+    net::Response r;
+    r.status = 303;
+    r.headers.emplace("Location", "/login?next=" + net::percent_encode(call.request.target));
+    return r;
+  }
+  if (page && settings_.error_page) return settings_.error_page(call, error);
+  net::Response r = problem(error, call.request.path);
+  if (error.code == ErrorCode::unauthorized) r.headers.emplace("WWW-Authenticate", "Bearer realm=\"lemmy\"");
+  return r;
+}
+
+}  // namespace lemmy::route
