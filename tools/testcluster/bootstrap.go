@@ -91,7 +91,7 @@ func bootstrap(ctx context.Context, kubeconfig string, nodes int) error {
 	}); err != nil {
 		return err
 	}
-	return until(ctx, "the readers' role", func() error {
+	return until(ctx, "the viewers' role", func() error {
 		role, err := client.RbacV1().ClusterRoles().Get(ctx, "view", metav1.GetOptions{})
 		if err == nil && len(role.Rules) == 0 {
 			err = fmt.Errorf("no rules aggregated yet")
@@ -119,7 +119,7 @@ func nodesReady(ctx context.Context, client kubernetes.Interface, wanted int) er
 	return nil
 }
 
-// grant: readers see everything but secrets, deployers change the namespace default, nobodies may do nothing.
+// grant: viewers see everything but secrets, deployers change the namespace default, nobodies may do nothing.
 func grant(ctx context.Context, client kubernetes.Interface) error {
 	subject := func(group string) []rbacv1.Subject {
 		return []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}}
@@ -140,8 +140,8 @@ func grant(ctx context.Context, client kubernetes.Interface) error {
 			return err
 		}
 	}
-	for name, role := range map[string]string{"testcluster:readers": "view", "testcluster:readers-nodes": "testcluster:view-nodes"} {
-		b := &rbacv1.ClusterRoleBinding{ObjectMeta: named(name), Subjects: subject("testcluster:readers"), RoleRef: ref(role)}
+	for name, role := range map[string]string{"testcluster:viewers": "view", "testcluster:viewers-nodes": "testcluster:view-nodes"} {
+		b := &rbacv1.ClusterRoleBinding{ObjectMeta: named(name), Subjects: subject("testcluster:viewers"), RoleRef: ref(role)}
 		if _, err := client.RbacV1().ClusterRoleBindings().Create(ctx, b, metav1.CreateOptions{}); ignoreExists(err) != nil {
 			return err
 		}

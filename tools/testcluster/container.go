@@ -82,7 +82,7 @@ func (r *run) execute(i int, p plan, env map[string]string, restarts int) *endin
 // behave lasts as long as the container runs.
 func (r *run) behave(i int, p plan) *ending {
 	name := r.pod.Spec.Containers[i].Name
-	switch p.behave {
+	switch p.behaviour {
 	case "crash-loop", "oom":
 		if !sleep(r.alive, p.after) {
 			return nil
@@ -106,7 +106,7 @@ func (r *run) behave(i int, p plan) *ending {
 		return nil
 	}
 	r.setReady(i, true)
-	if p.behave == "oscillate" {
+	if p.behaviour == "oscillate" {
 		for ready := false; sleep(r.alive, p.period); ready = !ready {
 			if !ready {
 				r.event(name, v1.EventTypeWarning, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
@@ -115,14 +115,14 @@ func (r *run) behave(i int, p plan) *ending {
 		}
 		return nil
 	}
-	if p.behave != "crash-after" && p.behave != "liveness" && p.behave != "evicted" && p.behave != "failed" {
+	if p.behaviour != "crash-after" && p.behaviour != "liveness" && p.behaviour != "evicted" && p.behaviour != "failed" {
 		<-r.alive.Done()
 		return nil
 	}
 	if !sleep(r.alive, p.after-time.Since(begun)) {
 		return nil
 	}
-	switch p.behave {
+	switch p.behaviour {
 	case "evicted":
 		message := p.or("The node was low on resource: memory. Threshold quantity: 100Mi, available: 71540Ki. " +
 			"Container " + name + " was using 1843Mi, request is 256Mi, has larger consumption of memory. ")
@@ -143,7 +143,7 @@ func (r *run) behave(i int, p plan) *ending {
 
 func (p plan) crash() *ending {
 	switch {
-	case p.behave == "oom":
+	case p.behaviour == "oom":
 		return &ending{code: 137, reason: "OOMKilled"}
 	case p.exitCode == 0:
 		return &ending{reason: "Completed"}
@@ -162,7 +162,7 @@ func (p plan) or(message string) string {
 // cannotStart shows the runtime's refusal for a moment before it becomes a termination.
 func (r *run) cannotStart(i int, p plan, box *instance) *ending {
 	var end *ending
-	switch p.behave {
+	switch p.behaviour {
 	case "start-error":
 		end = &ending{code: 128, reason: "StartError", neverStarted: true, message: p.or(
 			"failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: " +

@@ -16,10 +16,10 @@ import (
 type identity struct{ file, user, group string }
 
 var identities = []identity{
-	{"kubeconfig-token", "admin-token", "system:masters"},
-	{"kubeconfig-readonly", "reader", "testcluster:readers"},
-	{"kubeconfig-deployer", "deployer", "testcluster:deployers"},
-	{"kubeconfig-nobody", "nobody", "testcluster:nobodies"},
+	{"token.kubeconfig", "admin-token", "system:masters"},
+	{"viewer.kubeconfig", "viewer", "testcluster:viewers"},
+	{"deployer.kubeconfig", "deployer", "testcluster:deployers"},
+	{"nobody.kubeconfig", "nobody", "testcluster:nobodies"},
 }
 
 // writeIdentities makes the keys, the certificates, the token file and a kubeconfig for each user.

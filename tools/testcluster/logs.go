@@ -29,7 +29,7 @@ func (r *run) newInstance(container string, p plan, env map[string]string, resta
 	now := time.Now()
 	b := &instance{id: containerID(), started: now, restarts: restarts, every: p.logEvery}
 	switch {
-	case p.behave == "start-error" || p.behave == "cannot-run":
+	case p.behaviour == "start-error" || p.behaviour == "cannot-run":
 		b.every = 0
 	case p.hasLogs:
 		b.say(now, strings.Split(strings.TrimSuffix(p.logs, "\n"), "\n")...)
@@ -62,7 +62,7 @@ func (b *instance) end(p plan) {
 	if p.hasLogs || p.exitCode == 0 {
 		return
 	}
-	if p.behave == "crash-loop" || p.behave == "crash-after" {
+	if p.behaviour == "crash-loop" || p.behaviour == "crash-after" {
 		b.last = []line{
 			{b.finished, "ERROR cannot open the database: dial tcp 10.96.0.20:5432: connect: connection refused"},
 			{b.finished, "panic: cannot open the database"},

@@ -14,7 +14,6 @@ import (
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	manager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
-	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 )
 
 // A child's death signal is tied to the thread that started it, so main keeps the first thread for itself.
@@ -25,7 +24,7 @@ func main() {
 		"etcd":               runEtcd,
 		"apiserver":          component(apiserver.NewAPIServerCommand),
 		"controller-manager": component(manager.NewControllerManagerCommand),
-		"scheduler":          component(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
+		"scheduler":          component(newScheduler),
 		"node":               runNode,
 		"up":                 runUp,
 		"kubectl":            runKubectl,

@@ -8,11 +8,11 @@ import (
 	v1 "k8s.io/api/core/v1"
 )
 
-const prefix = "testcluster.lemmy.dev/"
+const prefix = "lemmy.test/"
 
 // plan is what a pod's annotations ask of its container; the README lists them.
 type plan struct {
-	behave         string
+	behaviour      string
 	container      string
 	readyAfter     time.Duration
 	after          time.Duration
@@ -30,12 +30,19 @@ type plan struct {
 	hasLogs        bool
 }
 
+var behaviours = map[string]bool{"": true,
+	"crash-loop": true, "crash-after": true, "oom": true, "liveness": true, "start-error": true, "cannot-run": true,
+	"image-not-found": true, "image-transient": true, "invalid-image-name": true,
+	"config-error": true, "cache-sync": true, "never-ready": true, "oscillate": true,
+	"evicted": true, "failed": true, "unschedulable": true,
+}
+
 const forever = 1000 * time.Hour
 
 func readPlan(pod *v1.Pod) plan {
 	a := annotations(pod.Annotations)
 	p := plan{
-		behave:         a.text("behave", ""),
+		behaviour:      a.text("behaviour", ""),
 		container:      a.text("container", pod.Spec.Containers[0].Name),
 		message:        a.text("message", ""),
 		readyAfter:     a.duration("ready-after", 300*time.Millisecond),
@@ -54,7 +61,7 @@ func readPlan(pod *v1.Pod) plan {
 	}
 	p.logEvery = a.duration("log-every", every)
 	after, recovers := 300*time.Millisecond, forever
-	switch p.behave {
+	switch p.behaviour {
 	case "crash-after":
 		after = 3 * time.Second
 	case "evicted", "failed", "liveness":
@@ -70,7 +77,7 @@ func readPlan(pod *v1.Pod) plan {
 
 // wellBehaved keeps what is not a misbehaviour: for the pods that only-pods spares, and for the other containers.
 func (p plan) wellBehaved() plan {
-	p.behave, p.recoverAfter = "", forever
+	p.behaviour, p.recoverAfter = "", forever
 	return p
 }
 

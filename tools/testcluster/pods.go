@@ -27,16 +27,16 @@ type pods struct {
 	controllers corelisters.ReplicationControllerLister
 	sets        appslisters.ReplicaSetLister
 
+	chosen chooser
+
 	mu     sync.Mutex
 	runs   map[types.UID]*run
-	chosen map[types.UID]map[types.UID]bool // by owner: the pods that only-pods lets misbehave
 	pulled map[string]bool
 	lastIP int
 }
 
 func newPods(client kubernetes.Interface) *pods {
-	p := &pods{client: client, runs: map[types.UID]*run{}, chosen: map[types.UID]map[types.UID]bool{},
-		pulled: map[string]bool{}}
+	p := &pods{client: client, runs: map[types.UID]*run{}, pulled: map[string]bool{}}
 	// A kubelet's limit of 25 events for a pod would be hit at once by our shortened back-offs.
 	p.recorders = record.NewBroadcasterWithCorrelatorOptions(record.CorrelatorOptions{BurstSize: 1000, QPS: 10})
 	p.recorder = p.recorders.NewRecorder(scheme.Scheme, v1.EventSource{Component: "kubelet"})
@@ -91,21 +91,6 @@ func (p *pods) gone(uid types.UID) {
 		r.vanish()
 		delete(p.runs, uid)
 	}
-}
-
-// choose tells whether the pod is among the first `limit` of its owner. Their replacements are not.
-func (p *pods) choose(pod *v1.Pod, limit int) bool {
-	owner := metav1.GetControllerOf(pod)
-	if owner == nil || limit <= 0 {
-		return true
-	}
-	if p.chosen[owner.UID] == nil {
-		p.chosen[owner.UID] = map[types.UID]bool{}
-	}
-	if len(p.chosen[owner.UID]) < limit {
-		p.chosen[owner.UID][pod.UID] = true
-	}
-	return p.chosen[owner.UID][pod.UID]
 }
 
 func (p *pods) nextIP() string {

@@ -13,7 +13,7 @@ import (
 func (r *run) pull(i int, p plan) bool {
 	c := r.pod.Spec.Containers[i]
 	named, err := reference.ParseNormalizedNamed(c.Image)
-	for err != nil || p.behave == "invalid-image-name" {
+	for err != nil || p.behaviour == "invalid-image-name" {
 		if err == nil {
 			err = reference.ErrReferenceInvalidFormat
 		}
@@ -26,12 +26,12 @@ func (r *run) pull(i int, p plan) bool {
 		}
 	}
 	full := reference.TagNameOnly(named).String()
-	for p.behave == "image-not-found" || p.behave == "image-transient" {
+	for p.behaviour == "image-not-found" || p.behaviour == "image-transient" {
 		if time.Since(r.started) > p.recoverAfter {
 			break
 		}
 		reason := fmt.Sprintf("%s: not found", full)
-		if p.behave == "image-transient" {
+		if p.behaviour == "image-transient" {
 			host := reference.Domain(named)
 			reason = fmt.Sprintf("failed to do request: Head \"https://%s/v2/%s/manifests/latest\": dial tcp: i/o timeout",
 				host, reference.Path(named))

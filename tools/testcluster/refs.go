@@ -18,7 +18,7 @@ func (r *run) configure(i int, p plan) (map[string]string, bool) {
 	for {
 		env, err := r.environment(&r.pod.Spec.Containers[i])
 		if err == nil && time.Since(r.started) < p.recoverAfter {
-			switch p.behave {
+			switch p.behaviour {
 			case "config-error":
 				err = fmt.Errorf("%s", p.or(`configmap "app-config" not found`))
 			case "cache-sync":

@@ -39,7 +39,7 @@ type run struct {
 func (p *pods) newRun(ctx context.Context, pod *v1.Pod) *run {
 	r := &run{pods: p, pod: pod, plan: readPlan(pod), started: time.Now(), ip: p.nextIP(),
 		instances: map[string][]*instance{}}
-	if !p.choose(pod, r.plan.onlyPods) {
+	if !p.chosen.choose(pod, r.plan.onlyPods) {
 		r.plan = r.plan.wellBehaved()
 	}
 	r.exists, r.vanish = context.WithCancel(ctx)
@@ -49,6 +49,9 @@ func (p *pods) newRun(ctx context.Context, pod *v1.Pod) *run {
 
 func (r *run) live() {
 	if r.pod.DeletionTimestamp == nil {
+		if !behaviours[r.plan.behaviour] {
+			r.event("", v1.EventTypeWarning, "UnknownBehaviour", prefix+"behaviour: "+r.plan.behaviour)
+		}
 		r.begin()
 		if r.mount() && sleep(r.alive, 60*time.Millisecond) {
 			r.change(func() {

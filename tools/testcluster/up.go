@@ -124,8 +124,11 @@ func launchClients(o *options, kids *children, admin string) error {
 	if err := kids.start("controller-manager", append(controllerArgs(o, admin), o.controllers...)...); err != nil {
 		return err
 	}
-	return kids.start("scheduler", append([]string{"--kubeconfig=" + admin, "--leader-elect=false",
-		"--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000"}, o.scheduler...)...)
+	config := filepath.Join(o.dir, "scheduler.json")
+	if err := writeSchedulerConfig(config, admin); err != nil {
+		return err
+	}
+	return kids.start("scheduler", append([]string{"--config=" + config, "--secure-port=0"}, o.scheduler...)...)
 }
 
 func apiserverArgs(o *options, etcdAddr string, port int) []string {

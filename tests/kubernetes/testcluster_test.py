@@ -1,0 +1,303 @@
+"""Starts the test control plane (tools/testcluster) and asks of it, through kubectl, all that tests lean on.
+
+python3 -m unittest tests/kubernetes/testcluster_test.py
+"""
+import atexit
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ALL = set()
+BAD = set()
+
+
+@atexit.register
+def last_line():
+    sys.stderr.flush()
+    print(f"{len(ALL - BAD)} passed, {len(BAD)} failed", flush=True)
+
+
+class Cluster:
+    def __init__(self, binary):
+        self.binary = binary
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="testcluster-"))
+        begun = time.monotonic()
+        self.up = subprocess.Popen([binary, "up", "--dir", self.dir], stdout=subprocess.PIPE, text=True)
+        line = self.up.stdout.readline().strip()
+        self.took = time.monotonic() - begun
+        assert line == f"ready kubeconfig={self.dir}/kubeconfig", line
+
+    def pids(self):
+        return [int(p.read_text()) for p in (self.dir / "pids").iterdir()]
+
+    def kubectl(self, *args, given=None, user="kubeconfig", check=True):
+        done = subprocess.run([self.binary, "kubectl", f"--kubeconfig={self.dir}/{user}", *args], text=True,
+                              input=given, capture_output=True, timeout=60, env={"HOME": str(self.dir), "PATH": ""})
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {args}: {done.stdout}{done.stderr}")
+        return done
+
+    def get(self, *args):
+        return json.loads(self.kubectl("get", *args, "-o", "json").stdout)
+
+    def apply(self, *objects):
+        return self.kubectl("apply", "-f", "-", given=json.dumps(
+            {"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+
+    def end(self, how):
+        self.up.send_signal(how)
+        self.up.wait(20)
+        self.up.stdout.close()
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def eventually(what, seconds=30):
+    """Calls until it neither raises AssertionError nor gives a false value."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            found = what()
+            if found:
+                return found
+            error = AssertionError(f"still {found!r} after {seconds} s")
+        except (AssertionError, KeyError, IndexError, TypeError) as e:
+            error = e
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {error}") from error
+        time.sleep(0.2)
+
+
+def pod_spec(**more):
+    return {"containers": [{"name": "app", "image": "example.test/shop/app:1.2",
+                            "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}, **more}]}
+
+
+def annotations(told):
+    return {f"lemmy.test/{k.replace('_', '-')}": v for k, v in told.items()}
+
+
+def pod(name, namespace="default", container=None, **told):
+    return {"apiVersion": "v1", "kind": "Pod", "spec": pod_spec(**(container or {})),
+            "metadata": {"name": name, "namespace": namespace, "annotations": annotations(told)}}
+
+
+def controller(name, replicas, namespace="default", **told):
+    return {"apiVersion": "v1", "kind": "ReplicationController",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"replicas": replicas, "selector": {"app": name},
+                     "template": {"metadata": {"labels": {"app": name}, "annotations": annotations(told)},
+                                  "spec": pod_spec()}}}
+
+
+def autoscaler(name, least, most):
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
+            "spec": {"scaleTargetRef": {"apiVersion": "v1", "kind": "ReplicationController", "name": name},
+                     "minReplicas": least, "maxReplicas": most,
+                     "metrics": [{"type": "Resource", "resource": {
+                         "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}]}}
+
+
+class Counted(unittest.TestCase):
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        ALL.add(self.id())
+        if len(result.failures) + len(result.errors) > before:
+            BAD.add(self.id())
+        return result
+
+
+def setUpModule():
+    global cluster
+    try:
+        built = subprocess.run([ROOT / "tools/testcluster/build.sh"], check=True, text=True, stdout=subprocess.PIPE)
+        cluster = Cluster(built.stdout.strip().splitlines()[-1])
+    except BaseException:
+        BAD.add("start")
+        raise
+    print(f"up after {cluster.took:.1f} s", file=sys.stderr)
+
+
+def tearDownModule():
+    if cluster.up.poll() is None:
+        cluster.end(signal.SIGTERM)
+    shutil.rmtree(cluster.dir, ignore_errors=True)
+
+
+class Pods(Counted):
+    def create(self, behaviour=None, container=None, **told):
+        self.name = self.id().rsplit("_", 1)[-1].replace("_", "-")
+        if behaviour:
+            told["behaviour"] = behaviour
+        cluster.apply(pod(self.name, container=container, **told))
+        self.addCleanup(cluster.kubectl, "delete", "pod", self.name, "--now", "--wait=false")
+
+    def status(self):
+        return cluster.get("pod", self.name)["status"]
+
+    def container(self):
+        return self.status()["containerStatuses"][0]
+
+    def condition(self, kind):
+        return next(c for c in self.status()["conditions"] if c["type"] == kind)
+
+    def waits(self, reason):
+        def look():
+            waiting = self.container()["state"]["waiting"]
+            self.assertEqual(waiting["reason"], reason)
+            return waiting
+        return eventually(look)
+
+    def events(self):
+        found = cluster.get("events", f"--field-selector=involvedObject.name={self.name}")["items"]
+        return {e["reason"]: e["message"] for e in found}
+
+    def is_ready(self):
+        return self.status()["phase"] == "Running" and self.condition("Ready")["status"] == "True"
+
+    def test_ready(self):
+        self.create(ready_after="2s")
+        eventually(lambda: self.status()["phase"] == "Running")
+        self.assertEqual(self.condition("Ready")["status"], "False")
+        eventually(self.is_ready)
+        self.assertIn("running", self.container()["state"])
+        eventually(lambda: {"Scheduled", "Pulled", "Created", "Started"} <= set(self.events()))
+        self.assertIn("listening on :8080", cluster.kubectl("logs", self.name).stdout)
+
+    def test_crashloop(self):
+        self.create("crash-loop", exit_code="3", logs="first\nlast words")
+        self.assertIn("back-off", self.waits("CrashLoopBackOff")["message"])
+        ended = self.container()["lastState"]["terminated"]
+        self.assertEqual((ended["exitCode"], ended["reason"]), (3, "Error"))
+        self.assertEqual(cluster.kubectl("logs", self.name, "--previous").stdout, "first\nlast words\n")
+        self.assertEqual(cluster.kubectl("logs", self.name, "--tail=1").stdout, "last words\n")
+        seen = self.container()["restartCount"]
+        eventually(lambda: self.container()["restartCount"] >= seen + 2)
+        self.assertIn("BackOff", self.events())
+
+    def test_recovers(self):
+        self.create("crash-loop", crashes="2")
+        eventually(self.is_ready)
+        self.assertEqual(self.container()["restartCount"], 2)
+
+    def test_oom(self):
+        self.create("oom")
+        eventually(lambda: self.container()["lastState"]["terminated"]["reason"] == "OOMKilled")
+        self.assertEqual(self.container()["lastState"]["terminated"]["exitCode"], 137)
+
+    def test_noimage(self):
+        self.create("image-not-found")
+        self.assertIn("not found", self.waits("ErrImagePull")["message"])
+        self.assertIn("Back-off pulling image", self.waits("ImagePullBackOff")["message"])
+        refused = cluster.kubectl("logs", self.name, check=False)
+        self.assertIn("trying and failing to pull image", refused.stderr)
+
+    def test_imagelate(self):
+        self.create("image-transient", recover_after="1500ms")
+        self.assertIn("i/o timeout", self.waits("ErrImagePull")["message"])
+        eventually(self.is_ready)
+
+    def test_configerror(self):
+        self.create("config-error")
+        self.assertIn("not found", self.waits("CreateContainerConfigError")["message"])
+
+    def test_missingsecret(self):
+        self.create(container={"envFrom": [{"secretRef": {"name": "late-secret"}}]})
+        self.assertEqual(self.waits("CreateContainerConfigError")["message"], 'secret "late-secret" not found')
+        cluster.kubectl("create", "secret", "generic", "late-secret", "--from-literal=a=b")
+        eventually(self.is_ready)
+
+    def test_neverready(self):
+        self.create("never-ready")
+        eventually(lambda: "Unhealthy" in self.events())
+        self.assertEqual(self.status()["phase"], "Running")
+        self.assertEqual(self.condition("Ready")["status"], "False")
+
+    def test_unschedulable(self):
+        self.create("unschedulable")
+        eventually(lambda: self.condition("PodScheduled")["reason"] == "Unschedulable")
+        self.assertIn("0/2 nodes are available: 2 Insufficient memory", self.condition("PodScheduled")["message"])
+        self.assertEqual(self.status()["phase"], "Pending")
+        eventually(lambda: "FailedScheduling" in self.events())
+
+    def test_unknown(self):
+        self.create("no-such-thing")
+        eventually(lambda: "no-such-thing" in self.events()["UnknownBehaviour"])
+
+
+class Scaling(Counted):
+    def test_controller_and_autoscaler(self):
+        cluster.apply(controller("web", 1), autoscaler("web", 1, 4))
+        load = lambda v: cluster.kubectl("annotate", "--overwrite", "rc", "web", f"lemmy.test/load={v}")
+        ready = lambda: cluster.get("rc", "web")["status"].get("readyReplicas")
+        load(150)
+        eventually(lambda: ready() == 3, 60)
+        self.assertIn("web-", cluster.kubectl("top", "pods").stdout)
+        self.assertIn("node-1", cluster.kubectl("top", "nodes").stdout)
+        load(20)
+        eventually(lambda: ready() == 1, 60)
+        cluster.kubectl("delete", "rc,hpa", "web", "--timeout=30s")
+        eventually(lambda: not cluster.get("pods", "-l", "app=web")["items"])
+
+    def test_only_some_pods(self):
+        cluster.apply(controller("some", 3, behaviour="unschedulable", only_pods="1"))
+        eventually(lambda: cluster.get("rc", "some")["status"]["readyReplicas"] == 2)
+        cluster.kubectl("delete", "rc", "some")
+
+    def test_quota(self):
+        cluster.kubectl("create", "namespace", "small")
+        cluster.kubectl("create", "quota", "two", "--hard=pods=2", "-n", "small")
+        eventually(lambda: cluster.get("quota", "two", "-n", "small")["status"]["hard"])
+        cluster.apply(controller("greedy", 3, namespace="small"))
+        eventually(lambda: any("exceeded quota: two" in e["message"]
+                               for e in cluster.get("events", "-n", "small")["items"]))
+        eventually(lambda: cluster.get("rc", "greedy", "-n", "small")["status"]["readyReplicas"] == 2)
+        cluster.kubectl("delete", "namespace", "small", "--timeout=40s")
+
+
+class Users(Counted):
+    def test_rights(self):
+        can = lambda user, *what: cluster.kubectl("auth", "can-i", *what, user=user, check=False).stdout.strip()
+        self.assertEqual(can("token.kubeconfig", "*", "*"), "yes")
+        self.assertEqual(can("viewer.kubeconfig", "list", "pods"), "yes")
+        self.assertEqual(can("viewer.kubeconfig", "create", "pods"), "no")
+        self.assertEqual(can("viewer.kubeconfig", "get", "secrets"), "no")
+        self.assertEqual(can("deployer.kubeconfig", "create", "rc"), "yes")
+        self.assertEqual(can("deployer.kubeconfig", "create", "rc", "-n", "kube-system"), "no")
+        self.assertEqual(can("nobody.kubeconfig", "list", "pods"), "no")
+        refused = cluster.kubectl("create", "configmap", "x", user="viewer.kubeconfig", check=False)
+        self.assertIn("Forbidden", refused.stderr.replace("forbidden", "Forbidden"))
+
+
+class Teardown(Counted):
+    def ends(self, how):
+        c = Cluster(cluster.binary)
+        self.addCleanup(shutil.rmtree, c.dir, ignore_errors=True)
+        pids = c.pids()
+        self.assertEqual([alive(p) for p in pids], [True] * 5)
+        c.end(how)
+        eventually(lambda: not any(alive(p) for p in pids), 10)
+
+    def test_sigterm_ends_all(self):
+        self.ends(signal.SIGTERM)
+
+    def test_sigkill_ends_all(self):
+        self.ends(signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    unittest.main()
