@@ -17,11 +17,13 @@ json::object page_json(const route::Call& call, std::string csrf, std::string li
   o["live"] = std::move(live);
   o["fragment"] = fragment;
   o["assets"] = asset_urls();
-  o["who"] = json::object{{"name", who.name},
-                          {"role", config::name(who.role)},
-                          {"can_sign_in", anonymous && call.config->has_access},
-                          {"can_sign_out", call.signed_in}};
-  o["login"] = "/login?next=" + net::percent_encode(local_path(call.request.target));
+  o["who"] =
+      json::object{{"name", who.name},
+                   {"role", config::name(who.role)},
+                   {"can_sign_in", anonymous && call.config->has_access && call.request.path != "/login"},
+                   {"can_sign_out", call.signed_in}};
+  o["login"] = "/login?next=" +
+               net::percent_encode(call.request.method == "POST" ? "/" : local_path(call.request.target));
   o["after"] = call.request.query_value("after");
   o["next"] = "";
   o["curl"] = "curl -H \"Authorization: Bearer $TOKEN\" -d project=" +

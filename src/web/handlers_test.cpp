@@ -1,4 +1,4 @@
-// The pages through the route table, with a store and a conductor but without a cluster.
+// The pages through the route table, with a store and a conductor, and a cluster that never answers.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -42,13 +42,16 @@ struct Handlers : testing::Test {
     config = std::make_shared<config::Config>(**loaded);
     store = std::move(*store::open_store(loop.get_executor(), "sqlite:" + (dir / "test.db").string()));
     auto now_config = [this] { return std::shared_ptr<const config::Config>(config); };
-    auto no_cluster = [](const std::string&) -> kube::Cluster* { return nullptr; };
+    auto client = kube::Client::create(loop.get_executor(), pool, {.server = "http://127.0.0.1:1"});
+    cluster =
+        std::make_unique<kube::Cluster>("main", loop.get_executor(), client.value(), [](const Target&) {});
+    auto one_cluster = [this](const std::string&) { return cluster.get(); };
     conductor = std::make_unique<deploy::Conductor>(
-        deploy::Surroundings{loop.get_executor(), &pool, store.get(), now_config, no_cluster,
+        deploy::Surroundings{loop.get_executor(), &pool, store.get(), now_config, one_cluster,
                              [this](const Target& t) { feed.changed(t); }});
     board = std::make_unique<live::Board>(
-        live::Sources{store.get(), conductor.get(), now_config, [] { return config::Problems{}; }, no_cluster,
-                      [] { return std::vector<live::ClusterState>{}; }, true});
+        live::Sources{store.get(), conductor.get(), now_config, [] { return config::Problems{}; },
+                      one_cluster, [] { return std::vector<live::ClusterState>{}; }, true});
     make_router(true);
     Build b{"hello-world", kSha, "main", "", "", "ada", "Say <hello>", now(), now()};
     Delivery d{0, "build", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
@@ -104,6 +107,7 @@ struct Handlers : testing::Test {
   live::Feed feed{loop.get_executor()};
   std::shared_ptr<config::Config> config;
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<kube::Cluster> cluster;
   std::unique_ptr<deploy::Conductor> conductor;
   std::unique_ptr<live::Board> board;
   std::unique_ptr<route::Router> router;
@@ -138,7 +142,7 @@ TEST_F(Handlers, a_protected_environment_asks_first) {
               AllOf(HasSubstr("Deploy hello-world to production?"), HasSubstr("name=\"confirm\"")));
   EXPECT_EQ(conductor->latest({"hello-world", "production"}), nullptr);
   EXPECT_EQ(send("POST", kProduction, form + "&confirm=yes&reason=Friday").status, 303);
-  EXPECT_EQ(conductor->latest({"hello-world", "production"})->reason, "Friday");
+  EXPECT_EQ(run(store->deploy({"hello-world", "production"}, 1)).value().reason, "Friday");
 }
 
 TEST_F(Handlers, a_form_without_the_token_changes_nothing) {
