@@ -1,5 +1,6 @@
 #include "base/strings.h"
 
+#include <fmt/format.h>
 #include <sodium.h>
 
 #include <algorithm>
@@ -135,6 +136,19 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 }  // namespace
+
+std::string excerpt(std::string_view text, size_t line, size_t column, size_t width) {
+  std::string out;
+  auto lines = split(text, '\n');
+  if (!lines.empty() && lines.back().empty()) lines.pop_back();
+  width = std::max<size_t>(1, width);
+  for (size_t n = line > 2 ? line - 2 : 1; n <= std::min(line + 2, lines.size()); ++n) {
+    out += fmt::format("{:>5} | {}\n", n, shorten(lines[n - 1], 200));
+    if (n == line && column)
+      out += fmt::format("      | {:>{}}\n", std::string(width, '^'), column - 1 + width);
+  }
+  return out;
+}
 
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates) {
   std::optional<std::string> best;

@@ -22,6 +22,9 @@ std::optional<std::string> from_hex(std::string_view hex);
 std::string to_base64(std::string_view bytes);
 std::optional<std::string> from_base64(std::string_view text);  // standard alphabet, padding needed
 
+// Lines line-2 .. line+2 with their numbers, and a mark of that width under `column` (from 1; 0: no mark).
+std::string excerpt(std::string_view text, size_t line, size_t column, size_t width = 1);
+
 // The nearest candidate when it is near enough to be a typing error, for "did you mean".
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 

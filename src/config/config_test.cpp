@@ -110,6 +110,30 @@ TEST_F(Config, broken_yaml_and_keys_that_stand_twice_are_placed) {
   EXPECT_EQ(problem().where, "projects/user-service/project.yaml:2:1 history");
 }
 
+TEST_F(Config, json_that_does_not_parse_is_shown_with_what_is_probably_wrong) {
+  auto error = [&](const std::string& text) {
+    put("projects/user-service/environments.json", text);
+    return problem();
+  };
+  EXPECT_EQ(error("{\n\"staging\": {\"replicas\": 2,}}").detail,
+            "    1 | {\n    2 | \"staging\": {\"replicas\": 2,}}\n      |                           ^\n");
+  EXPECT_EQ(problem().hint, "is there a comma too many before it?");
+  EXPECT_EQ(error("{\"staging\": {\"replicas\": 2} \"production\": {}}").hint,
+            "is a comma missing before it, or a quotation mark?");
+  EXPECT_EQ(error("{\n// two\n\"staging\": {}}").hint, "JSON has no comments");
+  EXPECT_EQ(error("{'staging': {}}").hint, "JSON wants double quotation marks");
+  EXPECT_EQ(error("{\"staging\": {").hint, "a closing } or ] or a quotation mark is missing");
+  EXPECT_NE(error("").hint.find("the file is empty"), std::string::npos);
+}
+
+TEST_F(Config, yaml_that_does_not_parse_is_shown_with_what_is_probably_wrong) {
+  put("projects/user-service/project.yaml", "owners:\n\t- ann\n");
+  EXPECT_EQ(problem().hint, "YAML is indented with spaces, not with tabs");
+  put("projects/user-service/project.yaml", "description: says: hello\n");
+  EXPECT_EQ(problem().hint, "a text with ': ' in it needs quotation marks");
+  EXPECT_NE(problem().detail.find("1 | description: says: hello"), std::string::npos);
+}
+
 TEST_F(Config, the_revision_changes_with_any_file) {
   auto before = (*load(dir))->revision;
   EXPECT_EQ((*load(dir))->revision, before);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <regex>
+#include <set>
 
 #include "base/crypto.h"
 #include "base/files.h"
@@ -206,6 +207,25 @@ TEST(Docs, name_every_key_under_the_heading_of_its_file) {
       EXPECT_TRUE(part.find("`" + key + "`") != part.npos || part.find("." + key + "`") != part.npos)
           << s->name << ": " << key;
   }
+}
+
+// Every ```yaml and ```json block stands in place of the example's file that its heading names.
+TEST_F(Tree, examples_in_the_docs_are_valid_and_each_file_has_one) {
+  std::string doc = *read_file(fs::path(LEMMY_SOURCE_DIR) / "docs/configuration.md");
+  std::set<std::string> shown;
+  for (const std::string fence : {"```yaml\n", "```json\n"})
+    for (size_t at = 0; (at = doc.find(fence, at)) != doc.npos;) {
+      at += fence.size();
+      size_t heading = doc.rfind("\n## ", at) + 4;
+      std::string file = doc.substr(heading, doc.find('\n', heading) - heading);
+      bool of_project = file == "project.yaml" || file == "environments.json";
+      put((of_project ? "projects/hello-world/" : "") + file, doc.substr(at, doc.find("```", at) - at));
+      auto c = load(dir);
+      EXPECT_TRUE(c) << file << ": " << c.error()[0].str();
+      shown.insert(file);
+    }
+  EXPECT_EQ(shown, (std::set<std::string>{"clusters.yaml", "environments.yaml", "access.yaml", "project.yaml",
+                                          "environments.json"}));
 }
 
 }  // namespace

@@ -34,6 +34,30 @@ bool is_quantity(std::string_view text) {
          unit.substr(1).find_first_not_of(kDigits) == unit.npos;
 }
 
+// What people write where JSON wants something else.
+Error explained(Error e, const std::string& text) {
+  auto place = split(e.where, ':');
+  size_t line = std::stoul(std::string(place[place.size() - 2])),
+         column = std::stoul(std::string(place.back()));
+  e.detail = excerpt(text, line, column);
+  auto lines = split(text, '\n');
+  std::string_view rest = line <= lines.size() ? lines[line - 1] : std::string_view();
+  rest = trim(rest.substr(std::min(column - 1, rest.size())));
+  if (trim(text).empty())
+    e.hint = R"(the file is empty: {"staging": {"replicas": 2}} would do)";
+  else if (e.what.ends_with("incomplete JSON"))
+    e.hint = "a closing } or ] or a quotation mark is missing";
+  else if (rest.starts_with("//") || rest.starts_with("#") || rest.starts_with("/*"))
+    e.hint = "JSON has no comments";
+  else if (rest.starts_with("'"))
+    e.hint = "JSON wants double quotation marks";
+  else if (rest.starts_with("}") || rest.starts_with("]") || rest.starts_with(","))
+    e.hint = "is there a comma too many before it?";
+  else
+    e.hint = "is a comma missing before it, or a quotation mark?";
+  return e;
+}
+
 }  // namespace
 
 void Loader::project(const fs::path& dir) {
@@ -55,7 +79,7 @@ void Loader::project(const fs::path& dir) {
                                   [](const File& f) { return f.name == "template.json.j2"; });
   if (!has_template && !fs::exists(dir / "template.json.j2", ec) && uses(Deployer::kubernetes))
     problem(dir / "template.json.j2", "the project's template is missing",
-            near_file(dir / "template.json.j2", "docs/configuration.md shows one"));
+            near_file(dir / "template.json.j2", "docs/templates.md shows one"));
   if (uses(Deployer::ansible)) check_playbook(dir, p);
   p.files = folder(dir / "config", kConfigMap);
   for (const File& f : p.files)
@@ -105,7 +129,7 @@ void Loader::environments_json(const fs::path& path, Project& p) {
   if (!text) return;
   auto parsed = parse_json(*text, shown(path));
   if (!parsed) {
-    problems_.push_back(parsed.error());
+    problems_.push_back(explained(parsed.error(), *text));
     return;
   }
   if (!parsed->is_object() || parsed->get_object().empty())

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "base/strings.h"
+
 namespace lemmy::config {
 
 const Node* Node::find(std::string_view key) const {
@@ -120,7 +122,17 @@ class FromJson {
 std::optional<Node> parse_yaml(const std::string& text, const std::string& file, Problems& problems) {
   auto bad = [&](const YAML::Mark& mark, const std::string& what) {
     std::string where = mark.is_null() ? file : fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
-    problems.push_back({ErrorCode::invalid, where, "this is not valid YAML: " + what});
+    Error e{ErrorCode::invalid, where, "this is not valid YAML: " + what};
+    if (!mark.is_null()) {
+      auto lines = split(text, '\n');
+      size_t at = mark.line;
+      e.detail = excerpt(text, at + 1, mark.column + 1);
+      if (at < lines.size() && lines[at].find('\t') <= lines[at].find_first_not_of(" \t"))
+        e.hint = "YAML is indented with spaces, not with tabs";
+      else if (what.contains("illegal map value"))
+        e.hint = "a text with ': ' in it needs quotation marks";
+    }
+    problems.push_back(std::move(e));
     return std::nullopt;
   };
   try {

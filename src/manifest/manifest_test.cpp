@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/files.h"
+
 namespace lemmy::manifest {
 namespace {
 
@@ -118,7 +120,7 @@ TEST_F(Render, without_autoscale_there_is_no_autoscaler) {
 TEST_F(Render, faults_say_where_and_what_to_do) {
   EXPECT_EQ(render("nowhere").error().hint, "it has: staging, production");
   use("{ \"replicas\": {{ config.replica }} }");
-  EXPECT_EQ(render().error().where, "template.json.j2:1:18");
+  EXPECT_EQ(render().error().where, "projects/hello-world/template.json.j2:1:18");
   use("{ \"replicas\": 1, }");
   EXPECT_NE(render().error().what.find("not valid JSON"), std::string::npos);
   use(R"({"replicas": 1, "container": []})");
@@ -130,7 +132,62 @@ TEST_F(Render, faults_say_where_and_what_to_do) {
   use(R"({"replicas": 1, "annotations": {"ad.datadoghq.com/web.checks": "{}"}, "containers": [{"name": "app", "image": "i"}]})");
   EXPECT_NE(render().error().what.find("'web'"), std::string::npos);
   use("{% if %}");
-  EXPECT_EQ(render().error().where, "hello-world: template.json.j2:1:7");
+  EXPECT_EQ(render().error().where, "projects/hello-world/template.json.j2:1:7");
+}
+
+TEST_F(Render, faults_of_the_final_json_show_the_rendered_line_and_what_to_do) {
+  auto error = [&](const std::string& text) {
+    use(text);
+    return render().error();
+  };
+  Error e = error("{\n\"replicas\": 1,\n\"label\": {}}");
+  EXPECT_EQ(e.where, "projects/hello-world/template.json.j2: final JSON, label");
+  EXPECT_EQ(e.detail, "    1 | {\n    2 | \"replicas\": 1,\n    3 | \"label\": {}}\n      | ^^^^^^^\n");
+  EXPECT_EQ(error(R"({"containers": []})").hint, "it is missing");
+  EXPECT_EQ(error(R"({"replicas": "2"})").hint, "leave the quotation marks out");
+  const std::string one = R"({"name": "app", "image": "i"})",
+                    start = R"({"replicas": 1, "containers": [)" + one;
+  EXPECT_EQ(error(start + "," + one + "]}").what, "two containers have the name 'app'");
+  EXPECT_EQ(error(start + R"(, {"name": "b"}]})").hint, "'image' is missing or not a text");
+  EXPECT_EQ(error(start + R"(, {"name": "My_App", "image": "i"}]})").what,
+            "'My_App' is not a container's name");
+  EXPECT_EQ(error(start + R"(], "labels": {"tier": 3}})").what, "a label is a text");
+  EXPECT_EQ(error(start + R"(], "labels": []})").what, "an object is expected");
+  EXPECT_EQ(error(start + R"(], "annotations": {"a": true}})").hint, "put it in quotation marks");
+  EXPECT_EQ(error(start + R"(], "volumes": {}})").what, "a list is expected");
+}
+
+TEST_F(Render, a_misspelt_standard_is_refused_and_a_file_that_a_standard_includes_is_not) {
+  auto own = std::make_shared<config::Config>(*config);
+  own->standards = {{"services.json.j2", "{}"}};
+  config = own;
+  EXPECT_EQ(render().error().hint, "did you mean 'standards/service.json.j2'?");
+  own->standards = {{"services.json.j2", R"({"kind": "Service"})"},
+                    {"service.json.j2", "{% include 'standards/services.json.j2' %}"}};
+  EXPECT_TRUE(render()) << render().error().str();
+}
+
+TEST_F(Render, a_standard_that_renders_something_else_is_refused) {
+  auto own = std::make_shared<config::Config>(*config);
+  own->standards = {{"service.json.j2", "{}"}};
+  config = own;
+  EXPECT_EQ(render().error().what, "it must render a Service");
+  own->standards = {{"horizontal-pod-autoscaler.json.j2", "[]"}};
+  EXPECT_EQ(render().error().what, "it must render a JSON object");
+}
+
+TEST_F(Render, the_template_in_the_docs_renders_for_every_environment) {
+  std::string doc = *read_file(std::filesystem::path(LEMMY_SOURCE_DIR) / "docs/templates.md");
+  const std::string fence = "```jinja\n";
+  size_t start = doc.find(fence);
+  ASSERT_NE(start, doc.npos);
+  start += fence.size();
+  use(doc.substr(start, doc.find("```", start) - start));
+  for (auto environment : {"staging", "production"}) {
+    auto m = render(environment);
+    ASSERT_TRUE(m) << m.error().str() << m.error().detail;
+    EXPECT_EQ(m->autoscaler.has_value(), std::string_view(environment) == "production");
+  }
 }
 
 TEST_F(Render, sre_s_own_standards_replace_the_defaults) {

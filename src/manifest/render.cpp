@@ -1,10 +1,11 @@
 #include <fmt/format.h>
 
-#include <set>
+#include <algorithm>
 
 #include "base/crypto.h"
 #include "base/strings.h"
 #include "domain/names.h"
+#include "manifest/final.h"
 #include "manifest/manifest.h"
 
 namespace lemmy::manifest {
@@ -12,84 +13,44 @@ namespace {
 
 const json::object kPorts{{"grpc", 80}, {"rest", 8080}, {"debug", 9090}};
 
-std::unexpected<Error> bad_final(std::string key, std::string what, std::string hint = "") {
-  return fail(ErrorCode::invalid, "template.json.j2: final JSON, " + std::move(key), std::move(what),
-              std::move(hint));
+// A template's place in the configuration tree.
+std::string file_of(const std::string& project, const std::string& name) {
+  return name.starts_with("standards/") ? name : fmt::format("projects/{}/{}", project, name);
 }
 
-// Kubernetes takes a list of {name, value}; people write {"NAME": "value"}.
-Result<> normalise_env(json::object& container, const std::string& where) {
-  json::value* env = container.if_contains("env");
-  if (!env || env->is_array()) return {};
-  if (!env->is_object()) return bad_final(where + ".env", "an object or a list is expected");
-  json::array list;
-  for (const auto& [name, value] : env->get_object()) {
-    std::string text;
-    if (value.is_string())
-      text = std::string(value.get_string());
-    else if (value.is_number() || value.is_bool())
-      text = json::serialize(value);
-    else
-      return bad_final(where + ".env." + std::string(name), "a text, number or true/false is expected");
-    list.push_back({{"name", name}, {"value", text}});
+// "template.json.j2:3:18" becomes "projects/hello-world/template.json.j2:3:18".
+std::unexpected<Error> placed(const std::string& project, Error e) {
+  if (!e.where.empty()) e.where = file_of(project, e.where);
+  return fail(std::move(e));
+}
+
+// A misspelt standard would just not be used.
+Result<> check_standards(const std::vector<tmpl::Source>& sources) {
+  std::vector<std::string> known;
+  for (const tmpl::Source& d : default_standards()) known.push_back(d.name);
+  for (const tmpl::Source& s : sources) {
+    if (!s.name.starts_with("standards/") || std::find(known.begin(), known.end(), s.name) != known.end())
+      continue;
+    auto near = nearest(s.name, known);
+    bool used = std::any_of(sources.begin(), sources.end(),
+                            [&](const tmpl::Source& other) { return other.text.contains(s.name); });
+    if (near && !used)
+      return fail(ErrorCode::invalid, s.name, "nothing uses a standard of this name",
+                  fmt::format("did you mean '{}'?", *near));
   }
-  *env = std::move(list);
   return {};
 }
 
-Result<> check_final(json::value& v) {
-  json::object* o = v.if_object();
-  if (!o) return bad_final("the top", "an object is expected");
-  const std::vector<std::string> known{"replicas",    "autoscale",  "labels",
-                                       "annotations", "containers", "volumes"};
-  for (const auto& [key, value] : *o)
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      auto near = nearest(key, known);
-      return bad_final(std::string(key), "unknown key",
-                       near ? "did you mean '" + *near + "'?" : "known are: " + join(known, ", "));
-    }
-  int64_t replicas = int_or(*o, "replicas", -1);
-  if (replicas < 0 || replicas > 1000)
-    return bad_final("replicas", "a whole number from 0 to 1000 is expected");
-  if (const json::value* a = find(*o, "autoscale")) {
-    int64_t min = a->is_object() ? int_or(a->get_object(), "min") : 0;
-    int64_t max = a->is_object() ? int_or(a->get_object(), "max") : 0;
-    if (min < 1 || max < min || max > 1000)
-      return bad_final("autoscale", "min and max are expected, 1 <= min <= max <= 1000");
-  }
-  json::value* containers = o->if_contains("containers");
-  if (!containers || !containers->is_array() || containers->get_array().empty())
-    return bad_final("containers", "at least one container is expected");
-  std::set<std::string, std::less<>> names;
-  for (size_t i = 0; i < containers->get_array().size(); ++i) {
-    std::string where = fmt::format("containers[{}]", i);
-    json::value& c = containers->get_array()[i];
-    if (!c.is_object() || text_or(c.get_object(), "name").empty() || text_or(c.get_object(), "image").empty())
-      return bad_final(where, "a container needs a name and an image");
-    names.emplace(text_or(c.get_object(), "name"));
-    if (auto ok = normalise_env(c.get_object(), where); !ok) return ok;
-  }
-  if (const json::value* a = find(*o, "annotations"); a && a->is_object())
-    for (const auto& [key, value] : a->get_object()) {
-      constexpr std::string_view prefix = "ad.datadoghq.com/";
-      if (!value.is_string()) return bad_final("annotations." + std::string(key), "an annotation is a text");
-      if (!key.starts_with(prefix)) continue;
-      std::string_view container = std::string_view(key).substr(prefix.size());
-      container = container.substr(0, container.rfind('.'));
-      if (container != "tags" && !names.contains(container))
-        return bad_final("annotations." + std::string(key),
-                         fmt::format("Datadog looks for container '{}', which there is not", container));
-    }
-  return {};
-}
-
-Result<json::object> render_object(const tmpl::Templates& t, const std::string& name,
+Result<json::object> render_object(const tmpl::Templates& t, const std::string& name, std::string_view kind,
                                    const json::value& context) {
   auto text = t.render(name, context);
   if (!text) return fail(text.error());
   auto v = tmpl::parse_rendered(*text, name);
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::invalid, name, "it must render a JSON object");
+  if (text_or(v->get_object(), "kind") != kind)
+    return fail(ErrorCode::invalid, name, fmt::format("it must render a {}", kind),
+                fmt::format("\"kind\": \"{}\" is missing", kind));
   return std::move(v->get_object());
 }
 
@@ -103,12 +64,9 @@ Result<std::shared_ptr<const Renderer>> Renderer::create(const config::Config& c
   for (const tmpl::Source& d : default_standards())
     if (std::none_of(sources.begin(), sources.end(), [&](const tmpl::Source& s) { return s.name == d.name; }))
       sources.push_back(d);
+  if (auto ok = check_standards(sources); !ok) return fail(ok.error());
   auto templates = tmpl::Templates::create(std::move(sources));
-  if (!templates) {
-    Error e = templates.error();
-    e.where = project.name + ": " + e.where;
-    return fail(e);
-  }
+  if (!templates) return placed(project.name, templates.error());
   return std::shared_ptr<const Renderer>(new Renderer(project, *templates));
 }
 
@@ -135,10 +93,11 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
                        {"config", env->values}};
 
   auto final_text = templates_->render("template.json.j2", context);
-  if (!final_text) return fail(final_text.error());
-  auto final_json = tmpl::parse_rendered(*final_text, "template.json.j2");
+  if (!final_text) return placed(project_.name, final_text.error());
+  const std::string file = file_of(project_.name, "template.json.j2");
+  auto final_json = tmpl::parse_rendered(*final_text, file);
   if (!final_json) return fail(final_json.error());
-  if (auto ok = check_final(*final_json); !ok) return fail(ok.error());
+  if (auto ok = check_final(*final_json, file, *final_text); !ok) return fail(ok.error());
 
   Manifests m;
   m.final = *final_json;
@@ -165,14 +124,16 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
     stamp_object(*m.config_map_copy, stamp, stamp.config_map);
   }
 
-  auto rc = render_object(*templates_, "standards/replication-controller.json.j2", context);
-  if (!rc) return fail(rc.error());
+  auto rc = render_object(*templates_, "standards/replication-controller.json.j2", "ReplicationController",
+                          context);
+  if (!rc) return placed(project_.name, rc.error());
   m.rc = std::move(*rc);
   stamp_rc(m.rc, stamp);
 
   if (const json::value* a = find(f, "autoscale")) {
-    auto hpa = render_object(*templates_, "standards/horizontal-pod-autoscaler.json.j2", context);
-    if (!hpa) return fail(hpa.error());
+    auto hpa = render_object(*templates_, "standards/horizontal-pod-autoscaler.json.j2",
+                             "HorizontalPodAutoscaler", context);
+    if (!hpa) return placed(project_.name, hpa.error());
     m.autoscaler = std::move(*hpa);
     stamp_object(*m.autoscaler, stamp, m.object_name);
     json::value& spec = (*m.autoscaler)["spec"];
@@ -183,16 +144,17 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
     m.max = static_cast<int>(int_or(a->get_object(), "max"));
   }
   if (project_.service) {
-    auto service = render_object(*templates_, "standards/service.json.j2", context);
-    if (!service) return fail(service.error());
+    auto service = render_object(*templates_, "standards/service.json.j2", "Service", context);
+    if (!service) return placed(project_.name, service.error());
     m.service = std::move(*service);
     stamp_object(*m.service, stamp, project_.name);
     // The Service outlives deploys: it belongs to the target, and answers for old and new alike.
     json::object& labels = (*m.service)["metadata"].get_object()["labels"].get_object();
     for (const char* of_one_deploy : {"build", "branch", "deploy", "app.kubernetes.io/version"})
       labels.stable_erase(of_one_deploy);
-    (*m.service)["spec"].get_object()["selector"] =
-        json::object{{"project", project_.name}, {"environment", environment}};
+    json::value& spec = (*m.service)["spec"];
+    if (!spec.is_object()) spec = json::object{};
+    spec.get_object()["selector"] = json::object{{"project", project_.name}, {"environment", environment}};
   }
   return m;
 }

@@ -30,35 +30,42 @@ std::string take(lemmy_jinja_text t) {
   return out;
 }
 
-// Lines line-2 .. line+2 with their numbers and a mark under `column` (from 1; 0: no mark).
-std::string excerpt(std::string_view text, size_t line, size_t column, size_t width) {
-  std::string out;
-  auto lines = split(text, '\n');
-  for (size_t n = line > 2 ? line - 2 : 1; n <= std::min(line + 2, lines.size()); ++n) {
-    out += fmt::format("{:>5} | {}\n", n, shorten(lines[n - 1], 200));
-    if (n == line && column)
-      out += fmt::format("      | {:>{}}\n", std::string(std::max<size_t>(1, width), '^'),
-                         column - 1 + std::max<size_t>(1, width));
-  }
-  return out;
-}
-
-// For "config.replica": the key of `config` that is nearest to "replica".
-std::optional<std::string> nearest_key(const json::value& context, std::string_view expression) {
+// For "config.replica": the key of `config` that is nearest to "replica", or the keys that there are.
+std::string undefined_hint(const json::value& context, std::string_view expression) {
+  const std::string usual = "define it, or use the default filter";
   const json::value* at = &context;
   auto parts = split(expression, '.');
   for (size_t i = 0; i < parts.size(); ++i) {
     const json::object* o = at->if_object();
-    if (!o) return std::nullopt;
+    if (!o) return usual;
     if (const json::value* next = o->if_contains(parts[i])) {
       at = next;
       continue;
     }
     std::vector<std::string> keys;
     for (const auto& [key, value] : *o) keys.emplace_back(key);
-    return nearest(parts[i], keys);
+    if (auto near = nearest(parts[i], keys)) return fmt::format("did you mean '{}'?", *near);
+    if (i == 0 || keys.empty() || keys.size() > 12) return usual;
+    return fmt::format("'{}' has {}; or use the default filter",
+                       expression.substr(0, parts[i].data() - expression.data() - 1), join(keys, ", "));
   }
-  return std::nullopt;
+  return usual;
+}
+
+// What the engine found undefined: `x` in "...(`x` is undefined, from line 2)"; and the place it comes from.
+struct Undefined {
+  std::string expression, from;
+};
+Undefined undefined_in(std::string_view detail) {
+  constexpr std::string_view mark = "` is undefined";
+  size_t end = detail.find(mark);
+  size_t start = end == detail.npos ? end : detail.rfind('`', end - 1);
+  if (start == detail.npos) return {};
+  Undefined u{std::string(detail.substr(start + 1, end - start - 1)), ""};
+  std::string_view rest = detail.substr(end + mark.size());
+  if (size_t from = rest.find("from "); from != rest.npos)
+    u.from = rest.substr(from + 5, rest.find(')') - from - 5);
+  return u;
 }
 
 Error to_error(const std::string& text, const std::vector<Source>& sources, const json::value* context) {
@@ -70,6 +77,7 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
   if (!detail.empty()) e.what += ": " + detail;
   size_t line = int_or(o, "line"), column = 0, width = 0;
   std::string_view expression;
+  Undefined undefined = undefined_in(detail);
   auto source = std::find_if(sources.begin(), sources.end(), [&](const Source& s) { return s.name == name; });
   if (source != sources.end() && line) {
     int64_t start = int_or(o, "start", -1), end = int_or(o, "end", -1);
@@ -80,14 +88,21 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
       expression = std::string_view(source->text).substr(start, end - start);
       expression = expression.substr(0, expression.find('\n'));
       width = expression.size();
+      // The engine points at the filter or the operator; people look for the variable.
+      if (!undefined.expression.empty()) {
+        std::string_view row = split(source->text, '\n')[line - 1];
+        size_t at = row.substr(0, column - 1 + width).rfind(undefined.expression);
+        if (at != row.npos) column = at + 1, width = undefined.expression.size();
+      }
     }
     e.where = column ? fmt::format("{}:{}:{}", name, line, column) : fmt::format("{}:{}", name, line);
     e.detail = excerpt(source->text, line, column, width);
   }
-  if (kind == "UndefinedError") {
+  if (kind == "UndefinedError" || !undefined.expression.empty()) {
+    if (!undefined.expression.empty()) expression = undefined.expression;
     if (!expression.empty()) e.what = fmt::format("'{}' is undefined", expression);
-    auto near = context && !expression.empty() ? nearest_key(*context, expression) : std::nullopt;
-    e.hint = near ? fmt::format("did you mean '{}'?", *near) : "define it, or use the default filter";
+    if (!undefined.from.empty()) e.what += ", from " + undefined.from;
+    e.hint = undefined_hint(context ? *context : json::value(), expression);
   } else if (kind == "OutOfFuel") {
     e.code = ErrorCode::too_large;
     e.what = "the template works too long";
@@ -100,6 +115,15 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
     for (const Source& s : sources) names.push_back(s.name);
     e.code = ErrorCode::not_found;
     e.hint = "there are: " + join(names, ", ");
+  } else if (kind == "UnknownFilter" || kind == "UnknownTest" || kind == "UnknownFunction" ||
+             kind == "UnknownMethod") {
+    if (!detail.empty()) e.what = detail;
+    e.hint = "docs/templates.md says what differs from Python's Jinja2";
+  } else if (kind == "SyntaxError" && detail.contains("unexpected end of input")) {
+    e.hint = "an {% if %}, {% for %}, {% macro %} or another block is not closed";
+  } else if (detail == "invalid float literal") {
+    e.what = "this text is not a number";
+    e.hint = "give a default, such as int(0)";
   } else if (kind == "Panic") {
     e.code = ErrorCode::internal;
   }
@@ -131,21 +155,6 @@ Result<std::string> Templates::render(const std::string& name, const json::value
   std::string result = take(out);
   if (!ok) return fail(to_error(result, sources_, &context));
   return result;
-}
-
-Result<json::value> parse_rendered(const std::string& text, const std::string& template_name) {
-  auto v = parse_json(text, template_name);
-  if (v) return v;
-  Error e = v.error();
-  auto place = split(e.where, ':');
-  size_t line = std::stoul(std::string(place[place.size() - 2]));
-  size_t column = std::stoul(std::string(place.back()));
-  e.where = template_name;
-  e.what = fmt::format("what it renders is not valid JSON, at line {} of the output: {}", line,
-                       e.what.substr(e.what.rfind(": ") + 2));
-  e.hint = "look for a missing or extra comma, or a value without | tojson";
-  e.detail = excerpt(text, line, column, 1);
-  return fail(e);
 }
 
 }  // namespace lemmy::tmpl

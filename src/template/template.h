@@ -1,7 +1,6 @@
 #pragma once
-// Jinja2 templates, by minijinja behind a thin C interface. Undefined is strict; nothing is auto-escaped
-// except in
-// *.html.j2; key order and 64-bit integers are kept; fuel, output size and recursion are bounded.
+// Jinja2 templates, by minijinja behind a thin C interface. Undefined is strict; nothing is escaped
+// except in *.html.j2; key order and 64-bit integers are kept; fuel, output size and recursion are bounded.
 // docs/templates.md lists where minijinja differs from Python's Jinja2.
 #include <memory>
 #include <string>
@@ -17,7 +16,7 @@ struct Source {
 };
 
 struct Limits {
-  uint64_t fuel = 10'000'000;  // instructions
+  uint64_t fuel = 2'000'000;  // instructions; 64 bytes of text that are made count as one
   size_t output_bytes = 8u << 20;
   size_t recursion = 100;
 };
@@ -40,7 +39,8 @@ class Templates {
   std::vector<Source> sources_;
 };
 
-// Parses rendered JSON. The error shows the rendered lines around the fault and names the template.
+// Parses rendered JSON, and refuses a key that stands twice. The error shows the rendered lines around the
+// fault and names the template.
 Result<json::value> parse_rendered(const std::string& text, const std::string& template_name);
 
 }  // namespace lemmy::tmpl

@@ -37,6 +37,36 @@ TEST(Template, an_undefined_value_is_placed_named_and_a_near_key_offered) {
             "^^^^^^^^^^^^^^\n    3 | }\n");
 }
 
+TEST(Template, an_undefined_value_is_refused_within_lists_and_by_every_filter_that_writes_it) {
+  for (auto text : {"{{ nope | tojson }}", "{{ {'a': [nope]} | tojson }}", "{{ ['a', nope] | join }}",
+                    "{{ [nope] }}", "{{ ports | join(attribute='nope') }}", "{{ nope | upper }}",
+                    "{{ nope == 1 }}", "{% if nope %}{% endif %}"}) {
+    auto r = render(text, R"({"ports":[{"port":1}]})");
+    ASSERT_FALSE(r) << text;
+    EXPECT_TRUE(r.error().what == "'nope' is undefined" || std::string_view(text).contains("attribute"))
+        << r.error().what;
+  }
+  EXPECT_EQ(*render("{{ nope | default([]) | tojson }}{{ [1, 2] | join('-') }}"), "[]1-2");
+}
+
+TEST(Template, an_error_points_at_the_variable_not_at_the_filter) {
+  auto r =
+      render("{\n  \"env\": {{ config.environ | tojson }}\n}", R"({"config":{"replicas":2,"zone":"a"}})");
+  EXPECT_EQ(r.error().where, "t.json.j2:2:13");
+  EXPECT_EQ(r.error().hint, "'config' has replicas, zone; or use the default filter");
+  EXPECT_EQ(render("{% set x = config.zone %}\n{{ x }}", R"({"config":{}})").error().what,
+            "'config.zone' is undefined, from line 1");
+}
+
+TEST(Template, mistakes_of_several_kinds_get_a_hint) {
+  EXPECT_EQ(render("{% if true %}").error().hint,
+            "an {% if %}, {% for %}, {% macro %} or another block is not closed");
+  EXPECT_EQ(render("{{ 1 | to_json }}").error().what, "filter to_json is unknown");
+  EXPECT_EQ(render("{{ 1 | to_json }}").error().hint,
+            "docs/templates.md says what differs from Python's Jinja2");
+  EXPECT_EQ(render("{{ 'x' | int }}").error().hint, "give a default, such as int(0)");
+}
+
 TEST(Template, a_syntax_error_is_placed) {
   auto r = render("a\n{% if %}\n");
   ASSERT_FALSE(r);
@@ -69,6 +99,28 @@ TEST(Template, fuel_output_and_recursion_are_bounded) {
   EXPECT_FALSE(render("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}"));
 }
 
+TEST(Template, the_bounds_that_the_docs_name_hold) {
+  auto deep = [](int n) {
+    return "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(" + std::to_string(n) +
+           ") }}";
+  };
+  EXPECT_TRUE(render(deep(14)));
+  EXPECT_FALSE(render(deep(16)));
+  EXPECT_TRUE(render("{{ " + std::string(70, '(') + "1" + std::string(70, ')') + " }}"));
+  EXPECT_TRUE(render("{{ range(100000) | length }}"));
+  EXPECT_FALSE(render("{{ range(100001) | length }}"));
+}
+
+TEST(Template, no_filter_or_method_makes_a_text_that_was_not_paid_for) {
+  for (auto text :
+       {"{{ 'x' * 2000000000 }}", "{{ ('a' * 100000).replace('a', 'x' * 1000000) | length }}",
+        "{{ ('x' * 1000000).join(range(99999)) | length }}", "{{ ' ' | indent(2000000000, true) }}",
+        "{{ range(99999) | join('x' * 1000000) | length }}", "{{ '%2000000000d' | format(1) }}"})
+    EXPECT_EQ(render(text).error().code, ErrorCode::too_large) << text;
+  EXPECT_FALSE(render("{{ '{:>2000000000}'.format(1) }}"));
+  EXPECT_EQ(*render("{{ '{:>5}|{}'.format('a', 'b') }}"), "    a|b");
+}
+
 TEST(Template, renders_from_many_threads_at_once) {
   auto t = *Templates::create({{"t", "{% for i in range(100) %}{{ i + n }},{% endfor %}"}});
   std::vector<std::thread> threads;
@@ -94,6 +146,15 @@ TEST(RenderedJson, that_does_not_parse_shows_the_lines_around_the_fault) {
   EXPECT_EQ(r.error().where, "template.json.j2");
   EXPECT_NE(r.error().what.find("line 3 of the output"), std::string::npos) << r.error().what;
   EXPECT_NE(r.error().detail.find("3 |   \"b\": 2"), std::string::npos);
+}
+
+TEST(RenderedJson, with_a_key_twice_in_one_object_is_refused) {
+  auto r =
+      parse_rendered("{\n  \"a\": {\"b\": \"a\\\"{\", \"c\": [{\"b\": 1}, {\"b\": 2}]},\n  \"a\": 2\n}", "t");
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().what, "the key \"a\" stands twice in one object, at line 3 of the output");
+  EXPECT_NE(r.error().detail.find("3 |   \"a\": 2\n      |   ^^^"), std::string::npos) << r.error().detail;
+  EXPECT_TRUE(parse_rendered(R"([{"a": {"a": "a"}}, {"b": ["b", "b"]}, "a", 1])", "t"));
 }
 
 }  // namespace

@@ -45,4 +45,61 @@ expect "a template's fault is shown with its line" 2 "template.json.j2:4:18" "$l
 echo 'dedline: 5m' >"$work/config/projects/hello-world/project.yaml"
 expect "an unknown key gets a hint" 2 "did you mean 'deadline'?" "$lemmy" validate --config "$work/config"
 
+
+# broken NAME TEXT COMMAND: the playground's configuration after COMMAND in projects/hello-world is refused so.
+playground=$root/share/playground/config
+broken() {
+  rm -rf "$work/config"
+  cp -r "$playground" "$work/config"
+  (cd "$work/config/projects/hello-world" && eval "$3")
+  expect "$1" 2 "$2" "$lemmy" validate --config "$work/config"
+}
+expect "the playground's projects validate" 0 "3 projects, 6 environments" "$lemmy" validate --config "$playground"
+expect "crashy's pods are told to crash" 0 '"lemmy.test/exit-code": "3"' \
+  "$lemmy" render crashy staging --build abcdef0 --show final --config "$playground"
+broken "bad JSON is placed" "projects/hello-world/environments.json:3:19: this is not valid JSON" \
+  "sed -i '3s/,/,,/' environments.json"
+broken "bad JSON shows the line" '    3 |     "replicas": 2,,' "sed -i '3s/,/,,/' environments.json"
+broken "an unknown key in JSON gets a hint" "did you mean 'replicas'?" "sed -i 's/\"replicas\"/\"replica\"/' environments.json"
+broken "an undefined variable is placed" \
+  "projects/hello-world/template.json.j2:19:17: 'config.enviroment' is undefined" \
+  "sed -i 's/config.env /config.enviroment /' template.json.j2"
+broken "a mistake in every environment is told once" "1 problem" "sed -i 's/config.env /config.enviroment /' template.json.j2"
+broken "a template's syntax error is placed" "projects/hello-world/template.json.j2:3:34: syntax error" \
+  "sed -i 's/config.replicas }}/config.replicas }/' template.json.j2"
+broken "a missing endif gets a hint" "is not closed" "sed -i '/endif/d' template.json.j2"
+broken "rendered JSON that does not parse is shown" '   15 |       "env": {' "sed -i 's/config.env | tojson/config.env/' template.json.j2"
+broken "a key that the final JSON has not gets a hint" "did you mean 'labels'?" "sed -i 's/\"labels\"/\"label\"/' template.json.j2"
+broken "a project's name is checked" "'Hello_World' is not a project name" "mv ../hello-world ../Hello_World"
+broken "an environment's name is checked" "'Staging_1' is not an environment name" "sed -i 's/\"staging\"/\"Staging_1\"/' environments.json"
+broken "a standard's fault is told once for all projects" "1 problem" \
+  "mkdir ../../standards; echo '{{ final.replica }}' >../../standards/replication-controller.json.j2"
+
+# The output of the last command stands in docs/templates.md, line by line; MOST lines are looked at.
+documented() {
+  head -n "$2" "$work/out" | while IFS= read -r line; do
+    grep -qxF -- "$line" "$root/docs/templates.md" || echo "$line"
+  done >"$work/undocumented"
+  if [ -s "$work/undocumented" ]; then
+    echo "FAIL $1: docs/templates.md does not have:"
+    cat "$work/undocumented"
+    failures=$((failures + 1))
+  else
+    echo "ok   $1"
+  fi
+}
+broken "an undefined key" "is undefined" "sed -i 's/config.env /config.enviroment /' template.json.j2"
+documented "the docs show an undefined key as it is" 8
+broken "a value without tojson" "without | tojson" "sed -i 's/config.env | tojson/config.env/' template.json.j2"
+documented "the docs show rendered JSON that does not parse as it is" 7
+broken "an unknown key of the final JSON" "unknown key" "sed -i 's/\"labels\"/\"label\"/' template.json.j2"
+documented "the docs show an unknown key of the final JSON as it is" 8
+
+rm -rf "$work/config"
+cp -r "$playground" "$work/config"
+(cd "$work/config" && rm projects/crashy/template.json.j2 && echo 'deployer: ansible' >projects/crashy/project.yaml &&
+  mkdir -p ansible/playbooks && touch ansible/playbooks/crashy.yml stray.yaml)
+expect "a project for hosts needs no template" 0 "3 projects, 4 environments" "$lemmy" validate --config "$work/config"
+expect "a file that is not read is warned of" 0 "warning: stray.yaml" "$lemmy" validate --config "$work/config"
+
 [ "$failures" = 0 ]

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/strings.h"
 #include "cli/command.h"
 #include "manifest/manifest.h"
 
@@ -20,36 +23,65 @@ Build sample_build(const std::string& project) {
   return b;
 }
 
+int failed(const config::Problems& problems) {
+  report(problems);
+  fmt::print(stderr, "{} problem{}\n", problems.size(), problems.size() == 1 ? "" : "s");
+  return exit_code(ErrorCode::invalid);
+}
+
+// The same mistake shows in every environment, and one in a standard in every project: said once, with all of
+// them.
+struct Found {
+  Error error;
+  std::vector<std::string> targets;
+};
+
+void add(std::vector<Found>& all, const Error& e, const std::string& target) {
+  for (Found& f : all)
+    if (f.error.where == e.where && f.error.what == e.what) {
+      f.targets.push_back(target);
+      return;
+    }
+  all.push_back({e, {target}});
+}
+
+Error told(const Found& found) {
+  constexpr size_t most = 6;
+  std::vector<std::string> shown(found.targets.begin(),
+                                 found.targets.begin() + std::min(most, found.targets.size()));
+  std::string text = join(shown, ", ");
+  if (found.targets.size() > most) text += fmt::format(" and {} more", found.targets.size() - most);
+  Error e = found.error;
+  e.what += fmt::format(" [{}]", text);
+  return e;
+}
+
 int validate(const std::string& dir) {
   auto config = config::load(dir);
-  if (!config) {
-    report(config.error());
-    fmt::print(stderr, "{} problem{}\n", config.error().size(), config.error().size() == 1 ? "" : "s");
-    return exit_code(ErrorCode::invalid);
-  }
-  config::Problems problems;
+  if (!config) return failed(config.error());
+  for (const Error& w : (*config)->warnings) fmt::print(stderr, "warning: {}\n", w.str());
+  std::vector<Found> found;
   int rendered = 0;
   for (const auto& [name, project] : (*config)->projects) {
     auto renderer = manifest::Renderer::create(**config, project);
     if (!renderer) {
-      problems.push_back(renderer.error());
+      add(found, renderer.error(), name);
       continue;
     }
     for (const auto& environment : project.environments) {
+      if (environment.deployer == Deployer::ansible)
+        continue;  // its values go to a playbook, not to a template
       auto m = (*renderer)->render(environment.name, sample_build(name), 1);
-      if (m) {
+      if (!m)
+        add(found, m.error(), fmt::format("{} {}", name, environment.name));
+      else
         ++rendered;
-        continue;
-      }
-      Error e = m.error();
-      e.where = fmt::format("projects/{}: environment {}: {}", name, environment.name, e.where);
-      problems.push_back(e);
     }
   }
-  if (!problems.empty()) {
-    report(problems);
-    fmt::print(stderr, "{} problem{}\n", problems.size(), problems.size() == 1 ? "" : "s");
-    return exit_code(ErrorCode::invalid);
+  if (!found.empty()) {
+    config::Problems problems;
+    for (const Found& f : found) problems.push_back(told(f));
+    return failed(problems);
   }
   fmt::print("{} is valid: {} projects, {} environments of projects render, revision {}\n", dir,
              (*config)->projects.size(), rendered, (*config)->revision);

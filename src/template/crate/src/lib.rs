@@ -1,4 +1,7 @@
 //! The C interface of Lemmy's template room: a set of Jinja2 templates, rendered with a JSON context.
+mod methods;
+mod strict;
+
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::{io, slice, str};
@@ -91,7 +94,9 @@ pub unsafe extern "C" fn lemmy_jinja_create(
         env.set_fuel(Some(fuel));
         env.set_recursion_limit(recursion);
         env.set_debug(true);
-        env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        strict::add_to(&mut env);
+        env.add_function("joiner", minijinja_contrib::globals::joiner);
+        env.set_unknown_method_callback(methods::call);
         env.set_auto_escape_callback(|name| {
             if name.ends_with(".html.j2") || name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
         });
