@@ -4,7 +4,7 @@ set -eu
 build="clang-19 clang-format-19 libclang-rt-19-dev lld-19 cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libsqlite3-dev libsqlitecpp-dev
   libspdlog-dev libfmt-dev libcli11-dev libyaml-cpp-dev libsodium-dev zlib1g-dev libgtest-dev libgmock-dev openssl"
-test="sqlite3 curl python3-venv"
+test="sqlite3 curl python3-venv chromium"
 wanted=$build
 [ "${1:-}" = test ] && wanted="$build $test"
 
@@ -14,6 +14,10 @@ for p in $wanted; do
 done
 # Debian's rustc is too old for minijinja; rustc-web is Debian's newer one.
 command -v cargo >/dev/null 2>&1 || missing="$missing rustc-web cargo-web"
+# Any node of 18 or newer will do; Debian's npm would pull in Debian's node.
+if [ "${1:-}" = test ] && ! { command -v node && command -v npm; } >/dev/null 2>&1; then
+  missing="$missing nodejs npm"
+fi
 [ -n "$missing" ] || exit 0
 
 sudo=

@@ -1,0 +1,86 @@
+// Pages that show texts: logs, manifests, the ledger of hook calls.
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "web/context.h"
+#include "web/pages.h"
+
+namespace lemmy::web {
+namespace {
+
+constexpr int kLogLines = 1000;
+constexpr int kDeliveriesAPage = 50;
+
+json::object section(std::string title, std::string text, std::string empty) {
+  return {{"title", std::move(title)}, {"text", std::move(text)}, {"empty", std::move(empty)}};
+}
+
+void say_target(json::object& o, const Target& target, int64_t number) {
+  o["target"] = json::object{{"project", target.project}, {"environment", target.environment}};
+  o["number"] = number;
+  o["url"] = deploy_path(target, number);
+  o["again"] = "";
+  o["other"] = nullptr;
+}
+
+}  // namespace
+
+Pages::Answer Pages::logs(route::Call call) {
+  auto number = number_of(call);
+  if (!number) co_return error(call, number.error());
+  const std::string pod(call.request.query_value("pod")), container(call.request.query_value("container"));
+  const bool previous = call.request.query_value("previous") == "1";
+  auto text = co_await services_.board->pod_log(call.target(), *number, pod, container, previous, kLogLines);
+  if (!text) co_return error(call, text.error());
+  json::object o = context(call);
+  say_target(o, call.target(), *number);
+  const std::string base = fmt::format("{}/logs?pod={}&container={}", deploy_path(call.target(), *number),
+                                       net::percent_encode(pod), net::percent_encode(container));
+  o["title"] = fmt::format("Log of {} in {}", container.empty() ? "the container" : container, pod);
+  o["again"] = previous ? base + "&previous=1" : base;
+  o["other"] = json::object{{"url", previous ? base : base + "&previous=1"},
+                            {"title", previous ? "The one that runs now" : "Before its last restart"}};
+  json::array sections;
+  sections.push_back(
+      section(fmt::format("{}, last {} lines", previous ? "Before its last restart" : "Now", kLogLines),
+              valid_utf8(*text), "It has not written anything."));
+  o["sections"] = std::move(sections);
+  co_return co_await html(std::move(call), "plain.html.j2", std::move(o));
+}
+
+Pages::Answer Pages::manifests(route::Call call) {
+  auto number = number_of(call);
+  if (!number) co_return error(call, number.error());
+  auto known = co_await services_.store->deploy(call.target(), *number);
+  if (!known) co_return error(call, known.error());
+  constexpr std::string_view kParts[][2] = {{"manifests", "Manifests, as sent to the cluster"},
+                                            {"final", "Final JSON, as the project's template made it"},
+                                            {"environment", "Environment JSON, as it was then"}};
+  json::array sections;
+  for (const auto& [name, title] : kParts) {
+    auto text = co_await services_.store->document(call.target(), *number, std::string(name));
+    if (!text && text.error().code != ErrorCode::not_found) co_return error(call, text.error());
+    sections.push_back(section(std::string(title), text ? readable(*text) : "",
+                               "Not there: the deploy did not get that far."));
+  }
+  json::object o = context(call);
+  say_target(o, call.target(), *number);
+  o["title"] = "Manifests";
+  o["sections"] = std::move(sections);
+  co_return co_await html(std::move(call), "plain.html.j2", std::move(o));
+}
+
+Pages::Answer Pages::deliveries(route::Call call) {
+  auto listing = co_await services_.store->deliveries(
+      {kDeliveriesAPage, std::string(call.request.query_value("after"))});
+  if (!listing) co_return error(call, listing.error());
+  json::array rows;
+  for (const Delivery& d : listing->items)
+    if (call.who.may_touch(d.project)) rows.push_back(to_json(d));
+  json::object o = context(call);
+  o["deliveries"] = std::move(rows);
+  o["page"].as_object()["next"] = net::percent_encode(listing->next);
+  co_return co_await html(std::move(call), "deliveries.html.j2", std::move(o));
+}
+
+}  // namespace lemmy::web

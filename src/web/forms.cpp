@@ -1,0 +1,154 @@
+// The forms that change something. What cannot be taken back asks first, on a page of its own.
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "domain/names.h"
+#include "web/context.h"
+#include "web/pages.h"
+
+namespace lemmy::web {
+namespace {
+
+constexpr size_t kReasonBytes = 500;
+
+json::array hidden(std::initializer_list<std::pair<std::string_view, std::string>> list) {
+  json::array out;
+  for (const auto& [name, value] : list) out.push_back({{"name", name}, {"value", value}});
+  return out;
+}
+
+std::string serving_line(const Deploy* serving, const std::string& environment) {
+  return serving ? fmt::format("#{} of build {} serves in {} now.", serving->number, short_sha(serving->sha),
+                               environment)
+                 : fmt::format("Nothing serves in {} now.", environment);
+}
+
+}  // namespace
+
+Pages::Answer Pages::deploy(route::Call call) {
+  auto form = fields(call.request);
+  if (!form) co_return error(call, form.error());
+  const Target target = call.target();
+  const config::Environment* environment = call.config->environment(target.environment);
+  const bool confirmed = (*form)["confirm"] == "yes";
+  if (environment && environment->is_protected && !confirmed)
+    co_return co_await confirm_deploy(std::move(call), std::move(*form));
+  deploy::Request request;
+  request.target = target;
+  request.build = (*form)["build"];
+  request.who = call.who.name;
+  request.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
+  // Clicked twice, or by two people at once: one deploy.
+  if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
+    request.request_id = "page:" + request.build + ":after:" + after;
+  auto made = co_await services_.conductor->request(std::move(request));
+  if (!made) co_return error(call, made.error());
+  co_return see_other(deploy_path(made->target, made->number));
+}
+
+Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
+  const Target target = call.target();
+  auto build = co_await services_.store->build(target.project, form["build"]);
+  if (!build) co_return error(call, build.error());
+  json::array lines;
+  lines.emplace_back(fmt::format("{} is a protected environment.", target.environment));
+  std::string what = fmt::format("Build {} of branch {}", short_sha(build->sha), build->branch);
+  if (!build->author.empty()) what += " by " + build->author;
+  if (!build->message.empty()) what += ": " + std::string(split(build->message, '\n').front());
+  lines.emplace_back(what);
+  lines.emplace_back(serving_line(services_.conductor->current(target), target.environment));
+  json::object o = context(call);
+  o["title"] = fmt::format("Deploy {} to {}?", target.project, target.environment);
+  o["lines"] = std::move(lines);
+  o["changes"] = nullptr;
+  o["no_changes"] = "";
+  o["action"] = fmt::format("/projects/{}/environments/{}/deploys", target.project, target.environment);
+  o["fields"] = hidden({{"build", build->sha}, {"after", form["after"]}});
+  o["ask_reason"] = true;
+  o["reason"] = shorten(valid_utf8(form["reason"]), kReasonBytes);
+  o["danger"] = false;
+  o["button"] = fmt::format("Deploy {} to {}", short_sha(build->sha), target.environment);
+  o["back"] = "/projects/" + target.project;
+  co_return co_await html(std::move(call), "confirm.html.j2", std::move(o));
+}
+
+Pages::Answer Pages::act(route::Call call) {
+  auto form = fields(call.request);
+  if (!form) co_return error(call, form.error());
+  auto number = number_of(call);
+  if (!number) co_return error(call, number.error());
+  auto action = deploy::action_from(call.param("action"));
+  if (!action) co_return error(call, {ErrorCode::not_found, call.request.path, "there is no such action"});
+  const Target target = call.target();
+  const bool confirmed = (*form)["confirm"] == "yes";
+  const bool takes_away = *action == deploy::Action::zero || *action == deploy::Action::remove;
+  const Deploy* serving = services_.conductor->current(target);
+  if (!confirmed &&
+      (*action == deploy::Action::rollback || (takes_away && serving && serving->number == *number)))
+    co_return co_await confirm_act(std::move(call), std::move(*form), *number, *action);
+
+  deploy::Act act;
+  act.target = target;
+  act.number = *number;
+  act.action = *action;
+  act.who = call.who.name;
+  act.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
+  act.confirmed = confirmed;
+  if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
+    act.request_id = fmt::format("page:rollback:{}:after:{}", *number, after);
+  auto done = co_await services_.conductor->act(std::move(act));
+  if (!done) co_return error(call, done.error());
+  if (*action == deploy::Action::rollback) co_return see_other(deploy_path(target, done->number));
+  const std::string& back = (*form)["back"];
+  co_return see_other(back.empty() ? deploy_path(target, *number) : local_path(back));
+}
+
+Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, deploy::Action action) const {
+  const Target target = call.target();
+  auto stored = co_await services_.store->deploy(target, number);
+  if (!stored) co_return error(call, stored.error());
+  const Deploy* serving = services_.conductor->current(target);
+  const Deploy* latest = services_.conductor->latest(target);
+  const std::string after = std::to_string(latest ? latest->number : 0);
+  const bool rolls_back = action == deploy::Action::rollback;
+  const std::string verb = rolls_back ? "Roll back to" : action == deploy::Action::zero ? "Zero" : "Delete";
+
+  json::array lines;
+  json::object o = context(call);
+  o["changes"] = nullptr;
+  o["no_changes"] = "Nothing: the rendered configuration is the same.";
+  if (rolls_back) {
+    lines.emplace_back(fmt::format("Its stored manifests are applied again, as a new deploy of build {}.",
+                                   short_sha(stored->sha)));
+    lines.emplace_back(serving_line(serving, target.environment));
+    if (serving) {
+      const int64_t now_number = serving->number;
+      auto then = co_await services_.store->document(target, number, "final");
+      auto now = co_await services_.store->document(target, now_number, "final");
+      if (then && now) {
+        auto changes = co_await services_.pool->run([before = std::move(*now), after = std::move(*then)] {
+          return diff_lines(readable(before), readable(after));
+        });
+        o["changes"] = std::move(changes);
+      }
+    }
+  } else {
+    lines.emplace_back(fmt::format("#{} is the one that serves: it answers the requests of {} in {} now.",
+                                   number, target.project, target.environment));
+    lines.emplace_back(action == deploy::Action::zero
+                           ? "Zeroed, nothing answers them until it is restored or another one is deployed."
+                           : "Deleted, nothing answers them until another one is deployed.");
+  }
+  o["title"] = fmt::format("{} #{} of {} in {}?", verb, number, target.project, target.environment);
+  o["lines"] = std::move(lines);
+  o["action"] = fmt::format("{}/{}", deploy_path(target, number), deploy::name(action));
+  o["fields"] = hidden({{"after", after}, {"back", local_path(form["back"])}});
+  o["ask_reason"] = true;
+  o["reason"] = "";
+  o["danger"] = !rolls_back;
+  o["button"] = fmt::format("{} #{}{}", verb, number, rolls_back ? "" : ", though it serves");
+  o["back"] = form["back"].empty() ? deploy_path(target, number) : local_path(form["back"]);
+  co_return co_await html(std::move(call), "confirm.html.j2", std::move(o));
+}
+
+}  // namespace lemmy::web

@@ -1,0 +1,196 @@
+#include "web/pages.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "web/context.h"
+#include "web/render.h"
+
+namespace lemmy::web {
+namespace {
+
+constexpr milliseconds kPace{200};  // between two fragments for one viewer
+constexpr int kBuildsAPage = 20;
+
+constexpr std::string_view kTemplates[] = {"home.html.j2", "project.html.j2", "status.html.j2"};
+
+std::string stream_path(View view, const route::Call& call) {
+  if (view == View::home) return "/live";
+  if (view == View::project) return "/projects/" + call.param("project") + "/live";
+  return fmt::format("/projects/{}/environments/{}/deploys/{}/live", call.param("project"),
+                     call.param("environment"), call.param("number"));
+}
+
+void add_log_links(json::object& data, const std::string& base) {
+  json::value* pods = data.if_contains("pods");
+  if (!pods || !pods->is_array()) return;
+  for (json::value& p : pods->get_array())
+    for (json::value& c : p.at("containers").as_array())
+      c.as_object()["logs"] = fmt::format("{}/logs?pod={}&container={}", base,
+                                          net::percent_encode(text_or(p.as_object(), "name")),
+                                          net::percent_encode(text_or(c.as_object(), "name")));
+}
+
+void keep_own_projects(json::object& data, const access::Identity& who) {
+  json::array own;
+  for (json::value& p : data["projects"].as_array())
+    if (who.may_touch(text_or(p.as_object(), "name"))) own.push_back(std::move(p));
+  data["projects"] = std::move(own);
+}
+
+}  // namespace
+
+Pages::Pages(route::Router* router, live::Services services)
+    : router_(router), services_(std::move(services)), fragments_(services_.loop, kPace) {}
+
+std::string deploy_path(const Target& target, int64_t number) {
+  return fmt::format("/projects/{}/environments/{}/deploys/{}", target.project, target.environment, number);
+}
+
+std::string topic_of(View view, const route::Call& call) {
+  return view == View::home ? "" : view == View::project ? call.param("project") : call.target().str();
+}
+
+Result<int64_t> number_of(const route::Call& call) {
+  const std::string& text = call.param("number");
+  int64_t n = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (ec != std::errc{} || end != text.data() + text.size() || n < 1)
+    return fail(ErrorCode::not_found, call.target().str(), fmt::format("there is no deploy '{}'", text));
+  return n;
+}
+
+net::Response see_other(std::string location) {
+  net::Response r;
+  r.status = 303;
+  r.headers.emplace("Location", std::move(location));
+  return r;
+}
+
+Result<std::map<std::string, std::string>> fields(const net::Request& request) {
+  auto form = net::parse_form(request.body);
+  if (!form) return fail(form.error());
+  std::map<std::string, std::string> out;
+  for (auto& [k, v] : *form) out[k] = std::move(v);
+  return out;
+}
+
+json::object Pages::context(const route::Call& call) const {
+  json::object o;
+  o["frame"] = services_.board->frame();
+  o["page"] = page_json(call, call.csrf, "", false);
+  return o;
+}
+
+Task<Result<std::string>> Pages::draw(std::string name, json::object context) const {
+  auto drawn = co_await services_.pool->run(
+      [name, context = std::move(context)] { return render(name, json::value(context)); });
+  co_return drawn;
+}
+
+Pages::Answer Pages::html(route::Call call, std::string name, json::object context, int status) const {
+  auto drawn = co_await draw(name, std::move(context));
+  if (!drawn) {
+    log::error("a page could not be rendered", {{"template", name}, {"what", drawn.error().str()}});
+    co_return error(
+        call, {ErrorCode::internal, name, "this page could not be drawn", "the server's log says more"});
+  }
+  net::Response r;
+  r.status = status;
+  r.headers.emplace("Content-Type", "text/html; charset=utf-8");
+  r.body = std::move(*drawn);
+  co_return r;
+}
+
+// What the board says, and what the viewer may do with it.
+Task<Result<json::object>> Pages::load(View view, route::Call call, std::string csrf,
+                                       std::string live) const {
+  json::object data;
+  const Target target = call.target();
+  if (view == View::home) {
+    data = services_.board->overview();
+    keep_own_projects(data, call.who);
+  } else if (view == View::project) {
+    auto got = co_await services_.board->project(
+        target.project, {kBuildsAPage, std::string(call.request.query_value("after"))});
+    if (!got) co_return fail(got.error());
+    data = std::move(*got);
+  } else {
+    auto number = number_of(call);
+    if (!number) co_return fail(number.error());
+    auto got = co_await services_.board->status(target, *number);
+    if (!got) co_return fail(got.error());
+    data = std::move(*got);
+  }
+  const bool fragment = live.empty();
+  json::object page = page_json(call, std::move(csrf), std::move(live), fragment);
+  if (view == View::project) {
+    bool any = false;
+    json::object may;
+    std::string why;
+    for (const json::value& e : data["environments"].as_array()) {
+      std::string name(text_or(e.as_object(), "name"));
+      json::object m = may_json(call.who, *call.config, {target.project, name});
+      any = any || bool_or(m, "ok");
+      why = text_or(m, "why", why);
+      may[name] = std::move(m);
+    }
+    page["may"] = std::move(may);
+    page["any_may"] = any;
+    page["why"] = why;
+    page["next"] = net::percent_encode(text_or(data, "next"));
+  }
+  if (view == View::deploy) {
+    const json::object& deploy = data["deploy"].as_object();
+    page["may"] = may_json(call.who, *call.config, target);
+    page["steps"] = steps(deploy, data["history"].as_array());
+    add_log_links(data, std::string(text_or(deploy, "url")));
+  }
+  data["page"] = std::move(page);
+  data["frame"] = services_.board->frame();
+  co_return data;
+}
+
+Pages::Answer Pages::show(View view, route::Call call) {
+  const std::string topic = topic_of(view, call);
+  // Read before the data: what changes meanwhile comes by the stream.
+  std::string live = stream_path(view, call) + "?since=" + services_.feed->id(services_.feed->version(topic));
+  if (auto after = call.request.query_value("after"); !after.empty())
+    live += "&after=" + net::percent_encode(after);
+  auto data = co_await load(view, call, call.csrf, live);
+  if (!data) co_return error(call, data.error());
+  std::string name(kTemplates[static_cast<int>(view)]);
+  co_return co_await html(std::move(call), name, std::move(*data));
+}
+
+Task<Result<std::string>> Pages::fragment(View view, route::Call call) const {
+  auto data = co_await load(view, call, fragments_.placeholder(), "");
+  if (!data) co_return fail(data.error());
+  co_return co_await draw(std::string(kTemplates[static_cast<int>(view)]), std::move(*data));
+}
+
+net::Response Pages::error(const route::Call& call, const Error& e) const {
+  const bool sign_in = e.code == ErrorCode::unauthorized && call.config && call.config->has_access;
+  json::object o = context(call);
+  o["title"] = title(e.code);
+  o["what"] = e.what;
+  o["hint"] = e.hint;
+  o["where"] = e.where;
+  o["detail"] = e.detail;
+  o["sign_in"] = sign_in;
+  auto project = call.request.params.find("project");
+  o["back"] = project == call.request.params.end() || e.code == ErrorCode::not_found
+                  ? ""
+                  : "/projects/" + project->second;
+  net::Response r;
+  r.status = http_status(e.code);
+  auto drawn = render("error.html.j2", json::value(o));
+  r.headers.emplace("Content-Type", drawn ? "text/html; charset=utf-8" : "text/plain; charset=utf-8");
+  r.body = drawn ? std::move(*drawn) : e.str() + "\n";
+  return r;
+}
+
+}  // namespace lemmy::web

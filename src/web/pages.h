@@ -1,0 +1,55 @@
+#pragma once
+// Inside room web: the handlers. Loop thread only.
+#include "live/board.h"
+#include "route/router.h"
+#include "web/fragments.h"
+
+namespace lemmy::web {
+
+// Pages that update themselves.
+enum class View { home, project, deploy };
+
+class Pages : public std::enable_shared_from_this<Pages> {
+ public:
+  using Answer = Task<net::Response>;
+  Pages(route::Router* router, live::Services services);
+
+  Answer show(View view, route::Call call);    // the whole page
+  Answer follow(View view, route::Call call);  // its stream of fragments
+  Answer logs(route::Call call);
+  Answer manifests(route::Call call);
+  Answer deliveries(route::Call call);
+
+  Answer deploy(route::Call call);  // forms
+  Answer act(route::Call call);
+
+  Answer login_form(route::Call call);
+  Answer login(route::Call call);
+  Answer logout(route::Call call);
+
+  net::Response error(const route::Call& call, const Error& error) const;
+
+ private:
+  using Form = std::map<std::string, std::string>;
+  Task<Result<json::object>> load(View view, route::Call call, std::string csrf, std::string live) const;
+  Task<Result<std::string>> fragment(View view, route::Call call) const;
+  Task<> stream(View view, route::Call call, uint64_t seen, std::shared_ptr<net::Stream> out);
+  Task<Result<std::string>> draw(std::string name, json::object context) const;  // on the pool
+  Answer html(route::Call call, std::string name, json::object context, int status = 200) const;
+  json::object context(const route::Call& call) const;  // of a page that does not update itself
+  Answer confirm_deploy(route::Call call, Form form) const;
+  Answer confirm_act(route::Call call, Form form, int64_t number, deploy::Action action) const;
+
+  route::Router* router_;
+  live::Services services_;
+  Fragments fragments_;
+};
+
+// Fields of a form; of several with one name the last.
+Result<std::map<std::string, std::string>> fields(const net::Request& request);
+Result<int64_t> number_of(const route::Call& call);  // {number} of the pattern; not_found
+std::string topic_of(View view, const route::Call& call);
+std::string deploy_path(const Target& target, int64_t number);
+net::Response see_other(std::string location);
+
+}  // namespace lemmy::web

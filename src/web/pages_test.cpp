@@ -1,0 +1,179 @@
+// What the templates make of hand-made contexts.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "web/render.h"
+#include "web/sample_test.h"
+
+namespace lemmy::web {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string draw(const std::string& name, const json::object& context) {
+  auto r = render(name, json::value(context));
+  if (!r) ADD_FAILURE() << name << ": " << r.error().str() << "\n" << r.error().detail;
+  return r.value_or("");
+}
+
+constexpr const char* kHostile = "<script>alert(1)</script>\"'&";
+
+TEST(Pages, hostile_names_and_messages_are_escaped_everywhere) {
+  json::object project = sample::project_page({sample::build("0123abc4567890", kHostile)});
+  project["project"].as_object()["description"] = kHostile;
+  project["project"].as_object()["owners"] = json::array{kHostile};
+  json::object b = project["builds"].as_array()[0].as_object();
+  b["author"] = kHostile;
+  b["branch"] = kHostile;
+  project["builds"] = json::array{b};
+  json::object status = sample::status(Phase::failed);
+  for (const char* key : {"who", "reason", "note", "branch"}) status["deploy"].as_object()[key] = kHostile;
+  for (const char* key : {"summary", "message", "hint", "log_tail", "previous_log_tail", "pod", "container"})
+    status["cause"].as_object()[key] = kHostile;
+  status["events"].as_array()[0].as_object()["message"] = kHostile;
+  status["pods"].as_array()[0].as_object()["note"] = kHostile;
+  for (const std::string& html : {draw("project.html.j2", project), draw("status.html.j2", status)}) {
+    EXPECT_THAT(html, AllOf(HasSubstr("&lt;script&gt;alert(1)"), Not(HasSubstr("<script>alert"))));
+    EXPECT_THAT(html, Not(HasSubstr("</script>\"")));
+  }
+}
+
+TEST(Pages, every_phase_has_a_status_page) {
+  for (int i = 0; i <= static_cast<int>(Phase::superseded); ++i) {
+    const Phase phase = static_cast<Phase>(i);
+    std::string html = draw("status.html.j2", sample::status(phase));
+    EXPECT_THAT(html, AllOf(HasSubstr(std::string(title(phase))), HasSubstr("aria-live=\"polite\"")));
+  }
+}
+
+TEST(Pages, every_health_is_said_in_words_too) {
+  for (std::string health : {"ok", "busy", "bad", "zeroed", "unknown"}) {
+    json::object context = sample::home(health);
+    EXPECT_THAT(draw("home.html.j2", context),
+                HasSubstr(health == "ok" ? "3 of 3 pods ready" : "health " + health));
+  }
+  EXPECT_THAT(draw("home.html.j2", sample::home("none")), HasSubstr("nothing deployed"));
+}
+
+TEST(Pages, a_failure_shows_reason_exit_code_hint_and_log_before_the_pods) {
+  std::string html = draw("status.html.j2", sample::status(Phase::failed));
+  size_t why = html.find("Why it failed"), pods = html.find("id=\"pods\"");
+  ASSERT_NE(why, html.npos);
+  EXPECT_LT(why, pods);
+  EXPECT_THAT(html.substr(why, pods - why),
+              AllOf(HasSubstr("CrashLoopBackOff"), HasSubstr("<dd>3</dd>"), HasSubstr("read its log"),
+                    HasSubstr("panic: no DATABASE_URL"), HasSubstr("×4")));
+}
+
+TEST(Pages, the_step_where_a_deploy_failed_is_marked) {
+  json::object status = sample::status(Phase::failed);
+  json::array steps = status["page"].at("steps").as_array();
+  ASSERT_EQ(steps.size(), 6u);
+  EXPECT_EQ(steps[2].at("state"), "done");
+  EXPECT_EQ(steps[3].at("state"), "failed");
+  EXPECT_EQ(steps[4].at("state"), "ahead");
+}
+
+TEST(Pages, a_live_deploy_has_done_every_step) {
+  for (const json::value& s : sample::status(Phase::live)["page"].at("steps").as_array())
+    EXPECT_EQ(s.at("state"), "done");
+}
+
+TEST(Pages, empty_states_say_the_next_step) {
+  json::object home = sample::home();
+  home["projects"] = json::array{};
+  EXPECT_THAT(draw("home.html.j2", home), AllOf(HasSubstr("No project yet"), HasSubstr("hooks&#x2f;build")));
+  EXPECT_THAT(draw("project.html.j2", sample::project_page({})),
+              AllOf(HasSubstr("No build of hello-world yet"), HasSubstr("-d project=")));
+  json::object deliveries{
+      {"frame", sample::frame()}, {"page", sample::page("/deliveries")}, {"deliveries", json::array{}}};
+  EXPECT_THAT(draw("deliveries.html.j2", deliveries), HasSubstr("No call yet"));
+}
+
+TEST(Pages, every_deploy_button_is_a_form_of_its_own_with_the_token) {
+  std::string html = draw("project.html.j2", sample::project_page({sample::build("0123abc4567890")}));
+  EXPECT_THAT(html, AllOf(HasSubstr("action=\"/projects/hello-world/environments/staging/deploys\""),
+                          HasSubstr("action=\"/projects/hello-world/environments/production/deploys\""),
+                          HasSubstr("name=\"csrf\" value=\"the-token\""),
+                          HasSubstr("name=\"build\" value=\"0123abc4567890\""),
+                          HasSubstr("name=\"after\" value=\"11\"")));
+}
+
+TEST(Pages, who_may_not_act_sees_why_and_no_buttons) {
+  std::string project =
+      draw("project.html.j2", sample::project_page({sample::build("0123abc4567890")}, false));
+  EXPECT_THAT(project, AllOf(HasSubstr("this needs the role deployer"), Not(HasSubstr("/deploys\"><"))));
+  std::string status = draw("status.html.j2", sample::status(Phase::live, false));
+  EXPECT_THAT(status, AllOf(HasSubstr("this needs the role deployer"), Not(HasSubstr("/zero\""))));
+}
+
+TEST(Pages, a_fragment_has_the_title_and_the_content_but_no_frame) {
+  json::object home = sample::home();
+  home["page"] = sample::page("/", true);
+  std::string html = draw("home.html.j2", home);
+  EXPECT_THAT(html, AllOf(HasSubstr("<title>What runs where"), HasSubstr("<table"), Not(HasSubstr("<main")),
+                          Not(HasSubstr("<!doctype"))));
+}
+
+TEST(Pages, no_page_has_scripts_or_styles_inside_it) {
+  for (const std::string& html :
+       {draw("home.html.j2", sample::home()), draw("status.html.j2", sample::status(Phase::live))}) {
+    EXPECT_THAT(html, AllOf(Not(HasSubstr("style=")), Not(HasSubstr("<style")), Not(HasSubstr("onclick")),
+                            Not(HasSubstr("<script>"))));
+    EXPECT_THAT(html, Not(HasSubstr("//cdn")));
+  }
+}
+
+TEST(Pages, trouble_of_configuration_and_clusters_is_shown_with_place_and_hint) {
+  json::object home = sample::home();
+  home["frame"].as_object()["problems"] =
+      json::array{json::object{{"where", "projects/hello/project.yaml:4:1"},
+                               {"what", "unknown key 'ownrs'"},
+                               {"hint", "did you mean 'owners'?"}}};
+  home["frame"].as_object()["clusters"] =
+      json::array{json::object{{"name", "eu"}, {"ok", false}, {"trouble", "connection refused"}}};
+  EXPECT_THAT(draw("home.html.j2", home), AllOf(HasSubstr("project.yaml:4:1"), HasSubstr("did you mean"),
+                                                HasSubstr("connection refused")));
+}
+
+TEST(Pages, a_simulated_cluster_says_so) {
+  EXPECT_THAT(draw("home.html.j2", sample::home()), HasSubstr("nothing here runs for real"));
+  json::object real = sample::home();
+  real["frame"].as_object()["simulated"] = false;
+  EXPECT_THAT(draw("home.html.j2", real), Not(HasSubstr("nothing here runs for real")));
+}
+
+TEST(Pages, errors_confirmations_texts_and_the_sign_in_form_render) {
+  json::object base{{"frame", sample::frame()}, {"page", sample::page("/x")}};
+  json::object error = base;
+  for (const char* key : {"title", "what", "hint", "where", "detail", "back"}) error[key] = kHostile;
+  error["sign_in"] = true;
+  EXPECT_THAT(draw("error.html.j2", error), AllOf(HasSubstr("Sign in"), Not(HasSubstr("<script>alert"))));
+  json::object confirm = base;
+  for (const char* key : {"title", "no_changes", "action", "reason", "button", "back"}) confirm[key] = "x";
+  confirm["lines"] = json::array{"one"};
+  confirm["fields"] = json::array{json::object{{"name", "build"}, {"value", kHostile}}};
+  confirm["changes"] = diff_lines("a\nb", "a\nc");
+  confirm["ask_reason"] = true;
+  confirm["danger"] = true;
+  EXPECT_THAT(draw("confirm.html.j2", confirm),
+              AllOf(HasSubstr("- b"), HasSubstr("+ c"), HasSubstr("value=\"yes\"")));
+  json::object text = base;
+  text["title"] = "Manifests";
+  text["target"] = json::object{{"project", "hello"}, {"environment", "staging"}};
+  text["number"] = 3;
+  text["url"] = "/u";
+  text["again"] = "";
+  text["other"] = nullptr;
+  text["sections"] = json::array{json::object{{"title", "t"}, {"text", kHostile}, {"empty", "e"}}};
+  EXPECT_THAT(draw("plain.html.j2", text), Not(HasSubstr("<script>alert")));
+  json::object login = base;
+  for (const char* key : {"trouble", "name", "next"}) login[key] = kHostile;
+  EXPECT_THAT(draw("login.html.j2", login),
+              AllOf(HasSubstr("current-password"), Not(HasSubstr("<script>alert"))));
+}
+
+}  // namespace
+}  // namespace lemmy::web

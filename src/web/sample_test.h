@@ -1,0 +1,210 @@
+#pragma once
+// Contexts as the board and the handlers make them, for tests of templates.
+#include "domain/deploy.h"
+#include "web/assets.h"
+#include "web/context.h"
+
+namespace lemmy::web::sample {
+
+inline json::object frame() {
+  return {{"version", "0.1.0"},
+          {"simulated", true},
+          {"revision", "0123456789abcdef"},
+          {"problems", json::array{}},
+          {"clusters", {{{"name", "eu"}, {"ok", true}, {"trouble", ""}}}}};
+}
+
+inline json::object page(const std::string& path = "/", bool fragment = false, bool may = true) {
+  route::Call call;
+  call.request.path = call.request.target = path;
+  call.who = {"ada", access::Role::deployer, access::Identity::Kind::user, {}};
+  call.signed_in = true;
+  call.config = std::make_shared<config::Config>();
+  json::object o = page_json(call, "the-token", fragment ? "" : "/live?since=x-1", fragment);
+  json::object yes{{"ok", may}, {"why", may ? "" : "Look, but do not touch: this needs the role deployer"}};
+  o["may"] = yes;
+  o["any_may"] = may;
+  o["why"] = yes["why"];
+  return o;
+}
+
+inline json::object deploy(Phase phase, int64_t number = 12, const std::string& environment = "staging") {
+  Deploy d;
+  d.target = {"hello-world", environment};
+  d.number = number;
+  d.sha = "0123abc4567890123abc4567890123abc4567890";
+  d.branch = "main";
+  d.phase = phase;
+  d.presence = phase >= Phase::applying && phase <= Phase::failed ? Presence::running : Presence::none;
+  d.who = "ada";
+  d.note = is_finished(phase) ? "" : "1 of 3 pods ready";
+  d.created_at = now() - seconds{200};
+  json::object o = to_json(d);
+  o["title"] = title(phase);
+  o["short_sha"] = "0123abc";
+  o["age"] = "3 min 20 s";
+  o["url"] = "/projects/hello-world/environments/" + environment + "/deploys/" + std::to_string(number);
+  o["finished"] = is_finished(phase);
+  o["serving"] = phase == Phase::live;
+  o["ready"] = 1;
+  o["wanted_pods"] = 3;
+  o["actions"] = is_finished(phase) ? json::array{"zero", "delete"} : json::array{"cancel"};
+  return o;
+}
+
+inline json::object target(const std::string& environment, std::string_view health) {
+  return {{"environment", environment},
+          {"configured", true},
+          {"health", health},
+          {"health_text", health == "ok" ? "3 of 3 pods ready" : "health " + std::string(health)},
+          {"current",
+           health == "none" ? json::value(nullptr) : json::value(deploy(Phase::live, 11, environment))},
+          {"active", health == "busy" ? json::value(deploy(Phase::rolling_out, 12, environment))
+                                      : json::value(nullptr)},
+          {"latest", health == "bad"    ? json::value(deploy(Phase::failed, 12, environment))
+                     : health == "none" ? json::value(nullptr)
+                                        : json::value(deploy(Phase::live, 11, environment))},
+          {"queued", json::array{}}};
+}
+
+inline json::array environments() {
+  return {{{"name", "staging"}, {"cluster", "eu"}, {"protected", false}},
+          {{"name", "production"}, {"cluster", "eu"}, {"protected", true}}};
+}
+
+inline json::object project(std::string_view first, std::string_view second) {
+  return {{"name", "hello-world"},
+          {"description", "Says hello"},
+          {"deployer", "kubernetes"},
+          {"owners", {"team-a"}},
+          {"links", {{{"title", "Dashboard"}, {"url", "https://example.org/d"}}}},
+          {"known", true},
+          {"targets", {target("staging", first), target("production", second)}}};
+}
+
+inline json::object home(std::string_view first = "ok", std::string_view second = "busy") {
+  return {{"frame", frame()},
+          {"page", page()},
+          {"environments", environments()},
+          {"projects", {project(first, second)}}};
+}
+
+inline json::object build(const std::string& sha, const std::string& message = "Say hello twice") {
+  return {{"project", "hello-world"},
+          {"sha", sha},
+          {"branch", "main"},
+          {"image", ""},
+          {"url", ""},
+          {"author", "ada"},
+          {"message", message},
+          {"first_pushed_at", format_time(now())},
+          {"pushed_at", format_time(now())},
+          {"short_sha", sha.substr(0, 7)},
+          {"age", "4 min"},
+          {"targets", json::object{}}};
+}
+
+inline json::object project_page(json::array builds, bool may = true) {
+  json::object o{{"frame", frame()},
+                 {"page", page("/projects/hello-world", false, may)},
+                 {"project", project("ok", "busy")},
+                 {"environments", environments()},
+                 {"builds", std::move(builds)},
+                 {"next", ""}};
+  json::object& p = o["page"].as_object();
+  json::value one = p["may"];
+  p["may"] = json::object{{"staging", one}, {"production", one}};
+  return o;
+}
+
+inline json::object cause() {
+  Cause c;
+  c.summary = "container app: CrashLoopBackOff, exit code 3";
+  c.pod = "hello-world-0123abc-12-x7k2p";
+  c.container = "app";
+  c.reason = "CrashLoopBackOff";
+  c.exit_code = 3;
+  c.message = "back-off 10s restarting failed container";
+  c.hint = "read its log: the program ends by itself";
+  c.previous_log_tail = "panic: no DATABASE_URL";
+  c.events.push_back({"Warning", "BackOff", "Back-off restarting failed container", 4, now()});
+  return to_json(c);
+}
+
+inline json::object pod(bool fatal) {
+  return {{"name", "hello-world-0123abc-12-x7k2p"},
+          {"status", fatal ? "CrashLoopBackOff" : "Running"},
+          {"ready", fatal ? "0/1" : "1/1"},
+          {"is_ready", !fatal},
+          {"restarts", fatal ? 4 : 0},
+          {"node", "node-1"},
+          {"age", "2 min"},
+          {"note", fatal ? "container app: CrashLoopBackOff, exit code 3" : ""},
+          {"fatal", fatal},
+          {"containers",
+           {{{"name", "app"},
+             {"image", "registry.example/hello:1"},
+             {"state", fatal ? "waiting" : "running"},
+             {"reason", fatal ? "CrashLoopBackOff" : ""},
+             {"exit_code", fatal ? json::value(3) : json::value(nullptr)},
+             {"restarts", fatal ? 4 : 0},
+             {"ready", !fatal},
+             {"logs", "/projects/hello-world/environments/staging/deploys/12/logs?pod=x&container=app"}}}}};
+}
+
+inline json::object status(Phase phase, bool may = true) {
+  const bool failed = phase == Phase::failed;
+  json::object d = deploy(phase);
+  json::array history;
+  for (Phase p : {Phase::queued, Phase::preparing, Phase::applying, Phase::rolling_out})
+    if (p <= phase) {
+      DeployEvent e;
+      e.kind = "phase";
+      e.phase = p;
+      e.who = p == Phase::queued ? "ada" : "lemmy";
+      e.at = now();
+      e.text = title(p);
+      json::object o = to_json(e);
+      o["age"] = "1 min";
+      history.push_back(std::move(o));
+    }
+  json::object page_of = page("/projects/hello-world/environments/staging/deploys/12", false, may);
+  page_of["steps"] = steps(d, history);
+  json::object old = deploy(Phase::live, 11);
+  old["serving"] = false;
+  json::object gone = deploy(Phase::failed, 10);
+  gone["presence"] = "deleted";
+  gone["actions"] = json::array{"rollback"};
+  return {{"frame", frame()},
+          {"page", page_of},
+          {"deploy", d},
+          {"project", {{"name", "hello-world"}, {"description", ""}, {"links", json::array{}}}},
+          {"environment", {{"name", "staging"}, {"cluster", "eu"}, {"protected", false}}},
+          {"build", build("0123abc4567890123abc4567890123abc4567890")},
+          {"cause", failed ? json::value(cause()) : json::value(nullptr)},
+          {"queue", phase == Phase::queued
+                        ? json::value{{"position", 1}, {"blocker", 11}, {"text", "it waits for #11"}}
+                        : json::value(nullptr)},
+          {"cluster", {{"name", "eu"}, {"ok", true}, {"trouble", ""}}},
+          {"pods", phase < Phase::applying ? json::array{} : json::array{pod(failed), pod(false)}},
+          {"autoscaler",
+           {{"min", 2},
+            {"max", 6},
+            {"current", 3},
+            {"desired", 3},
+            {"cpu", 40},
+            {"cpu_target", 70},
+            {"trouble", ""}}},
+          {"events",
+           {{{"type", failed ? "Warning" : "Normal"},
+             {"reason", "BackOff"},
+             {"message", "Back-off restarting"},
+             {"count", 4},
+             {"age", "5 s"},
+             {"about", "3 pods"}}}},
+          {"history", history},
+          {"secret_changed", failed},
+          {"previous", {old, gone}}};
+}
+
+}  // namespace lemmy::web::sample

@@ -1,0 +1,40 @@
+// Signing in and out.
+#include "web/context.h"
+#include "web/pages.h"
+
+namespace lemmy::web {
+
+Pages::Answer Pages::login_form(route::Call call) {
+  json::object o = context(call);
+  o["trouble"] = "";
+  o["name"] = "";
+  o["next"] = local_path(call.request.query_value("next"));
+  co_return co_await html(std::move(call), "login.html.j2", std::move(o));
+}
+
+Pages::Answer Pages::login(route::Call call) {
+  auto form = fields(call.request);
+  if (!form) co_return error(call, form.error());
+  const std::string next = local_path((*form)["next"]);
+  const std::string name = (*form)["name"];
+  auto cookie = co_await router_->sign_in(call, name, (*form)["password"], services_.pool);
+  if (cookie) {
+    net::Response r = see_other(next);
+    r.headers.emplace("Set-Cookie", *cookie);
+    co_return r;
+  }
+  const Error& e = cookie.error();
+  json::object o = context(call);
+  o["trouble"] = e.what + (e.hint.empty() ? "" : "; " + e.hint);
+  o["name"] = name;
+  o["next"] = next;
+  co_return co_await html(std::move(call), "login.html.j2", std::move(o), http_status(e.code));
+}
+
+Pages::Answer Pages::logout(route::Call call) {
+  net::Response r = see_other("/");
+  r.headers.emplace("Set-Cookie", router_->sign_out_cookie(call));
+  co_return r;
+}
+
+}  // namespace lemmy::web

@@ -1,0 +1,55 @@
+#include "web/web.h"
+
+#include "web/assets.h"
+#include "web/pages.h"
+
+namespace lemmy::web {
+namespace {
+
+using route::Call;
+using route::Kind;
+using route::Who;
+
+Task<net::Response> answer_asset(Call call, std::shared_ptr<Pages> pages) {
+  auto r = serve_asset(call.request, call.param("name"));
+  co_return r ? std::move(*r) : pages->error(call, r.error());
+}
+
+}  // namespace
+
+void add_pages(route::Router& router, live::Services services) {
+  auto pages = std::make_shared<Pages>(&router, std::move(services));
+  router.set_error_page([pages](const Call& call, const Error& e) { return pages->error(call, e); });
+
+  auto add = [&](std::string method, std::string pattern, Who who, std::string summary,
+                 Pages::Answer (Pages::*handle)(Call), Kind kind = Kind::page) {
+    router.add({std::move(method), std::move(pattern), who, kind, std::move(summary),
+                [pages, handle](Call call) { return (pages.get()->*handle)(std::move(call)); }});
+  };
+  // A page, and beside it the stream that keeps it fresh.
+  auto add_live = [&](std::string pattern, std::string stream, std::string summary, View view) {
+    router.add({"GET", std::move(pattern), Who::viewer, Kind::page, summary,
+                [pages, view](Call call) { return pages->show(view, std::move(call)); }});
+    router.add({"GET", std::move(stream), Who::viewer, Kind::plain, summary + ": its changes",
+                [pages, view](Call call) { return pages->follow(view, std::move(call)); }});
+  };
+
+  const std::string project = "/projects/{project}";
+  const std::string deploys = project + "/environments/{environment}/deploys";
+  const std::string one = deploys + "/{number}";
+  add_live("/", "/live", "What runs where", View::home);
+  add_live(project, project + "/live", "A project: builds and environments", View::project);
+  add_live(one, one + "/live", "The status of a deploy", View::deploy);
+  add("GET", one + "/manifests", Who::viewer, "What a deploy sent", &Pages::manifests);
+  add("GET", one + "/logs", Who::viewer, "The log of a container", &Pages::logs);
+  add("POST", deploys, Who::deployer, "Deploys a build", &Pages::deploy);
+  add("POST", one + "/{action}", Who::deployer, "Cancel, zero, delete, restore, roll back", &Pages::act);
+  add("GET", "/deliveries", Who::viewer, "What called the hooks", &Pages::deliveries);
+  add("GET", "/login", Who::anyone, "The form to sign in", &Pages::login_form);
+  add("POST", "/login", Who::anyone, "Signs in", &Pages::login);
+  add("POST", "/logout", Who::anyone, "Signs out", &Pages::logout);
+  router.add({"GET", "/assets/{name}", Who::anyone, Kind::plain, "Styles and scripts",
+              [pages](Call call) { return answer_asset(std::move(call), pages); }});
+}
+
+}  // namespace lemmy::web

@@ -1,0 +1,92 @@
+// A playground server on a free port, a browser, and what the tests ask of both.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = resolve(here, "../..");
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+export const screenshots = join(root, "build/screenshots");
+
+export async function startServer({ port = 0, data } = {}) {
+  const made = data ?? mkdtempSync(join(tmpdir(), "lemmy-pages-"));
+  const binary = process.env.LEMMY ?? join(root, "build/lemmy");
+  const child = spawn(binary, ["playground", "--config", join(here, "config"), "--port", String(port),
+    "--data", made], { stdio: ["ignore", "pipe", "pipe"] });
+  let log = "";
+  child.stderr.on("data", (text) => (log += text));
+  const ended = new Promise((done) => child.on("exit", done));
+  const url = await new Promise((done, failed) => {
+    let out = "";
+    child.stdout.on("data", (text) => {
+      out += text;
+      const found = out.match(/listening on (http:\S+)/);
+      if (found) done(found[1]);
+    });
+    child.on("exit", (code) => failed(new Error(`the server ended with ${code}: ${out}${log}`)));
+  });
+  return {
+    url,
+    data: made,
+    log: () => log,
+    async stop({ keep = false } = {}) {
+      child.kill("SIGTERM");
+      await ended;
+      if (!keep) rmSync(made, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function announce(url, project, sha, message = "A change") {
+  const body = new URLSearchParams({ project, sha, branch: "main", author: "ada", message });
+  const answer = await fetch(`${url}/hooks/build`, { method: "POST", body });
+  if (answer.status !== 202) throw new Error(`the hook answered ${answer.status}: ${await answer.text()}`);
+}
+
+export function launch() {
+  mkdirSync(screenshots, { recursive: true });
+  const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
+}
+
+// A page that fails its test on anything written to the console as an error (the CSP does), any exception, and
+// any request to another server.
+export async function openPage(browser, url, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 850 }, ...options });
+  const page = await context.newPage();
+  page.faults = [];
+  page.on("console", (m) => m.type() === "error" && page.faults.push(m.text()));
+  page.on("pageerror", (e) => page.faults.push(String(e)));
+  page.on("request", (r) => !r.url().startsWith(url) && page.faults.push(`a request to ${r.url()}`));
+  page.setDefaultTimeout(30_000);
+  return page;
+}
+
+// Serious and critical findings of axe-core, in words.
+export async function barriers(page) {
+  await page.evaluate(axeSource);
+  const { violations } = await page.evaluate(() => window.axe.run(document));
+  return violations
+    .filter((v) => v.impact === "serious" || v.impact === "critical")
+    .map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(" | ")}`);
+}
+
+// Light, dark and narrow; a narrow page must not scroll sideways.
+export async function picture(page, name) {
+  const size = page.viewportSize();
+  const shot = (suffix) => page.screenshot({ path: join(screenshots, `${name}-${suffix}.png`), fullPage: true });
+  await page.emulateMedia({ colorScheme: "light" });
+  await shot("light");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await shot("dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await shot("narrow");
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  await page.setViewportSize(size);
+  return over;
+}
