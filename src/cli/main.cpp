@@ -13,7 +13,6 @@ int main(int argc, char** argv) {
   lemmy::cli::add_serve(app, action);
   lemmy::cli::add_validate(app, action);
   lemmy::cli::add_render(app, action);
-  lemmy::cli::add_serve(app, action);
   lemmy::cli::add_builds(app, action);
   lemmy::cli::add_deploy(app, action);
   lemmy::cli::add_status(app, action);
