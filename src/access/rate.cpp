@@ -31,7 +31,8 @@ std::chrono::milliseconds RateLimiter::wait(const std::string& key, Clock::time_
     b.tries = std::max(0.0, b.tries - 1);
     return std::chrono::milliseconds{0};
   }
-  return std::chrono::milliseconds{static_cast<int64_t>(std::ceil((1 - b.tries) / per_second_ * 1000 - 1e-6))};
+  return std::chrono::milliseconds{
+      static_cast<int64_t>(std::ceil((1 - b.tries) / per_second_ * 1000 - 1e-6))};
 }
 
 }  // namespace lemmy::access

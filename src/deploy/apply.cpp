@@ -218,9 +218,9 @@ Task<bool> Worker::apply(Deploy d, Step* step) {
         d, {ErrorCode::unavailable, target_.environment, "no cluster is configured for this environment"},
         step);
   kube::Client* client = &cluster->client();
-  auto text = co_await c_.around_.store->document(target_, d.number, "manifests");
-  if (!text) co_return co_await trouble(d, text.error(), step);
-  auto manifests = parse_manifests(*text);
+  auto stored = co_await c_.around_.store->document(target_, d.number, "manifests");
+  if (!stored) co_return co_await trouble(d, stored.error(), step);
+  auto manifests = parse_manifests(*stored);
   if (!manifests) co_return co_await fail_deploy(d, manifests.error());
 
   std::optional<json::object> copy;
@@ -245,8 +245,8 @@ Task<bool> Worker::apply(Deploy d, Step* step) {
   }
   retries_.erase(d.number);
   d.presence = Presence::running;
-  co_return co_await store(enter(std::move(d), Phase::rolling_out, now(), "lemmy",
-                                 fmt::format("applied {} with {} pods", d.object_name, d.replicas)));
+  std::string text = fmt::format("applied {} with {} pods", d.object_name, d.replicas);
+  co_return co_await store(enter(std::move(d), Phase::rolling_out, now(), "lemmy", std::move(text)));
 }
 
 }  // namespace lemmy::deploy

@@ -138,7 +138,7 @@ Task<bool> Worker::retire(Step* step) {
   co_return false;
 }
 
-Task<bool> Worker::notice() {
+Task<bool> Worker::notice(Step* step) {
   kube::Cluster* cluster = this->cluster();
   if (!cluster || !cluster->synced() || cluster->trouble()) co_return false;
   for (const Deploy& d : c_.state(target_).copy()) {
@@ -146,8 +146,11 @@ Task<bool> Worker::notice() {
     if (d.presence != Presence::running && d.presence != Presence::zeroed) continue;
     const kube::ReplicationController* rc = cluster->rc({target_, d.number});
     // A write of ours that the watch has not shown yet must not look like somebody's.
-    if (d.finished_at && now() - *d.finished_at < seconds{2}) continue;
     if (rc) continue;
+    if (d.finished_at && now() - *d.finished_at < seconds{2}) {
+      step->sooner(seconds{2});
+      continue;
+    }
     Deploy next = d;
     next.presence = Presence::deleted;
     next.wanted = Wanted::deleted;

@@ -40,7 +40,7 @@ Task<Worker::Step> Worker::step() {
   if (step.again) co_return step;
   step.again = co_await retire(&step);
   if (step.again) co_return step;
-  step.again = co_await notice();
+  step.again = co_await notice(&step);
   if (step.again) co_return step;
   const Deploy* active = c_.active(target_);
   if (active) {

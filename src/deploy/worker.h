@@ -28,7 +28,7 @@ class Worker {
   Task<bool> cancel_requested();  // true: something was done; so for all below
   Task<bool> supersede();
   Task<bool> retire(Step* step);  // wanted and presence brought together
-  Task<bool> notice();            // what somebody did in the cluster behind our back
+  Task<bool> notice(Step* step);  // what somebody did in the cluster behind our back
   Task<bool> apply_policy(Step* step);
 
   Task<bool> begin();

@@ -89,7 +89,7 @@ class Conduit(unittest.TestCase):
         back = answer.get("deploy", answer)
         status = self.lemmy.wait_phase("hello", "staging", back["number"], "live", "failed")
         self.assertEqual(status["deploy"]["phase"], "live", status)
-        self.assertEqual(status["deploy"]["sha"], first_sha)
+        self.assertEqual(status["deploy"]["build"], first_sha)
         self.assertEqual(status["deploy"]["rollback_of"], first)
 
     def test_a_roll_back_brings_the_configuration_back(self):
@@ -152,7 +152,7 @@ class Conduit(unittest.TestCase):
         self.assertEqual(len(numbers), 1)
 
     def test_a_dry_run_that_is_refused_applies_nothing(self):
-        self.config.project("broken", {"staging": {"replicas": 1, "resources": {"limits": {"cpu": "-1"}}}})
+        self.config.project("broken", {"staging": {"replicas": 1, "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}}})
         sha = new_sha()
         self.lemmy.announce("broken", sha)
         wait_for("the new project", lambda: self.lemmy.call(

@@ -1,0 +1,244 @@
+// Deploys: listed, asked for, acted on, with their documents and logs.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/common.h"
+#include "base/strings.h"
+#include "domain/names.h"
+
+namespace lemmy::api {
+namespace {
+
+constexpr milliseconds kLogLimit{20'000};
+
+Result<> check_text(std::string_view where, const std::string& text, size_t most) {
+  if (text.size() <= most) return {};
+  return fail(ErrorCode::invalid, std::string(where), fmt::format("{} bytes are too long", text.size()),
+              fmt::format("at most {} bytes", most));
+}
+
+Result<std::string> idempotency_key(const net::Request& request) {
+  std::string key(trim(net::header(request.headers, "Idempotency-Key")));
+  if (auto ok = check_text("Idempotency-Key", key, 128); !ok) return fail(ok.error());
+  if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
+    return fail(ErrorCode::invalid, "Idempotency-Key", "the key has characters that are not allowed",
+                "printable ASCII without spaces, such as a UUID");
+  return key;
+}
+
+Result<std::string> body_text(const json::object& body, std::string_view key) {
+  const json::value* v = body.if_contains(key);
+  if (!v || v->is_null()) return std::string();
+  if (!v->is_string()) return fail(ErrorCode::invalid, std::string(key), "the field must be a text");
+  return std::string(v->get_string());
+}
+
+// A form has only texts.
+Result<bool> body_bool(const json::object& body, std::string_view key) {
+  const json::value* v = body.if_contains(key);
+  if (!v || v->is_null()) return false;
+  if (v->is_bool()) return v->get_bool();
+  if (v->is_string() && v->get_string() == "true") return true;
+  if (v->is_string() && v->get_string() == "false") return false;
+  return fail(ErrorCode::invalid, std::string(key), "the field must be true or false");
+}
+
+Result<> check_keys(const json::object& body, std::vector<std::string> known) {
+  for (const auto& [key, value] : body) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    auto near = nearest(key, known);
+    return fail(ErrorCode::invalid, shorten(key, 64), "this field is not known",
+                near ? fmt::format("did you mean '{}'?", *near) : "there are: " + join(known, ", "));
+  }
+  return {};
+}
+
+net::Response accepted(const live::Services& s, const Deploy& d) {
+  net::Response r = route::json_response(s.board->deploy_json(d), 202);
+  r.headers.emplace("Location", deploy_path(d.target, d.number));
+  return r;
+}
+
+Result<> check_target(const live::Services& s, const route::Call& call) {
+  const Target t = call.target();
+  const config::Project* p = call.config->project(t.project);
+  if ((p && p->environment(t.environment)) || s.conductor->latest(t)) return {};
+  if (!p) return fail(ErrorCode::not_found, "project", fmt::format("there is no project '{}'", t.project));
+  std::vector<std::string> names;
+  for (const auto& e : p->environments) names.push_back(e.name);
+  return fail(ErrorCode::not_found, "environment",
+              fmt::format("{} has no environment '{}'", t.project, t.environment),
+              "there are: " + join(names, ", "));
+}
+
+Task<net::Response> list(Shared s, route::Call call) {
+  if (auto ok = check_target(*s, call); !ok) co_return problem(call, ok.error());
+  auto page = page_of(call.request);
+  if (!page) co_return problem(call, page.error());
+  auto found = co_await s->board->deploys(call.target(), *page);
+  if (!found) co_return problem(call, found.error());
+  co_return route::json_response(*found);
+}
+
+Result<deploy::Request> read_request(const route::Call& call) {
+  auto body = route::body_object(call.request);
+  if (!body) return fail(body.error());
+  if (auto ok = check_keys(*body, {"build", "reason", "csrf"}); !ok) return fail(ok.error());
+  auto build = body_text(*body, "build");
+  if (!build) return fail(build.error());
+  if (auto ok = check_sha(*build); !ok) {
+    Error e = ok.error();
+    e.where = "build";
+    return fail(std::move(e));
+  }
+  auto reason = body_text(*body, "reason");
+  if (!reason) return fail(reason.error());
+  if (auto ok = check_text("reason", *reason, 1000); !ok) return fail(ok.error());
+  auto key = idempotency_key(call.request);
+  if (!key) return fail(key.error());
+  return deploy::Request{call.target(), *build, call.who.name, *reason, *key};
+}
+
+Task<net::Response> ask(Shared s, route::Call call) {
+  auto request = read_request(call);
+  if (!request) co_return problem(call, request.error());
+  const std::string build = request->build;
+  auto deploy = co_await s->conductor->request(*request);
+  if (!deploy) co_return problem(call, deploy.error());
+  if (!deploy->sha.starts_with(build))
+    co_return problem(call, {ErrorCode::conflict, "Idempotency-Key",
+                             fmt::format("this key was used before, for build {}", short_sha(deploy->sha)),
+                             "give each deploy a key of its own"});
+  co_return accepted(*s, *deploy);
+}
+
+Task<net::Response> status(Shared s, route::Call call) {
+  auto number = number_of(call);
+  if (!number) co_return problem(call, number.error());
+  auto found = co_await s->board->status(call.target(), *number);
+  if (!found) co_return problem(call, found.error());
+  co_return route::json_response(*found);
+}
+
+Result<deploy::Act> read_act(const route::Call& call) {
+  auto number = number_of(call);
+  if (!number) return fail(number.error());
+  auto action = deploy::action_from(call.param("action"));
+  if (!action)
+    return fail(ErrorCode::not_found, "action",
+                fmt::format("there is no action '{}'", shorten(call.param("action"), 40)),
+                "there are: cancel, zero, delete, restore, rollback");
+  auto body = route::body_object(call.request);
+  if (!body) return fail(body.error());
+  if (auto ok = check_keys(*body, {"reason", "confirm", "csrf"}); !ok) return fail(ok.error());
+  auto reason = body_text(*body, "reason");
+  if (!reason) return fail(reason.error());
+  if (auto ok = check_text("reason", *reason, 1000); !ok) return fail(ok.error());
+  auto confirmed = body_bool(*body, "confirm");
+  if (!confirmed) return fail(confirmed.error());
+  auto key = idempotency_key(call.request);
+  if (!key) return fail(key.error());
+  return deploy::Act{call.target(), *number, *action, call.who.name, *reason, *key, *confirmed};
+}
+
+Task<net::Response> act(Shared s, route::Call call) {
+  auto wanted = read_act(call);
+  if (!wanted) co_return problem(call, wanted.error());
+  auto deploy = co_await s->conductor->act(*wanted);
+  if (!deploy) co_return problem(call, deploy.error());
+  co_return accepted(*s, *deploy);
+}
+
+Task<net::Response> document(Shared s, route::Call call, std::string name) {
+  auto number = number_of(call);
+  if (!number) co_return problem(call, number.error());
+  auto text = co_await s->store->document(call.target(), *number, name);
+  if (!text) co_return problem(call, text.error());
+  net::Response r;
+  const bool is_json = text->starts_with('{') || text->starts_with('[');
+  r.headers.emplace("Content-Type", is_json ? "application/json" : "text/plain; charset=utf-8");
+  r.body = std::move(*text);
+  co_return r;
+}
+
+Task<net::Response> pod_log(Shared s, route::Call call) {
+  auto number = number_of(call);
+  if (!number) co_return problem(call, number.error());
+  const std::string pod(call.request.query_value("pod")), container(call.request.query_value("container"));
+  if (pod.empty())
+    co_return problem(call,
+                      {ErrorCode::invalid, "pod", "the pod is missing", "GET the deploy lists its pods"});
+  if (pod.size() > 253 || container.size() > 63)
+    co_return problem(call, {ErrorCode::invalid, "pod", "no pod or container has so long a name"});
+  auto previous = bool_query(call.request, "previous");
+  if (!previous) co_return problem(call, previous.error());
+  auto lines = int_query(call.request, "lines", 200, 1, 5000);
+  if (!lines) co_return problem(call, lines.error());
+  auto text = co_await with_deadline(
+      s->board->pod_log(call.target(), *number, pod, container, *previous, static_cast<int>(*lines)),
+      kLogLimit, "log of " + pod);
+  if (!text) co_return problem(call, text.error());
+  net::Response r;
+  r.headers.emplace("Content-Type", "text/plain; charset=utf-8");
+  r.body = valid_utf8(*text);
+  co_return r;
+}
+
+json::object text_schema(std::string_view about) { return {{"type", "string"}, {"description", about}}; }
+
+json::object key_parameter() {
+  return {{"name", "Idempotency-Key"},
+          {"in", "header"},
+          {"description", "the same key again gives the same deploy"},
+          {"schema", {{"type", "string"}}}};
+}
+
+}  // namespace
+
+void add_deploys(route::Router& router, Shared s) {
+  const std::string all = "/api/v1/projects/{project}/environments/{environment}/deploys";
+  const std::string one = all + "/{number}";
+  auto add = [&](std::string method, std::string pattern, route::Who who, std::string summary,
+                 route::Handle handle, json::object openapi) {
+    router.add({std::move(method), std::move(pattern), who, route::Kind::api, std::move(summary),
+                std::move(handle), std::move(openapi)});
+  };
+  add("GET", all, route::Who::viewer, "Deploys, newest first",
+      [s](route::Call c) { return list(s, std::move(c)); },
+      {{"parameters", page_parameters()}, {"responses", ok_response("200", "a page of deploys", "Deploys")}});
+  json::object body = json_body({{"build", text_schema("sha, or its first 7 digits or more")},
+                                 {"reason", text_schema("for the history")}},
+                                {"build"});
+  add("POST", all, route::Who::deployer, "Deploy a build",
+      [s](route::Call c) { return ask(s, std::move(c)); },
+      {{"parameters", json::array{key_parameter()}},
+       {"requestBody", std::move(body)},
+       {"responses", ok_response("202", "accepted; Location is the deploy", "Deploy")}});
+  add("GET", one, route::Who::viewer, "One deploy: phases, pods, events, cause, previous deploys",
+      [s](route::Call c) { return status(s, std::move(c)); },
+      {{"responses", ok_response("200", "the deploy's status", "Status")}});
+  json::object acting =
+      json_body({{"reason", text_schema("for the history")}, {"confirm", {{"type", "boolean"}}}});
+  add("POST", one + "/{action}", route::Who::deployer,
+      "cancel, zero, delete, restore or rollback; `confirm` also for the deploy that serves",
+      [s](route::Call c) { return act(s, std::move(c)); },
+      {{"parameters", json::array{key_parameter()}},
+       {"requestBody", std::move(acting)},
+       {"responses", ok_response("202", "accepted; Location is the deploy, or the new one", "Deploy")}});
+  for (const char* name : {"manifests", "final", "environment"})
+    add("GET", one + "/" + name, route::Who::viewer, fmt::format("The deploy's {} as it was applied", name),
+        [s, name = std::string(name)](route::Call c) { return document(s, std::move(c), name); },
+        {{"responses", ok_response("200", "the document")}});
+  json::array of_log{query_parameter("pod", "string", "name of the pod"),
+                     query_parameter("container", "string", "the last one unless given"),
+                     query_parameter("previous", "boolean", "of the container before its restart"),
+                     query_parameter("lines", "integer", "1 to 5000; 200 unless given")};
+  add("GET", one + "/log", route::Who::viewer, "The log of one container",
+      [s](route::Call c) { return pod_log(s, std::move(c)); },
+      {{"parameters", std::move(of_log)},
+       {"responses",
+        {{"200", {{"description", "the log"}, {"content", {{"text/plain", json::object{}}}}}}}}});
+}
+
+}  // namespace lemmy::api

@@ -1,0 +1,122 @@
+// A deploy as server-sent events: `history` (DeployEvent; its seq is the event id), `status` (what GET
+// gives), `trouble` (problem, when the status cannot be told now) and `end`.
+#include <fmt/format.h>
+
+#include "api/common.h"
+
+namespace lemmy::api {
+namespace {
+
+constexpr milliseconds kKeepAlive{15'000};
+constexpr milliseconds kPause{200};  // between two pictures of a busy deploy
+constexpr milliseconds kLongest{30 *
+                                60'000};  // then the viewer comes again, and its rights are looked at anew
+constexpr int kEventsAtOnce = 200;
+
+struct Watch {
+  Target target;
+  int64_t number = 0;
+  int64_t after = 0;  // seq of the last event sent
+  bool until_finished = false;
+};
+
+net::Shared shared_text(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
+
+Task<Result<>> send_history(Shared s, Watch* w, std::shared_ptr<net::Stream> out) {
+  for (;;) {
+    auto events = co_await s->store->deploy_events(w->target, w->number, w->after, kEventsAtOnce);
+    if (!events) co_return fail(events.error());
+    std::string text;
+    for (const DeployEvent& e : *events) {
+      text += net::sse_event("history", std::to_string(e.seq), json::serialize(to_json(e)));
+      w->after = e.seq;
+    }
+    if (!text.empty())
+      if (auto ok = co_await out->write(shared_text(std::move(text))); !ok) co_return ok;
+    if (events->size() < static_cast<size_t>(kEventsAtOnce)) co_return Result<>{};
+  }
+}
+
+json::value problem_json(const Error& e) {
+  auto v = parse_json(route::problem(e).body, "problem");
+  return v ? *v : json::value(json::object{});
+}
+
+// nullopt: the viewer is gone. True: the deploy is finished and so are we.
+Task<std::optional<bool>> send_once(Shared s, Watch* w, std::shared_ptr<net::Stream> out) {
+  // The picture is taken before the history is read: what it shows as finished has its last event stored.
+  auto status = co_await s->board->status(w->target, w->number);
+  auto history = co_await send_history(s, w, out);
+  std::string text;
+  bool finished = false;
+  if (status) {
+    finished = bool_or((*status)["deploy"].as_object(), "finished");
+    text = net::sse_event("status", "", json::serialize(*status));
+  } else {
+    text = net::sse_event("trouble", "", json::serialize(problem_json(status.error())));
+  }
+  const bool end = finished && history && w->until_finished;
+  if (end) text += net::sse_event("end", "", "{}");
+  if (auto ok = co_await out->write(shared_text(std::move(text))); !ok) co_return std::nullopt;
+  co_return end;
+}
+
+Task<> stream(Shared s, Watch w, std::shared_ptr<net::Stream> out) {
+  const auto until = Clock::now() + kLongest;
+  if (auto ok = co_await out->write(shared_text("retry: 2000\n\n")); !ok) co_return;
+  while (Clock::now() < until) {
+    const uint64_t seen = s->feed->version(w.target.str());
+    auto sent = co_await send_once(s, &w, out);
+    if (!sent || *sent) co_return;
+    co_await sleep_for(kPause);
+    bool news = false;
+    while (!news && Clock::now() < until) {
+      news = co_await s->feed->wait(w.target.str(), seen, kKeepAlive);
+      if (news) break;
+      // A comment keeps proxies from cutting the connection, and finds out who has gone.
+      if (auto ok = co_await out->write(shared_text(": still here\n\n")); !ok) co_return;
+    }
+  }
+}
+
+Task<net::Response> events(Shared s, route::Call call) {
+  auto number = number_of(call);
+  if (!number) co_return problem(call, number.error());
+  const std::string_view follow = call.request.query_value("follow");
+  if (!follow.empty() && follow != "finish")
+    co_return problem(call, {ErrorCode::invalid, "follow", "only follow=finish is known"});
+  auto found = co_await s->store->deploy(call.target(), *number);
+  if (!found) co_return problem(call, found.error());
+  Watch w{call.target(), *number, 0, follow == "finish"};
+  const std::string_view last = net::header(call.request.headers, "Last-Event-ID");
+  std::from_chars(last.data(), last.data() + last.size(), w.after);  // anything else: from the beginning
+  net::Response r;
+  r.headers.emplace("Content-Type", "text/event-stream");
+  r.headers.emplace("X-Accel-Buffering", "no");
+  r.stream = [s, w](std::shared_ptr<net::Stream> out) { return stream(s, w, std::move(out)); };
+  co_return r;
+}
+
+}  // namespace
+
+void add_events(route::Router& router, Shared s) {
+  json::object sse{{"200",
+                    {{"description", "server-sent events: history, status, trouble, end"},
+                     {"content", {{"text/event-stream", json::object{}}}}}}};
+  json::object last{{"name", "Last-Event-ID"},
+                    {"in", "header"},
+                    {"description", "goes on after this event of the history"},
+                    {"schema", {{"type", "string"}}}};
+  router.add(
+      {.method = "GET",
+       .pattern = "/api/v1/projects/{project}/environments/{environment}/deploys/{number}/events",
+       .who = route::Who::viewer,
+       .kind = route::Kind::api,
+       .summary = "The deploy as it happens",
+       .handle = [s](route::Call c) { return events(s, std::move(c)); },
+       .openapi = {{"parameters",
+                    json::array{query_parameter("follow", "string", "finish: end with the deploy"), last}},
+                   {"responses", std::move(sse)}}});
+}
+
+}  // namespace lemmy::api

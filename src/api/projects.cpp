@@ -1,0 +1,109 @@
+// Projects, their builds and environments, and the ledger of hook calls.
+#include <fmt/format.h>
+
+#include "api/common.h"
+
+namespace lemmy::api {
+namespace {
+
+Task<net::Response> projects(Shared s, route::Call call) {
+  json::object all = s->board->overview();
+  json::array mine;
+  for (json::value& p : all["projects"].as_array())
+    if (call.who.may_touch(text_or(p.as_object(), "name"))) mine.push_back(std::move(p));
+  all["projects"] = std::move(mine);
+  co_return route::json_response(all);
+}
+
+// Every project handler begins with what the board knows of it.
+Task<Result<json::object>> project_of(Shared s, const route::Call& call) {
+  auto page = page_of(call.request);
+  if (!page) co_return fail(page.error());
+  co_return co_await s->board->project(call.target().project, *page);
+}
+
+Task<net::Response> project(Shared s, route::Call call) {
+  auto found = co_await project_of(s, call);
+  if (!found) co_return problem(call, found.error());
+  co_return route::json_response(*found);
+}
+
+Task<net::Response> builds(Shared s, route::Call call) {
+  auto found = co_await project_of(s, call);
+  if (!found) co_return problem(call, found.error());
+  json::object o;
+  o["builds"] = (*found)["builds"];
+  o["next"] = (*found)["next"];
+  co_return route::json_response(o);
+}
+
+Task<net::Response> environments(Shared s, route::Call call) {
+  auto found = co_await s->board->project(call.target().project, {1, ""});
+  if (!found) co_return problem(call, found.error());
+  json::object o;
+  o["environments"] = (*found)["project"].as_object()["targets"];
+  co_return route::json_response(o);
+}
+
+Task<net::Response> environment(Shared s, route::Call call) {
+  const Target target = call.target();
+  auto found = co_await s->board->project(target.project, {1, ""});
+  if (!found) co_return problem(call, found.error());
+  std::string names;
+  for (const json::value& t : (*found)["project"].as_object()["targets"].as_array()) {
+    const std::string_view name = text_or(t.as_object(), "environment");
+    if (name == target.environment) co_return route::json_response(t);
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  co_return problem(call,
+                    {ErrorCode::not_found, "environment",
+                     fmt::format("there is no environment '{}'", target.environment), "there are: " + names});
+}
+
+Task<net::Response> deliveries(Shared s, route::Call call) {
+  auto page = page_of(call.request);
+  if (!page) co_return problem(call, page.error());
+  auto listing = co_await s->store->deliveries(*page);
+  if (!listing) co_return problem(call, listing.error());
+  json::array list;
+  for (const Delivery& d : listing->items) {
+    // Who may see only some projects sees the calls for these, and not those that name none.
+    if (!call.who.projects.empty() && !call.who.may_touch(d.project)) continue;
+    json::object o = to_json(d);
+    if (!call.who.may(access::Role::deployer)) o.erase("body");
+    list.push_back(std::move(o));
+  }
+  json::object o;
+  o["deliveries"] = std::move(list);
+  o["next"] = listing->next;
+  co_return route::json_response(o);
+}
+
+}  // namespace
+
+void add_projects(route::Router& router, Shared s) {
+  using Function = Task<net::Response> (*)(Shared, route::Call);
+  auto get = [&](std::string pattern, std::string summary, Function f, json::object openapi) {
+    router.add({.method = "GET",
+                .pattern = std::move(pattern),
+                .who = route::Who::viewer,
+                .kind = route::Kind::api,
+                .summary = std::move(summary),
+                .handle = [s, f](route::Call call) { return f(s, std::move(call)); },
+                .openapi = std::move(openapi)});
+  };
+  get("/api/v1/projects", "What runs where: all projects in all environments", projects,
+      {{"responses", ok_response("200", "projects x environments", "Overview")}});
+  get("/api/v1/projects/{project}", "One project, with its newest builds", project,
+      {{"parameters", page_parameters()}, {"responses", ok_response("200", "the project")}});
+  get("/api/v1/projects/{project}/builds", "Builds, newest first", builds,
+      {{"parameters", page_parameters()}, {"responses", ok_response("200", "a page of builds", "Builds")}});
+  get("/api/v1/projects/{project}/environments", "What runs of a project, by environment", environments,
+      {{"responses", ok_response("200", "its environments")}});
+  get("/api/v1/projects/{project}/environments/{environment}", "What runs in one environment", environment,
+      {{"responses", ok_response("200", "the environment", "TargetState")}});
+  get("/api/v1/deliveries", "Hook calls with their verdicts, newest first", deliveries,
+      {{"parameters", page_parameters()}, {"responses", ok_response("200", "a page of calls")}});
+}
+
+}  // namespace lemmy::api

@@ -1,0 +1,119 @@
+// The shapes of live/board.h, for OpenAPI.
+#include "api/common.h"
+
+namespace lemmy::api {
+namespace {
+
+json::object of(std::string_view type) { return {{"type", type}}; }
+json::object maybe(std::string_view type) { return {{"type", json::array{type, "null"}}}; }
+json::object at_time() { return {{"type", "string"}, {"format", "date-time"}}; }
+json::object maybe_time() { return {{"type", json::array{"string", "null"}}, {"format", "date-time"}}; }
+json::object ref(std::string_view name) { return {{"$ref", "#/components/schemas/" + std::string(name)}}; }
+json::object list(json::object items) { return {{"type", "array"}, {"items", std::move(items)}}; }
+json::object object(json::object properties) {
+  return {{"type", "object"}, {"properties", std::move(properties)}};
+}
+json::object one_of(std::initializer_list<std::string_view> names) {
+  json::array all;
+  for (std::string_view n : names) all.emplace_back(n);
+  return {{"type", "string"}, {"enum", std::move(all)}};
+}
+json::object maybe_ref(std::string_view name) { return {{"oneOf", json::array{ref(name), of("null")}}}; }
+
+json::object deploy() {
+  return object({{"project", of("string")},
+                 {"environment", of("string")},
+                 {"number", of("integer")},
+                 {"build", of("string")},
+                 {"short_sha", of("string")},
+                 {"branch", of("string")},
+                 {"image", of("string")},
+                 {"deployer", one_of({"kubernetes", "ansible"})},
+                 {"cluster", of("string")},
+                 {"phase", one_of({"queued", "preparing", "applying", "rolling_out", "settling", "live",
+                                   "failed", "cancelled", "superseded"})},
+                 {"title", of("string")},
+                 {"presence", one_of({"none", "running", "zeroed", "deleted"})},
+                 {"wanted", one_of({"running", "zeroed", "deleted"})},
+                 {"who", of("string")},
+                 {"reason", of("string")},
+                 {"rollback_of", maybe("integer")},
+                 {"follows", maybe("integer")},
+                 {"created_at", at_time()},
+                 {"phase_at", at_time()},
+                 {"serving_since", maybe_time()},
+                 {"finished_at", maybe_time()},
+                 {"object_name", of("string")},
+                 {"replicas", of("integer")},
+                 {"cause", maybe_ref("Cause")},
+                 {"note", of("string")},
+                 {"age", of("string")},
+                 {"url", of("string")},
+                 {"finished", of("boolean")},
+                 {"serving", of("boolean")},
+                 {"ready", of("integer")},
+                 {"wanted_pods", of("integer")},
+                 {"actions", list(one_of({"cancel", "zero", "delete", "restore", "rollback"}))}});
+}
+
+json::object build() {
+  return object({{"project", of("string")},
+                 {"sha", of("string")},
+                 {"short_sha", of("string")},
+                 {"branch", of("string")},
+                 {"image", of("string")},
+                 {"url", of("string")},
+                 {"author", of("string")},
+                 {"message", of("string")},
+                 {"first_pushed_at", at_time()},
+                 {"pushed_at", at_time()},
+                 {"age", of("string")},
+                 {"targets", of("object")}});
+}
+
+}  // namespace
+
+json::object schemas() {
+  json::object out;
+  out["Deploy"] = deploy();
+  out["Build"] = build();
+  out["Cause"] = object({{"summary", of("string")},
+                         {"pod", of("string")},
+                         {"container", of("string")},
+                         {"reason", of("string")},
+                         {"exit_code", maybe("integer")},
+                         {"message", of("string")},
+                         {"hint", of("string")},
+                         {"log_tail", of("string")},
+                         {"previous_log_tail", of("string")},
+                         {"events", list(of("object"))}});
+  out["TargetState"] = object({{"environment", of("string")},
+                               {"configured", of("boolean")},
+                               {"health", one_of({"none", "ok", "busy", "bad", "zeroed", "unknown"})},
+                               {"health_text", of("string")},
+                               {"current", maybe_ref("Deploy")},
+                               {"active", maybe_ref("Deploy")},
+                               {"latest", maybe_ref("Deploy")},
+                               {"queued", list(ref("Deploy"))}});
+  out["Overview"] = object({{"environments", list(of("object"))},
+                            {"projects", list(object({{"name", of("string")},
+                                                      {"description", of("string")},
+                                                      {"known", of("boolean")},
+                                                      {"targets", list(ref("TargetState"))}}))}});
+  out["Builds"] = object({{"builds", list(ref("Build"))}, {"next", of("string")}});
+  out["Deploys"] = object({{"deploys", list(ref("Deploy"))}, {"next", of("string")}});
+  out["Status"] = object({{"deploy", ref("Deploy")},
+                          {"build", maybe_ref("Build")},
+                          {"cause", maybe_ref("Cause")},
+                          {"queue", maybe("object")},
+                          {"cluster", of("object")},
+                          {"pods", list(of("object"))},
+                          {"autoscaler", maybe("object")},
+                          {"events", list(of("object"))},
+                          {"history", list(of("object"))},
+                          {"secret_changed", of("boolean")},
+                          {"previous", list(ref("Deploy"))}});
+  return out;
+}
+
+}  // namespace lemmy::api
