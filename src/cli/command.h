@@ -14,6 +14,7 @@ using Action = std::function<int()>;
 
 void add_validate(CLI::App& app, Action& action);
 void add_render(CLI::App& app, Action& action);
+void add_playground(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_builds(CLI::App& app, Action& action);
 void add_deploy(CLI::App& app, Action& action);

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", LEMMY_VERSION);
   app.require_subcommand(0, 1);
   lemmy::cli::Action action;
+  lemmy::cli::add_playground(app, action);
   lemmy::cli::add_serve(app, action);
   lemmy::cli::add_validate(app, action);
   lemmy::cli::add_render(app, action);

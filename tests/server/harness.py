@@ -17,6 +17,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEMMY = os.environ.get("LEMMY", str(ROOT / "build" / "lemmy"))
 HOOK_SECRET = "a-secret-of-the-tests-0123456789"
 PASSWORD = "correct horse battery"
+NOWHERE = json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "nowhere",
+                      "clusters": [{"name": "nowhere", "cluster": {"server": "http://127.0.0.1:1"}}],
+                      "users": [{"name": "nobody", "user": {}}],
+                      "contexts": [{"name": "nowhere", "context": {"cluster": "nowhere", "user": "nobody"}}]})
 
 
 def run(*arguments, stdin="", env=None, timeout=60):
@@ -28,10 +32,11 @@ def run(*arguments, stdin="", env=None, timeout=60):
 
 
 class Answer:
-    def __init__(self, response):
+    def __init__(self, response, whole_stream):
         self.status = response.status
         self.headers = {k.lower(): v for k, v in response.getheaders()}
-        self.body = response.read()
+        endless = self.headers.get("content-type") == "text/event-stream" and not whole_stream
+        self.body = b"" if endless else response.read()
 
     @property
     def json(self):
@@ -56,7 +61,9 @@ class Server:
 
     def start(self):
         clean = {k: v for k, v in os.environ.items() if not k.startswith("LEMMY_")}
-        clean["KUBECONFIG"] = str(self.folder / "no-kubeconfig")
+        nowhere = self.folder / "kubeconfig"  # of a cluster that never answers
+        nowhere.write_text(NOWHERE)
+        clean["KUBECONFIG"] = str(nowhere)
         clean["HOME"] = str(self.folder)
         command = [LEMMY, self.command, "--port", "0", "--data", str(self.folder / "data")]
         if self.command == "serve":
@@ -113,7 +120,7 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request(method, path, body=body, headers=headers)
-            return Answer(connection.getresponse())
+            return Answer(connection.getresponse(), "follow=finish" in path)
         finally:
             connection.close()
 

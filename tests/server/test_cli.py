@@ -8,6 +8,11 @@ import unittest
 from harness import HOOK_SECRET, LEMMY, PASSWORD, run, secured
 
 
+def content(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 class AgainstAServer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -95,7 +100,7 @@ class AccessFile(unittest.TestCase):
 
     def test_users_come_and_go(self):
         self.assertEqual(self.cli("user", "add", "ada", "--role", "admin", stdin=PASSWORD + "\n")[0], 0)
-        text = open(self.folder.name + "/access.yaml", encoding="utf-8").read()
+        text = content(self.folder.name + "/access.yaml")
         self.assertNotIn(PASSWORD, text)
         self.assertIn("argon2id", text)
         self.assertEqual(os.stat(self.folder.name + "/access.yaml").st_mode & 0o777, 0o600)
@@ -114,7 +119,7 @@ class AccessFile(unittest.TestCase):
         self.assertEqual(code, 0, err)
         token = out.strip()
         self.assertTrue(token.startswith("lmy_"))
-        self.assertNotIn(token, open(self.folder.name + "/access.yaml", encoding="utf-8").read())
+        self.assertNotIn(token, content(self.folder.name + "/access.yaml"))
         code, out, _ = self.cli("token", "list")
         self.assertEqual((code, "ci" in out, token in out), (0, True, False))
         self.assertEqual(self.cli("token", "add", "ci", "--role", "viewer")[0], 5)

@@ -32,12 +32,23 @@ window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
 });
 
+// Streams end with their page, not with an error while the next one loads.
+if (window.htmx) {
+  const sources = [];
+  htmx.createEventSource = (url) => {
+    const source = new EventSource(url);
+    sources.push(source);
+    return source;
+  };
+  window.addEventListener("beforeunload", () => sources.splice(0).forEach((source) => source.close()));
+}
+
 const connection = document.getElementById("connection");
 document.addEventListener("htmx:sseOpen", () => {
   connection.textContent = "";
   document.documentElement.dataset.live = "yes";
 });
 document.addEventListener("htmx:sseError", () => {
-  connection.textContent = "The connection to Lemmy is lost; trying again. What you see may be old.";
+  connection.textContent = "The connection to Lemmy is lost; trying again. What you see may be old. If this stays, load the page again.";
   document.documentElement.dataset.live = "no";
 });
