@@ -35,14 +35,15 @@ void show_history(Seen& s, const json::object& e) {
 
 void show_status(Seen& s) {
   const json::object& d = object_in(s.status, "deploy");
-  const std::string ready = field(d, "ready"), wanted = field(d, "wanted_pods");
-  std::string line =
-      fmt::format("#{} {}: {}/{} pods ready", field(d, "number"), field(d, "title"), ready, wanted);
+  // Notes of a roll-out have the counts in them.
   const std::string queue = field(object_in(s.status, "queue"), "text"), note = field(d, "note");
+  std::string line = fmt::format("#{} {}: ", field(d, "number"), field(d, "title"));
   if (!queue.empty())
-    line += ", " + queue;
+    line += queue;
   else if (!note.empty())
-    line += ", " + note;
+    line += note;
+  else
+    line += fmt::format("{}/{} pods ready", field(d, "ready"), field(d, "wanted_pods"));
   line = shorten(line, 160);
   if (line == s.shown) return;
   clear_line(s);

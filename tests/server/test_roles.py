@@ -1,4 +1,5 @@
 """Walks the whole route table, as OpenAPI tells it, with every role."""
+import re
 import unittest
 
 from harness import PASSWORD, secured
@@ -59,7 +60,6 @@ class Roles(unittest.TestCase):
         self.assertEqual(self.server.get("/login").status, 200)
         answer = self.server.form("/login", {"name": "dora", "password": PASSWORD})
         if "set-cookie" not in answer.headers:  # the form wants its token
-            import re
             page = self.server.get("/login").body.decode()
             csrf = re.search(r'name="csrf" value="([^"]+)"', page)
             answer = self.server.form("/login", {"name": "dora", "password": PASSWORD,

@@ -1,0 +1,90 @@
+"""Deploys, end to end, on the simulated cluster of `lemmy playground`."""
+import json
+import subprocess
+import time
+import unittest
+
+from harness import LEMMY, Server
+
+HAS_PLAYGROUND = subprocess.run([LEMMY, "playground", "--help"], capture_output=True, check=False).returncode == 0
+
+
+@unittest.skipUnless(HAS_PLAYGROUND, "this build has no playground")
+class Deploys(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(command="playground").start()
+        for project in ("hello-world", "crashy", "user-service"):
+            for sha in ("aaaaaaa", "bbbbbbb"):
+                answer = cls.server.hook({"project": project, "sha": sha, "branch": "main"}, secret="")
+                assert answer.status == 202, answer.body
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def deploy(self, project, sha, *more):
+        return self.server.cli("deploy", project, "staging", "--build", sha, "--timeout", "50s", *more)
+
+    def test_a_deploy_goes_live_and_through_its_whole_life(self):
+        code, out, err = self.deploy("hello-world", "aaaaaaa", "--reason", "a try")
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"^hello-world/staging #1 of build aaaaaaa is live, (\d+)/\1 pods ready\n$")
+        for step in ("asked for: a try (local)", "rolling_out", "settling", "live"):
+            self.assertIn(step, err)
+        code, out, err = self.deploy("hello-world", "bbbbbbb", "--output", "json")
+        self.assertEqual((code, json.loads(out)["deploy"]["phase"]), (0, "live"), err)
+
+        def act(*arguments):
+            return self.server.cli(*arguments[:1], "hello-world", "staging", *arguments[1:])
+
+        code, _, err = act("zero", 2)
+        self.assertEqual((code, "--confirm" in err), (5, True), err)
+        self.assertEqual(act("zero", 1)[0], 0)
+        self.wait_for("zeroed", 1)
+        self.assertEqual(act("restore", 1)[0], 0)
+        self.wait_for("running", 1)
+        self.assertEqual(act("delete", 2)[0], 0)
+        self.wait_for("deleted", 2)
+        code, out, err = act("rollback", 2)
+        self.assertEqual((code, "#3 of build bbbbbbb is live" in out), (0, True), err)
+        self.assertEqual(act("cancel", 3)[0], 5)
+        documents = "/api/v1/projects/hello-world/environments/staging/deploys/1/"
+        for name in ("manifests", "final", "environment"):
+            self.assertTrue(self.server.get(documents + name).json, name)
+        pod = self.server.get(documents[:-1]).json["pods"][0]["name"]
+        log = self.server.get(documents + "log?lines=5&pod=" + pod)
+        self.assertEqual((log.status, log.headers["content-type"]), (200, "text/plain; charset=utf-8"), log.body)
+        self.assertEqual(self.server.get(documents + "log?pod=other").status, 404)
+
+    def wait_for(self, presence, number):
+        for _ in range(100):
+            status = self.server.get(f"/api/v1/projects/hello-world/environments/staging/deploys/{number}").json
+            if status["deploy"]["presence"] == presence:
+                return
+            time.sleep(0.1)
+        self.fail(f"#{number} did not become {presence}")
+
+    def test_a_crash_loop_fails_with_its_cause_and_last_words(self):
+        code, out, err = self.deploy("crashy", "aaaaaaa")
+        self.assertEqual((code, out), (1, ""), err)
+        self.assertIn("CrashLoopBackOff, exit code 3", err)
+        self.assertIn("FATAL", err)
+        code, out, _ = self.server.cli("status", "crashy", "staging")
+        self.assertRegex(out, r"crashy/staging: bad, #1 failed")
+
+    def test_one_that_waits_hears_of_its_cancellation(self):
+        code, out, err = self.server.cli("deploy", "user-service", "staging", "--build", "aaaaaaa", "--no-wait",
+                                         "--output", "json")
+        self.assertEqual(code, 0, err)
+        waiting = subprocess.Popen([LEMMY, "deploy", "user-service", "staging", "--build", "bbbbbbb", "--server",
+                                    self.server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        first = waiting.stderr.readline()
+        number = int(first.split("#")[1].split()[0])
+        self.assertEqual(self.server.cli("cancel", "user-service", "staging", number)[0], 0)
+        _, err = waiting.communicate(timeout=30)
+        self.assertEqual((waiting.returncode, "was cancelled" in err), (8, True), err)
+
+
+if __name__ == "__main__":
+    unittest.main()
