@@ -16,6 +16,14 @@ void add_validate(CLI::App& app, Action& action);
 void add_render(CLI::App& app, Action& action);
 void add_playground(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
+void add_builds(CLI::App& app, Action& action);
+void add_deploy(CLI::App& app, Action& action);
+void add_status(CLI::App& app, Action& action);
+void add_actions(CLI::App& app, Action& action);
+void add_hook(CLI::App& app, Action& action);
+void add_deliveries(CLI::App& app, Action& action);
+void add_user(CLI::App& app, Action& action);
+void add_token(CLI::App& app, Action& action);
 
 // Prints "error: where: what", the hint and the detail to standard error; gives the exit code.
 int report(const Error& error);

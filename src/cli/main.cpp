@@ -14,6 +14,14 @@ int main(int argc, char** argv) {
   lemmy::cli::add_serve(app, action);
   lemmy::cli::add_validate(app, action);
   lemmy::cli::add_render(app, action);
+  lemmy::cli::add_builds(app, action);
+  lemmy::cli::add_deploy(app, action);
+  lemmy::cli::add_status(app, action);
+  lemmy::cli::add_actions(app, action);
+  lemmy::cli::add_hook(app, action);
+  lemmy::cli::add_deliveries(app, action);
+  lemmy::cli::add_user(app, action);
+  lemmy::cli::add_token(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -35,6 +35,7 @@ void count_verdict(const std::string& verdict) {
 
 net::Response with_retry(const Error& e, const std::string& path, int64_t after_seconds) {
   net::Response r = route::problem(e, path);
+  r.headers.erase("Retry-After");
   r.headers.emplace("Retry-After", std::to_string(after_seconds));
   return r;
 }

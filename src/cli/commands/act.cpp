@@ -1,0 +1,113 @@
+// cancel, zero, delete, restore and rollback differ in a word only.
+#include <fmt/format.h>
+
+#include "base/crypto.h"
+#include "cli/command.h"
+#include "cli/follow.h"
+#include "cli/table.h"
+
+namespace lemmy::cli {
+namespace {
+
+struct Kind {
+  const char* name;
+  const char* summary;
+  const char* manual;
+  const char* done;  // "is being ..."
+  bool confirms;     // may take away what serves
+};
+
+constexpr Kind kKinds[] = {
+    {"cancel", "Cancel a deploy that is not finished",
+     "A queued deploy leaves the queue; one that is rolling out stops and is zeroed. What served before "
+     "serves on.",
+     "cancelled", false},
+    {"zero", "Scale a deploy to zero",
+     "Its pods go, its objects stay: `lemmy restore` brings it back in seconds.", "zeroed", true},
+    {"delete", "Delete a deploy's objects",
+     "Its pods and objects go; its manifests stay in Lemmy, so that `lemmy rollback` still works.", "deleted",
+     true},
+    {"restore", "Scale a zeroed deploy up again", "It comes back with as many pods as serve now.", "restored",
+     false},
+    {"rollback", "Deploy again what an earlier deploy ran",
+     "Makes a new deploy from the manifests and configuration of that one, and waits for it as `lemmy "
+     "deploy` does.",
+     "", false},
+};
+constexpr const char* kExitCodes =
+    "\nExit codes: 0 accepted, 2 bad arguments, 3 not allowed, 4 no such deploy, 5 it makes no sense now, or "
+    "it "
+    "serves\nand --confirm is missing, 6 the server cannot be reached";
+constexpr const char* kRollbackCodes = "\nExit codes: as of `lemmy deploy`";
+
+struct Arguments {
+  RemoteOptions remote;
+  Target target;
+  int64_t number = 0;
+  std::string reason, timeout = "1h";
+  bool confirm = false, no_wait = false;
+};
+
+// The server speaks to pages and programs; here the way to confirm is a flag.
+Error with_flag(Error e, bool confirms) {
+  if (confirms && e.code == ErrorCode::conflict && e.hint.starts_with("confirm"))
+    e.hint = "add --confirm if that is what you want";
+  return e;
+}
+
+Task<Result<int>> act(std::shared_ptr<Remote> remote, const Kind* kind, Arguments a) {
+  auto limit = parse_duration(a.timeout);
+  if (!limit) co_return fail(limit.error());
+  json::object body;
+  if (a.confirm) body["confirm"] = true;
+  if (!a.reason.empty()) body["reason"] = a.reason;
+  net::Headers headers;
+  headers.emplace("Idempotency-Key", "cli-" + random_hex(16));
+  auto taken = co_await remote->post(deploy_path(a.target, a.number) + "/" + kind->name,
+                                     json::serialize(body), headers);
+  if (!taken) co_return fail(with_flag(taken.error(), kind->confirms));
+  const json::object& d = taken->as_object();
+  const int64_t number = int_or(d, "number");
+  const bool new_one = *kind->done == '\0';
+  const bool waits = new_one && !a.no_wait;
+  if (waits) {
+    fmt::print(stderr, "{} #{} rolls back to #{}: {}{}\n", a.target.str(), number, a.number, remote->server(),
+               field(d, "url"));
+    co_return co_await follow_deploy(remote, {a.target, number, *limit, a.remote.json()});
+  }
+  if (a.remote.json())
+    print_json(*taken);
+  else if (new_one)
+    fmt::print("{} #{} rolls back to #{}\n", a.target.str(), number, a.number);
+  else
+    fmt::print("{} #{} is being {}\n", a.target.str(), number, kind->done);
+  co_return 0;
+}
+
+}  // namespace
+
+void add_actions(CLI::App& app, Action& action) {
+  for (const Kind& k : kKinds) {
+    const bool rollback = *k.done == '\0';
+    auto* c = app.add_subcommand(k.name, k.summary);
+    c->footer(std::string(k.manual) + (rollback ? kRollbackCodes : kExitCodes));
+    auto a = std::make_shared<Arguments>();
+    c->add_option("PROJECT", a->target.project)->required();
+    c->add_option("ENVIRONMENT", a->target.environment)->required();
+    c->add_option("NUMBER", a->number, "of the deploy")->required()->check(CLI::PositiveNumber);
+    c->add_option("--reason", a->reason, "for the history");
+    if (k.confirms) c->add_flag("--confirm", a->confirm, "also the deploy that serves");
+    if (rollback) {
+      c->add_flag("--no-wait", a->no_wait, "return once it is accepted");
+      c->add_option("--timeout", a->timeout, "how long to wait")->capture_default_str();
+    }
+    add_remote_options(*c, a->remote);
+    c->callback([&action, a, &k] {
+      action = [a, &k] {
+        return run_remote(a->remote, [a, &k](auto remote) { return act(remote, &k, *a); });
+      };
+    });
+  }
+}
+
+}  // namespace lemmy::cli

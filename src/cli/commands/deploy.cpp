@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "base/crypto.h"
+#include "cli/command.h"
+#include "cli/follow.h"
+#include "cli/table.h"
+
+namespace lemmy::cli {
+namespace {
+
+constexpr const char* kManual =
+    R"(Deploys a build and waits until it is live, showing each step and the pods that are ready. Standard error gets the
+progress, standard output the outcome. Ctrl-C ends the waiting, not the deploy: `lemmy cancel` does that.
+Exit codes: 0 live (with --no-wait: accepted), 1 the deploy failed and its cause was shown, 2 bad arguments,
+3 not allowed, 4 no such project, environment or build, 5 refused as things are, 6 the server cannot be reached or
+--timeout passed, 8 the deploy was cancelled or superseded.)";
+
+struct Arguments {
+  RemoteOptions remote;
+  Target target;
+  std::string build, reason, timeout = "1h";
+  bool no_wait = false, yes = false;
+};
+
+// A protected environment asks people; programs were asked when somebody wrote them.
+Task<Result<>> confirm(std::shared_ptr<Remote> remote, Arguments a) {
+  if (a.yes || !isatty(STDIN_FILENO)) co_return Result<>{};
+  auto project = co_await remote->get(project_path(a.target.project) + "?limit=1");
+  if (!project) co_return fail(project.error());
+  bool is_protected = false;
+  for (const json::value& v : array_in(project->as_object(), "environments"))
+    if (field(v.as_object(), "name") == a.target.environment)
+      is_protected = bool_or(v.as_object(), "protected");
+  if (!is_protected) co_return Result<>{};
+  fmt::print(stderr, "{} is protected. Deploy build {} of {} to it? [y/N] ", a.target.environment, a.build,
+             a.target.project);
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") co_return Result<>{};
+  co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was deployed");
+}
+
+Task<Result<int>> deploy(std::shared_ptr<Remote> remote, Arguments a) {
+  auto limit = parse_duration(a.timeout);
+  if (!limit) co_return fail(limit.error());
+  if (auto ok = co_await confirm(remote, a); !ok) co_return fail(ok.error());
+  json::object body{{"build", a.build}};
+  if (!a.reason.empty()) body["reason"] = a.reason;
+  net::Headers headers;
+  headers.emplace("Idempotency-Key", "cli-" + random_hex(16));
+  auto taken = co_await remote->post(target_path(a.target) + "/deploys", json::serialize(body), headers);
+  if (!taken) co_return fail(taken.error());
+  const json::object& d = taken->as_object();
+  const int64_t number = int_or(d, "number");
+  if (a.no_wait) {
+    if (a.remote.json())
+      print_json(*taken);
+    else
+      fmt::print("{} #{} of build {} is accepted: {}{}\n", a.target.str(), number, field(d, "short_sha"),
+                 remote->server(), field(d, "url"));
+    co_return 0;
+  }
+  fmt::print(stderr, "{} #{} of build {}: {}{}\n", a.target.str(), number, field(d, "short_sha"),
+             remote->server(), field(d, "url"));
+  co_return co_await follow_deploy(remote, {a.target, number, *limit, a.remote.json()});
+}
+
+}  // namespace
+
+void add_deploy(CLI::App& app, Action& action) {
+  auto* c = app.add_subcommand("deploy", "Deploy a build and wait until it is live");
+  c->footer(kManual);
+  auto a = std::make_shared<Arguments>();
+  c->add_option("PROJECT", a->target.project)->required();
+  c->add_option("ENVIRONMENT", a->target.environment)->required();
+  c->add_option("--build", a->build, "sha, or its first 7 digits or more")->required();
+  c->add_option("--reason", a->reason, "for the history");
+  c->add_flag("--no-wait", a->no_wait, "return once it is accepted");
+  c->add_option("--timeout", a->timeout, "how long to wait")->capture_default_str();
+  c->add_flag("--yes", a->yes, "do not ask before a protected environment");
+  add_remote_options(*c, a->remote);
+  c->callback([&action, a] {
+    action = [a] { return run_remote(a->remote, [a](auto remote) { return deploy(remote, *a); }); };
+  });
+}
+
+}  // namespace lemmy::cli

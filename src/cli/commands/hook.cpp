@@ -1,0 +1,91 @@
+#include <fmt/format.h>
+
+#include "access/hook.h"
+#include "base/crypto.h"
+#include "cli/command.h"
+#include "cli/remote.h"
+#include "cli/table.h"
+#include "domain/build.h"
+
+namespace lemmy::cli {
+namespace {
+
+constexpr const char* kManual =
+    R"(Announces a build to a server, as a build system does. The call is signed with the secret in --secret-file or
+LEMMY_HOOK_SECRET (never an argument: other users of the machine see those); without either it is sent unsigned,
+which a server without access.yaml takes. It is sent again when the server may not have got it, and counted once.
+Exit codes: 0 the server keeps it, 2 a value is malformed, 3 the signature was not taken, 6 the server cannot be
+reached.)";
+
+struct Arguments {
+  RemoteOptions remote;
+  Build build;
+  std::string secret_file, delivery;
+};
+
+Result<std::string> secret_of(const Arguments& a) {
+  if (!a.secret_file.empty()) return read_secret(a.secret_file);
+  return from_environment("LEMMY_HOOK_SECRET");
+}
+
+Task<Result<int>> announce(std::shared_ptr<Remote> remote, Arguments a) {
+  if (auto ok = check_build(a.build); !ok) co_return fail(ok.error());
+  auto secret = secret_of(a);
+  if (!secret) co_return fail(secret.error());
+  json::object o{{"project", a.build.project}, {"sha", a.build.sha}, {"branch", a.build.branch}};
+  for (auto [key, value] : {std::pair{"image", &a.build.image},
+                            {"url", &a.build.url},
+                            {"author", &a.build.author},
+                            {"message", &a.build.message}})
+    if (!value->empty()) o[key] = *value;
+  const std::string body = json::serialize(o);
+  net::Headers headers;
+  headers.emplace("X-Lemmy-Delivery", a.delivery.empty() ? "cli-" + random_hex(16) : a.delivery);
+  if (!secret->empty()) {
+    const std::string at = std::to_string(to_millis(now()) / 1000);
+    headers.emplace("X-Lemmy-Timestamp", at);
+    headers.emplace("X-Lemmy-Signature", access::sign_hook(*secret, body, at));
+  }
+  auto answer = co_await remote->post("/hooks/build", body, headers);
+  if (!answer) {
+    Error e = answer.error();
+    if (e.code == ErrorCode::unauthorized && secret->empty())
+      e.hint = "set LEMMY_HOOK_SECRET or --secret-file to the secret of a hook in the server's access.yaml";
+    co_return fail(std::move(e));
+  }
+  if (a.remote.json()) {
+    print_json(*answer);
+    co_return 0;
+  }
+  const json::object& taken = answer->as_object();
+  fmt::print("build {} of {} is {}\n", a.build.sha, a.build.project,
+             bool_or(taken, "duplicate") ? "kept already" : "kept");
+  if (!bool_or(taken, "known", true))
+    fmt::print("the server has no project {} yet; the build waits for it\n", a.build.project);
+  co_return 0;
+}
+
+}  // namespace
+
+void add_hook(CLI::App& app, Action& action) {
+  auto* hook = app.add_subcommand("hook", "Call a server's hooks");
+  hook->require_subcommand(1);
+  auto* c = hook->add_subcommand("build", "Announce a build");
+  c->footer(kManual);
+  auto a = std::make_shared<Arguments>();
+  c->add_option("--project", a->build.project)->required();
+  c->add_option("--sha", a->build.sha, "7-40 lower-case hex digits")->required();
+  c->add_option("--branch", a->build.branch)->required();
+  c->add_option("--image", a->build.image, "reference, best with a digest");
+  c->add_option("--url", a->build.url, "where a person sees the build");
+  c->add_option("--author", a->build.author);
+  c->add_option("--message", a->build.message, "of the commit");
+  c->add_option("--delivery", a->delivery, "an id; the same one again is counted once");
+  c->add_option("--secret-file", a->secret_file, "file with the secret; else LEMMY_HOOK_SECRET");
+  add_remote_options(*c, a->remote);
+  c->callback([&action, a] {
+    action = [a] { return run_remote(a->remote, [a](auto remote) { return announce(remote, *a); }); };
+  });
+}
+
+}  // namespace lemmy::cli

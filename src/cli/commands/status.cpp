@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/remote.h"
+#include "cli/table.h"
+
+namespace lemmy::cli {
+namespace {
+
+constexpr const char* kManual =
+    R"(Without arguments what runs where; with a project its environments; with an environment its deploys and the pods
+of the newest. The health is ok, busy, bad, zeroed, none or unknown (the cluster cannot be seen).
+Exit codes: 0 whatever the health, 3 not allowed, 4 no such project or environment, 6 the server cannot be reached.)";
+
+struct Arguments {
+  RemoteOptions remote;
+  Target target;
+  int limit = 10;
+};
+
+void add_row(Table& table, const std::string& project, const json::object& target) {
+  const json::object& current = object_in(target, "current");
+  const bool runs = !current.empty();
+  table.add({project, field(target, "environment"), field(target, "health"),
+             runs ? field(current, "short_sha") : "-", runs ? "#" + field(current, "number") : "-",
+             runs ? field(current, "ready") + "/" + field(current, "wanted_pods") : "-",
+             runs ? field(current, "age") : "-", field(target, "health_text")});
+}
+
+void print_targets(const json::array& projects) {
+  Table table({"PROJECT", "ENVIRONMENT", "HEALTH", "BUILD", "DEPLOY", "READY", "AGE", ""});
+  for (const json::value& p : projects)
+    for (const json::value& t : array_in(p.as_object(), "targets")) {
+      const json::object& target = t.as_object();
+      const bool something = bool_or(target, "configured") || !object_in(target, "latest").empty();
+      if (something) add_row(table, field(p.as_object(), "name"), target);
+    }
+  if (table.empty())
+    fmt::print("there are no projects yet: the configuration's projects/ folder is where they go\n");
+  else
+    table.print();
+}
+
+std::string joined(const json::array& names) {
+  std::string out;
+  for (const json::value& v : names)
+    if (v.is_string()) out += (out.empty() ? "" : " ") + clean(v.get_string());
+  return out;
+}
+
+void print_deploys(const json::array& deploys) {
+  Table table({"DEPLOY", "PHASE", "BUILD", "BRANCH", "PODS", "READY", "WHO", "AGE", "POSSIBLE"});
+  for (const json::value& v : deploys) {
+    const json::object& d = v.as_object();
+    const bool serving = bool_or(d, "serving");
+    table.add({"#" + field(d, "number") + (serving ? "*" : ""), field(d, "phase"), field(d, "short_sha"),
+               field(d, "branch"), field(d, "presence"), field(d, "ready") + "/" + field(d, "wanted_pods"),
+               field(d, "who"), field(d, "age"), joined(array_in(d, "actions"))});
+  }
+  table.print();
+}
+
+void print_newest(const json::object& status) {
+  const json::object& d = object_in(status, "deploy");
+  const json::object& cause = object_in(status, "cause");
+  fmt::print("\n#{}: {}{}{}\n", field(d, "number"), field(d, "title"), field(d, "note").empty() ? "" : ", ",
+             field(d, "note"));
+  if (!cause.empty()) fmt::print("cause: {}\n", field(cause, "summary"));
+  if (!field(cause, "hint").empty()) fmt::print("  -> {}\n", field(cause, "hint"));
+  Table pods({"POD", "STATUS", "READY", "RESTARTS", "NODE", "AGE", ""});
+  for (const json::value& v : array_in(status, "pods")) {
+    const json::object& p = v.as_object();
+    pods.add({field(p, "name"), field(p, "status"), field(p, "ready"), field(p, "restarts"), field(p, "node"),
+              field(p, "age"), field(p, "note")});
+  }
+  if (!pods.empty()) pods.print();
+}
+
+Task<Result<int>> overview(std::shared_ptr<Remote> remote, Arguments a) {
+  auto all = co_await remote->get("/api/v1/projects");
+  if (!all) co_return fail(all.error());
+  if (a.remote.json())
+    print_json(*all);
+  else
+    print_targets(array_in(all->as_object(), "projects"));
+  co_return 0;
+}
+
+Task<Result<int>> project(std::shared_ptr<Remote> remote, Arguments a) {
+  auto one = co_await remote->get(fmt::format("{}?limit={}", project_path(a.target.project), a.limit));
+  if (!one) co_return fail(one.error());
+  if (a.remote.json())
+    print_json(*one);
+  else
+    print_targets({object_in(one->as_object(), "project")});
+  co_return 0;
+}
+
+Task<Result<int>> environment(std::shared_ptr<Remote> remote, Arguments a) {
+  auto state = co_await remote->get(target_path(a.target));
+  if (!state) co_return fail(state.error());
+  auto deploys = co_await remote->get(fmt::format("{}/deploys?limit={}", target_path(a.target), a.limit));
+  if (!deploys) co_return fail(deploys.error());
+  const json::array& list = array_in(deploys->as_object(), "deploys");
+  json::value newest;
+  if (!list.empty()) {
+    auto status = co_await remote->get(deploy_path(a.target, int_or(list[0].as_object(), "number")));
+    if (!status) co_return fail(status.error());
+    newest = std::move(*status);
+  }
+  if (a.remote.json()) {
+    json::object out = state->as_object();
+    out["deploys"] = list;
+    out["newest"] = newest;
+    print_json(out);
+    co_return 0;
+  }
+  const json::object& target = state->as_object();
+  fmt::print("{}: {}, {}\n", a.target.str(), field(target, "health"), field(target, "health_text"));
+  if (list.empty()) co_return 0;
+  print_deploys(list);
+  if (newest.is_object()) print_newest(newest.get_object());
+  co_return 0;
+}
+
+Task<Result<int>> status(std::shared_ptr<Remote> remote, Arguments a) {
+  if (a.target.project.empty()) return overview(remote, std::move(a));
+  if (a.target.environment.empty()) return project(remote, std::move(a));
+  return environment(remote, std::move(a));
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Action& action) {
+  auto* c = app.add_subcommand("status", "Show what runs where");
+  c->footer(kManual);
+  auto a = std::make_shared<Arguments>();
+  c->add_option("PROJECT", a->target.project);
+  c->add_option("ENVIRONMENT", a->target.environment);
+  c->add_option("--limit", a->limit, "how many deploys of an environment")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  add_remote_options(*c, a->remote);
+  c->callback([&action, a] {
+    action = [a] { return run_remote(a->remote, [a](auto remote) { return status(remote, *a); }); };
+  });
+}
+
+}  // namespace lemmy::cli

@@ -1,0 +1,103 @@
+#include <fmt/format.h>
+
+#include "cli/access_file.h"
+#include "cli/command.h"
+#include "cli/table.h"
+
+namespace lemmy::cli {
+namespace {
+
+constexpr const char* kManual =
+    R"(Tokens are for programs that call the API; they stand in access.yaml of a configuration folder. A new token is
+printed once, on standard output: only its hash is kept.
+Exit codes: 0, 2 something is malformed, 4 no such token or folder, 5 the name is taken.)";
+
+struct Arguments {
+  std::string dir = "config", name, role, expires, output = "table";
+  std::vector<std::string> projects;
+};
+
+// "30d", or a time.
+Result<std::optional<Time>> read_expiry(const std::string& text) {
+  if (text.empty()) return std::optional<Time>();
+  std::optional<Time> at = parse_time(text);
+  if (!at) {
+    auto after = parse_duration(text);
+    if (!after)
+      return fail(ErrorCode::invalid, "--expires", "this is neither a duration nor a time",
+                  "such as 90d, or 2027-01-31T00:00:00Z");
+    // access.yaml has seconds.
+    at = std::chrono::time_point_cast<seconds>(now() + *after);
+  }
+  if (*at <= now()) return fail(ErrorCode::invalid, "--expires", "this time is over");
+  return at;
+}
+
+int add(const Arguments& a) {
+  auto role = read_role(a.role);
+  if (!role) return report(role.error());
+  auto expires = read_expiry(a.expires);
+  if (!expires) return report(expires.error());
+  const access::NewToken made = access::make_token();
+  const config::Token token{a.name, *role, made.hash, a.projects, *expires};
+  auto done = edit_access(a.dir, [&](const std::string& t) { return access::add_token(t, token); });
+  if (!done) return report(done.error());
+  if (a.output == "json")
+    print_json(json::object{{"name", a.name}, {"role", config::name(*role)}, {"token", made.token}});
+  else
+    fmt::print("{}\n", made.token);
+  fmt::print(stderr, "token {} is shown this once; use it as LEMMY_TOKEN or --token-file\n", a.name);
+  return 0;
+}
+
+int remove(const Arguments& a) {
+  auto done = edit_access(a.dir, [&](const std::string& t) { return access::remove_token(t, a.name); });
+  if (!done) return report(done.error());
+  fmt::print("token {} is gone\n", a.name);
+  return 0;
+}
+
+int list(const Arguments& a) {
+  auto known = load_access(a.dir);
+  if (!known) return report(known.error());
+  if (a.output != "json") {
+    fmt::print("{}", access::list_tokens(*known, now()));
+    return 0;
+  }
+  json::array tokens;
+  for (const config::Token& t : known->tokens) {
+    json::array projects;
+    for (const std::string& p : t.projects) projects.emplace_back(p);
+    tokens.push_back({{"name", t.name},
+                      {"role", config::name(t.role)},
+                      {"projects", std::move(projects)},
+                      {"expires", t.expires ? json::value(format_time(*t.expires)) : json::value(nullptr)}});
+  }
+  print_json(json::object{{"tokens", std::move(tokens)}});
+  return 0;
+}
+
+}  // namespace
+
+void add_token(CLI::App& app, Action& action) {
+  auto* token = app.add_subcommand("token", "Add, remove and list tokens of the API");
+  token->require_subcommand(1);
+  auto a = std::make_shared<Arguments>();
+  auto command = [&](const char* name, const char* summary, int (*run)(const Arguments&), bool named) {
+    auto* c = token->add_subcommand(name, summary);
+    c->footer(kManual);
+    if (named) c->add_option("NAME", a->name)->required();
+    c->add_option("--config", a->dir, "the configuration folder")->capture_default_str();
+    c->add_option("--output", a->output, "table or json")->check(CLI::IsMember({"table", "json"}));
+    c->callback([&action, a, run] { action = [a, run] { return run(*a); }; });
+    return c;
+  };
+  auto* c = command("add", "Make a token", add, true);
+  c->add_option("--role", a->role, "viewer, deployer or admin")->required();
+  c->add_option("--project", a->projects, "the only projects it is for; may be repeated");
+  c->add_option("--expires", a->expires, "90d, or 2027-01-31T00:00:00Z; never unless given");
+  command("remove", "Remove a token", remove, true);
+  command("list", "List the tokens", list, false);
+}
+
+}  // namespace lemmy::cli

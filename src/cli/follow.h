@@ -1,0 +1,21 @@
+#pragma once
+// Inside room cli: watching a deploy until it is finished.
+#include "cli/remote.h"
+
+namespace lemmy::cli {
+
+inline constexpr int kDeployFailed = 1;  // exit code; the others are in base/error.h
+
+struct Follow {
+  Target target;
+  int64_t number = 0;
+  milliseconds at_most{3'600'000};
+  bool json = false;  // prints the last status as JSON on standard output; progress goes to standard error
+};
+
+// Shows each step and the pods that are ready; a cut connection is taken up again where it was. The exit
+// code: 0 live, 1 failed, 8 cancelled or superseded. Errors: timeout, and unavailable when the server stays
+// away; the deploy goes on then.
+Task<Result<int>> follow_deploy(std::shared_ptr<Remote> remote, Follow follow);
+
+}  // namespace lemmy::cli

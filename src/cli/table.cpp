@@ -1,0 +1,97 @@
+#include "cli/table.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/strings.h"
+
+namespace lemmy::cli {
+namespace {
+
+// Characters, near enough for names, branches and messages.
+size_t width(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
+}
+
+std::string_view colour_of(std::string_view word) {
+  for (std::string_view w : {"ok", "live", "accepted"})
+    if (word == w) return "\x1b[32m";
+  for (std::string_view w : {"bad", "failed", "refused"})
+    if (word == w) return "\x1b[31m";
+  for (std::string_view w :
+       {"busy", "queued", "preparing", "applying", "rolling_out", "settling", "unknown", "unknown_project"})
+    if (word == w) return "\x1b[33m";
+  return "";
+}
+
+}  // namespace
+
+std::string clean(std::string_view text) {
+  const std::string valid = valid_utf8(text);
+  std::string out;
+  for (size_t i = 0; i < valid.size(); ++i) {
+    const auto c = static_cast<unsigned char>(valid[i]);
+    const bool c1 = c == 0xC2 && i + 1 < valid.size() && static_cast<unsigned char>(valid[i + 1]) < 0xA0;
+    if (c1) ++i;
+    if (c1 || c < 0x20 || c == 0x7f)
+      out += ' ';
+    else
+      out += valid[i];
+  }
+  return out;
+}
+
+std::string field(const json::object& o, std::string_view key) {
+  const json::value* v = o.if_contains(key);
+  if (!v || v->is_null()) return "";
+  if (const json::string* s = v->if_string()) return clean(*s);
+  return clean(json::serialize(*v));
+}
+
+const json::object& object_in(const json::object& o, std::string_view key) {
+  static const json::object none;
+  const json::value* v = o.if_contains(key);
+  return v && v->is_object() ? v->get_object() : none;
+}
+
+const json::array& array_in(const json::object& o, std::string_view key) {
+  static const json::array none;
+  const json::value* v = o.if_contains(key);
+  return v && v->is_array() ? v->get_array() : none;
+}
+
+std::string Table::text(bool colour) const {
+  std::vector<size_t> widths(headings_.size());
+  for (size_t i = 0; i < widths.size(); ++i) {
+    widths[i] = width(headings_[i]);
+    for (const auto& row : rows_) widths[i] = std::max(widths[i], i < row.size() ? width(row[i]) : 0);
+  }
+  std::string out;
+  auto line = [&](const std::vector<std::string>& row, bool heading) {
+    std::string text;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string_view on = !colour ? "" : heading ? "\x1b[1m" : colour_of(row[i]);
+      text += fmt::format("{}{}{}", on, row[i], on.empty() ? "" : "\x1b[0m");
+      if (i + 1 < row.size()) text.append(widths[i] - width(row[i]) + 2, ' ');
+    }
+    out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
+  };
+  line(headings_, true);
+  for (const auto& row : rows_) line(row, false);
+  return out;
+}
+
+void Table::print() const { fmt::print("{}", text(colour_wanted(STDOUT_FILENO))); }
+
+bool colour_wanted(int fd) {
+  const char* term = std::getenv("TERM");
+  const char* no = std::getenv("NO_COLOR");
+  return isatty(fd) && !(no && *no) && term && std::string_view(term) != "dumb";
+}
+
+void print_json(const json::value& value) { fmt::print("{}\n", pretty_json(value)); }
+
+}  // namespace lemmy::cli

@@ -1,0 +1,153 @@
+"""Runs build/lemmy and talks to it. LEMMY names another program."""
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LEMMY = os.environ.get("LEMMY", str(ROOT / "build" / "lemmy"))
+HOOK_SECRET = "a-secret-of-the-tests-0123456789"
+PASSWORD = "correct horse battery"
+
+
+def run(*arguments, stdin="", env=None, timeout=60):
+    """The CLI; gives (exit code, standard output, standard error)."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("LEMMY_") and k != "KUBECONFIG"}
+    done = subprocess.run([LEMMY, *map(str, arguments)], input=stdin, text=True, capture_output=True,
+                          env=clean | (env or {}), timeout=timeout, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = {k.lower(): v for k, v in response.getheaders()}
+        self.body = response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Server:
+    """`serve` or `playground` on a free port, with a folder of its own."""
+
+    def __init__(self, *arguments, command="serve", env=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lemmy-test-"))
+        self.config = self.folder / "config"
+        self.command, self.arguments, self.env = command, arguments, env or {}
+        self.process, self.port, self.log = None, 0, []
+        if command == "serve":
+            shutil.copytree(ROOT / "docs" / "examples" / "config", self.config)
+            for name in ("access.yaml", "clusters.yaml"):
+                (self.config / name).unlink(missing_ok=True)
+            for path in (self.config / "environments.yaml",):
+                text = re.sub(r"^\s*cluster:.*\n", "", path.read_text(), flags=re.M)
+                path.write_text(text)
+
+    def start(self):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("LEMMY_")}
+        clean["KUBECONFIG"] = str(self.folder / "no-kubeconfig")
+        clean["HOME"] = str(self.folder)
+        command = [LEMMY, self.command, "--port", "0", "--data", str(self.folder / "data")]
+        if self.command == "serve":
+            command += ["--config", str(self.config)]
+        self.process = subprocess.Popen([*command, *self.arguments], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, env=clean | self.env)
+        threading.Thread(target=self._read_log, daemon=True).start()
+        deadline = time.time() + 30
+        while time.time() < deadline:
+            line = self.process.stdout.readline()
+            found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", line)
+            if found:
+                self.port = int(found[1])
+                threading.Thread(target=self.process.stdout.read, daemon=True).start()
+                return self
+            if not line:
+                break
+        self.process.kill()
+        raise AssertionError("the server did not start:\n" + "".join(self.log))
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            self.log.append(line)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            stream.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def cli(self, *arguments, token="", env=None, **more):
+        extra = {"LEMMY_SERVER": self.url} | ({"LEMMY_TOKEN": token} if token else {}) | (env or {})
+        return run(*arguments, env=extra, **more)
+
+    def call(self, method, path, body=None, headers=None, token="", cookie=""):
+        headers = dict(headers or {})
+        if token:
+            headers["Authorization"] = "Bearer " + token
+        if cookie:
+            headers["Cookie"] = cookie
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, **more):
+        return self.call("GET", path, **more)
+
+    def form(self, path, fields, **more):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} | more.pop("headers", {})
+        return self.call("POST", path, urllib.parse.urlencode(fields), headers=headers, **more)
+
+    def hook(self, body, secret=HOOK_SECRET, timestamp="", headers=None):
+        if isinstance(body, dict):
+            body = json.dumps(body)
+        headers = {"Content-Type": "application/json"} | (headers or {})
+        if secret:
+            signed = f"{timestamp}.{body}" if timestamp else body
+            headers["X-Lemmy-Signature"] = "sha256=" + hmac.new(secret.encode(), signed.encode(),
+                                                                hashlib.sha256).hexdigest()
+        if timestamp:
+            headers["X-Lemmy-Timestamp"] = str(timestamp)
+        return self.call("POST", "/hooks/build", body, headers=headers)
+
+
+def secured():
+    """A server with access.yaml: tokens of every role, a hook, and users; gives (server, tokens)."""
+    server = Server(env={"HOOK_SECRET": HOOK_SECRET})
+    tokens = {}
+    for role in ("viewer", "deployer", "admin"):
+        code, out, err = run("token", "add", "t-" + role, "--role", role, "--config", server.config)
+        assert code == 0, err
+        tokens[role] = out.strip()
+    code, _, err = run("user", "add", "dora", "--role", "deployer", "--config", server.config,
+                       stdin=PASSWORD + "\n")
+    assert code == 0, err
+    with open(server.config / "access.yaml", "a", encoding="utf-8") as file:
+        file.write("hooks:\n  ci: {secret_env: HOOK_SECRET}\n")
+    return server.start(), tokens

@@ -1,0 +1,149 @@
+import json
+import os
+import pty
+import subprocess
+import tempfile
+import unittest
+
+from harness import HOOK_SECRET, LEMMY, PASSWORD, run, secured
+
+
+class AgainstAServer(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server, cls.tokens = secured()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def cli(self, *arguments, role="deployer", **more):
+        return self.server.cli(*arguments, token=self.tokens[role], **more)
+
+    def test_a_build_is_announced_and_listed(self):
+        secret = {"LEMMY_HOOK_SECRET": HOOK_SECRET}
+        code, out, err = self.cli("hook", "build", "--project", "hello-world", "--sha", "abcdef01", "--branch",
+                                  "main", "--message", "first\nsecond \x1b[31m", env=secret)
+        self.assertEqual(code, 0, err)
+        self.assertIn("is kept", out)
+        code, out, err = self.cli("builds", "hello-world", role="viewer")
+        self.assertEqual(code, 0, err)
+        self.assertIn("abcdef0  main", out)
+        self.assertNotIn("\x1b", out)
+        code, out, _ = self.cli("builds", "hello-world", "--output", "json")
+        self.assertEqual(json.loads(out)["builds"][0]["branch"], "main")
+
+    def test_a_hook_without_a_fitting_secret_says_what_to_set(self):
+        arguments = ("hook", "build", "--project", "hello-world", "--sha", "abcdef02", "--branch", "main")
+        code, _, err = self.cli(*arguments)
+        self.assertEqual((code, "LEMMY_HOOK_SECRET" in err), (3, True), err)
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("this-is-not-the-right-secret\n")
+            file.flush()
+            self.assertEqual(self.cli(*arguments, "--secret-file", file.name)[0], 3)
+        self.assertEqual(self.cli("hook", "build", "--project", "hello-world", "--sha", "HEAD", "--branch", "x")[0], 2)
+
+    def test_status_in_three_depths(self):
+        for arguments in ((), ("hello-world",)):
+            code, out, err = self.cli("status", *arguments)
+            self.assertEqual(code, 0, err)
+            self.assertRegex(out, r"hello-world\s+staging\s+none")
+        code, out, err = self.cli("status", "hello-world", "staging", "--output", "json")
+        self.assertEqual((code, json.loads(out)["environment"]), (0, "staging"), err)
+
+    def test_errors_have_exit_codes_and_hints(self):
+        code, _, err = self.cli("status", "nope")
+        self.assertEqual((code, "there is no project 'nope'" in err), (4, True), err)
+        code, _, err = self.cli("status", "hello-world", "nope")
+        self.assertEqual((code, "staging" in err), (4, True), err)
+        code, _, err = self.server.cli("status")
+        self.assertEqual((code, "LEMMY_TOKEN" in err or "token" in err), (3, True), err)
+        code, _, err = self.cli("deploy", "hello-world", "staging", "--build", "abcdef0", role="viewer")
+        self.assertEqual(code, 3, err)
+        code, _, err = self.cli("deploy", "hello-world", "staging", "--build", "HEAD")
+        self.assertEqual(code, 2, err)
+        code, _, err = self.cli("zero", "hello-world", "staging", "99")
+        self.assertEqual(code, 4, err)
+        code, _, err = run("status", "--server", "http://127.0.0.1:1")
+        self.assertEqual((code, "lemmy serve" in err), (6, True), err)
+        self.assertEqual(run("status", "--server", "nonsense")[0], 2)
+
+    def test_deliveries_are_listed(self):
+        self.server.hook("{", secret="wrong-secret-0123456789")
+        code, out, err = self.cli("deliveries")
+        self.assertEqual((code, "refused" in out), (0, True), err)
+
+    def test_a_deploy_is_cancelled_by_another_and_the_waiting_one_hears_of_it(self):
+        self.server.hook({"project": "hello-world", "sha": "dddddddd", "branch": "main"})
+        code, out, err = self.cli("deploy", "hello-world", "production", "--build", "ddddddd", "--no-wait", "--yes",
+                                  "--output", "json")
+        self.assertEqual(code, 0, err)
+        number = json.loads(out)["number"]
+        self.cli("cancel", "hello-world", "production", number)
+        code, out, err = self.cli("status", "hello-world", "production")
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"#%d\s+(cancelled|failed)" % number)
+
+
+class AccessFile(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def cli(self, *arguments, **more):
+        return run(*arguments, "--config", self.folder.name, **more)
+
+    def test_users_come_and_go(self):
+        self.assertEqual(self.cli("user", "add", "ada", "--role", "admin", stdin=PASSWORD + "\n")[0], 0)
+        text = open(self.folder.name + "/access.yaml", encoding="utf-8").read()
+        self.assertNotIn(PASSWORD, text)
+        self.assertIn("argon2id", text)
+        self.assertEqual(os.stat(self.folder.name + "/access.yaml").st_mode & 0o777, 0o600)
+        self.assertEqual(self.cli("user", "add", "ada", "--role", "admin", stdin=PASSWORD + "\n")[0], 5)
+        self.assertEqual(self.cli("user", "password", "ada", stdin="another password\n")[0], 0)
+        self.assertEqual(self.cli("user", "password", "bob", stdin=PASSWORD)[0], 4)
+        self.assertEqual(self.cli("user", "add", "bob", "--role", "king", stdin=PASSWORD)[0], 2)
+        self.assertEqual(self.cli("user", "add", "bob", "--role", "viewer", stdin="short\n")[0], 2)
+        code, out, _ = self.cli("user", "list", "--output", "json")
+        self.assertEqual(json.loads(out)["users"], [{"name": "ada", "role": "admin", "may_sign_in": True}])
+        self.assertEqual(self.cli("user", "remove", "ada")[0], 0)
+
+    def test_a_token_is_shown_once(self):
+        code, out, err = self.cli("token", "add", "ci", "--role", "deployer", "--project", "hello-world",
+                                  "--expires", "90d")
+        self.assertEqual(code, 0, err)
+        token = out.strip()
+        self.assertTrue(token.startswith("lmy_"))
+        self.assertNotIn(token, open(self.folder.name + "/access.yaml", encoding="utf-8").read())
+        code, out, _ = self.cli("token", "list")
+        self.assertEqual((code, "ci" in out, token in out), (0, True, False))
+        self.assertEqual(self.cli("token", "add", "ci", "--role", "viewer")[0], 5)
+        self.assertEqual(self.cli("token", "add", "x", "--role", "viewer", "--expires", "2001-01-01T00:00:00Z")[0], 2)
+        self.assertEqual(self.cli("token", "remove", "ci")[0], 0)
+        self.assertEqual(self.cli("token", "remove", "ci")[0], 4)
+
+    def test_a_folder_that_is_not_there_is_told(self):
+        self.assertEqual(run("token", "add", "x", "--role", "viewer", "--config", "/no/such")[0], 4)
+
+    def test_a_password_on_a_terminal_is_not_shown(self):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([LEMMY, "user", "add", "tia", "--role", "viewer", "--config", self.folder.name],
+                                   stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
+        os.close(theirs)
+        shown = b""
+        for prompt in (b"new password: ", b"again: "):
+            while not shown.endswith(prompt):
+                shown += os.read(ours, 1000)
+            os.write(ours, PASSWORD.encode() + b"\n")
+        try:
+            while chunk := os.read(ours, 1000):
+                shown += chunk
+        except OSError:
+            pass
+        os.close(ours)
+        self.assertEqual(process.wait(20), 0, shown)
+        self.assertNotIn(PASSWORD.encode(), shown)
+
+
+if __name__ == "__main__":
+    unittest.main()

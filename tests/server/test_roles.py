@@ -1,0 +1,83 @@
+"""Walks the whole route table, as OpenAPI tells it, with every role."""
+import unittest
+
+from harness import PASSWORD, secured
+
+RANK = {"anonymous": 0, "viewer": 1, "deployer": 2, "admin": 3}
+VALUES = {"project": "hello-world", "environment": "staging", "number": "999", "action": "zero",
+          "name": "none"}
+
+
+class Roles(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server, cls.tokens = secured()
+        cls.tokens["anonymous"] = ""
+        cls.paths = cls.server.get("/openapi.json").json["paths"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def operations(self):
+        for path, methods in self.paths.items():
+            for method, operation in methods.items():
+                yield method.upper(), path.format(**VALUES), operation["x-who"]
+
+    def test_every_route_lets_in_who_may_and_nobody_else(self):
+        seen = 0
+        for method, path, who in self.operations():
+            if who == "hook":
+                continue
+            for role, token in self.tokens.items():
+                with self.subTest(method=method, path=path, role=role):
+                    answer = self.server.call(method, path, {} if method == "POST" else None, token=token)
+                    may = who == "anyone" or RANK[role] >= RANK[who]
+                    refused = answer.status in (401, 403)
+                    self.assertEqual(refused, not may, f"{answer.status} {answer.body[:200]}")
+                    self.assertNotEqual(answer.status, 500)
+                    if role == "anonymous" and not may:
+                        self.assertEqual(answer.status, 401)
+                    seen += 1
+        self.assertGreater(seen, 60)
+
+    def test_hooks_take_no_token_of_the_api(self):
+        for method, path, who in self.operations():
+            if who == "hook":
+                for role, token in self.tokens.items():
+                    self.assertEqual(self.server.call(method, path, {}, token=token).status, 401, role)
+
+    def test_a_wrong_token_is_no_anonymous_visitor(self):
+        self.assertEqual(self.server.get("/api/v1/projects", token="lmy_wrong").status, 401)
+
+    def test_pages_send_people_to_the_log_in(self):
+        answer = self.server.get("/")
+        self.assertEqual(answer.status, 303)
+        self.assertTrue(answer.headers["location"].startswith("/login"))
+
+    def sign_in(self):
+        self.assertEqual(self.server.get("/login").status, 200)
+        answer = self.server.form("/login", {"name": "dora", "password": PASSWORD})
+        if "set-cookie" not in answer.headers:  # the form wants its token
+            import re
+            page = self.server.get("/login").body.decode()
+            csrf = re.search(r'name="csrf" value="([^"]+)"', page)
+            answer = self.server.form("/login", {"name": "dora", "password": PASSWORD,
+                                                 "csrf": csrf[1] if csrf else ""})
+        self.assertIn("set-cookie", answer.headers, answer.body[:300])
+        return answer.headers["set-cookie"].split(";")[0]
+
+    def test_a_session_changes_nothing_without_its_token_or_from_another_site(self):
+        cookie = self.sign_in()
+        path = "/api/v1/projects/hello-world/environments/staging/deploys"
+        self.assertEqual(self.server.get("/api/v1/projects", cookie=cookie).status, 200)
+        for headers in ({}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"},
+                        {"X-CSRF-Token": "0" * 64}):
+            answer = self.server.call("POST", path, {"build": "0123abc"}, headers=headers, cookie=cookie)
+            self.assertEqual(answer.status, 403, headers)
+        page = "/projects/hello-world/environments/staging/deploys"
+        self.assertEqual(self.server.form(page, {"build": "0123abc"}, cookie=cookie).status, 403)
+
+
+if __name__ == "__main__":
+    unittest.main()
