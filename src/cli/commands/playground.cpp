@@ -95,6 +95,8 @@ int run(std::shared_ptr<Playground> p) {
     fmt::print("a simulated cluster: nothing here runs for real. Projects: {}\nconfiguration: {}\n",
                fmt::join(projects, ", "), p->options.config_dir);
     std::fflush(stdout);
+    // Whoever brings projects brings their builds too.
+    if (!p->config.empty()) co_return;
     playground::BuildsOptions options;
     options.projects = projects;
     options.every = seconds{p->build_every};
