@@ -18,7 +18,7 @@ LEMMY = os.environ.get("LEMMY", str(ROOT / "build" / "lemmy"))
 TEMPLATE = """{
   "replicas": {{ config.replicas | default(2) }},
   {% if config.autoscale is defined %}"autoscale": {{ config.autoscale | tojson }},{% endif %}
-  "annotations": {{ config.annotations | default({}) | tojson }},
+  "annotations": {{ (config.vars | default({})).annotations | default({}) | tojson }},
   "containers": [
     {
       "name": "app",
