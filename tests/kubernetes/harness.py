@@ -145,6 +145,14 @@ class Lemmy:
     def alive(self):
         return self.process.poll() is None
 
+    def died(self, within=2.0):
+        """True when it is dead, or dies within a moment: its connections close before it is gone."""
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def kill(self):
         self.process.kill()
         self.process.wait()
