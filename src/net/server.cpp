@@ -1,7 +1,9 @@
 #include "net/server.h"
 
+#include <array>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+
 #include <set>
 
 #include "base/json.h"
@@ -16,6 +18,7 @@ namespace http = beast::http;
 using asio::ip::tcp;
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kWriteTime{30};
+constexpr size_t kMostDrained = 16 << 20;
 
 Response problem(int status, std::string title, std::string detail) {
   Response r;
@@ -116,6 +119,21 @@ Task<bool> Server::State::respond(beast::tcp_stream& stream, Response& out, bool
   co_return !last_ec && keep_alive;
 }
 
+namespace {
+// RFC 9112, 9.6: to close while the peer still sends resets the connection, and the answer may be lost with
+// it.
+Task<> drain(beast::tcp_stream& stream) {
+  std::array<char, 16384> nowhere;
+  const auto until = Clock::now() + std::chrono::seconds(2);
+  for (size_t taken = 0; taken < kMostDrained;) {
+    stream.expires_at(until);
+    auto [ec, n] = co_await stream.async_read_some(asio::buffer(nowhere), kTuple);
+    if (ec) break;
+    taken += n;
+  }
+}
+}  // namespace
+
 Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> owned) {
   beast::tcp_stream& stream = *owned;
   self->all.insert(&stream);
@@ -127,7 +145,7 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
   boost::system::error_code peer_ec;
   auto peer = stream.socket().remote_endpoint(peer_ec);
   beast::flat_buffer buffer;
-  bool keep = true;
+  bool keep = true, refused = false;
   for (bool first = true; keep && !self->stopping; first = false) {
     http::request_parser<http::string_body> parser;
     parser.header_limit(self->limits.header_bytes);
@@ -151,6 +169,7 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
     unsigned version = parser.get().version() ? parser.get().version() : 11;
     if (ec) {
       keep = false;
+      refused = true;
       if (ec == http::error::header_limit)
         response = problem(431, "Request header too large", "send less than 32 KiB of headers");
       else if (ec == http::error::body_limit)
@@ -189,6 +208,7 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
   }
   boost::system::error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  if (refused) co_await drain(stream);
 }
 
 Task<> Server::State::accept(std::shared_ptr<State> self) {
