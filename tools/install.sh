@@ -14,6 +14,10 @@ for p in $wanted; do
 done
 # Debian's rustc is too old for minijinja; rustc-web is Debian's newer one.
 command -v cargo >/dev/null 2>&1 || missing="$missing rustc-web cargo-web"
+# Old or new: tools/testcluster/build.sh fetches the toolchain it needs through Go's module proxy.
+if [ "${1:-}" = test ] && ! command -v go >/dev/null 2>&1 && ! [ -x /usr/local/go/bin/go ]; then
+  missing="$missing golang-go"
+fi
 # Any node of 18 or newer will do; Debian's npm would pull in Debian's node.
 if [ "${1:-}" = test ] && ! { command -v node && command -v npm; } >/dev/null 2>&1; then
   missing="$missing nodejs npm"

@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+
 #include <set>
 
 #include "base/json.h"

@@ -18,7 +18,7 @@ LEMMY = os.environ.get("LEMMY", str(ROOT / "build" / "lemmy"))
 TEMPLATE = """{
   "replicas": {{ config.replicas | default(2) }},
   {% if config.autoscale is defined %}"autoscale": {{ config.autoscale | tojson }},{% endif %}
-  "annotations": {{ config.annotations | default({}) | tojson }},
+  "annotations": {{ (config.vars | default({})).annotations | default({}) | tojson }},
   "containers": [
     {
       "name": "app",
@@ -144,6 +144,14 @@ class Lemmy:
 
     def alive(self):
         return self.process.poll() is None
+
+    def died(self, within=2.0):
+        """True when it is dead, or dies within a moment: its connections close before it is gone."""
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self):
         self.process.kill()

@@ -30,10 +30,10 @@ class Verdict(unittest.TestCase):
         }
         for name, notes in cls.cases.items():
             cls.config.project(name, {"verdicts": {
-                "replicas": 2, "annotations": {f"lemmy.test/{k}": v for k, v in notes.items()}}},
+                "replicas": 2, "vars": {"annotations": {f"lemmy.test/{k}": v for k, v in notes.items()}}}},
                 yaml="settle: 2s\ndeadline: 12s\n")
         cls.config.project("fixable", {"verdicts": {
-            "replicas": 1, "annotations": {"lemmy.test/behaviour": "never-ready"}}}, yaml="settle: 1s\ndeadline: 5m\n")
+            "replicas": 1, "vars": {"annotations": {"lemmy.test/behaviour": "never-ready"}}}}, yaml="settle: 1s\ndeadline: 5m\n")
         cls.config.project("quota", {"verdicts-small": {"replicas": 3}}, yaml="settle: 1s\ndeadline: 8s\n")
         cls.plane.namespace("verdicts-small")
         cls.plane.kubectl("create", "quota", "few", "--hard=pods=1", "-n", "verdicts-small")
@@ -103,7 +103,7 @@ class Verdict(unittest.TestCase):
         phase, cause, _ = self.end("never-ready")
         self.assertEqual(phase, "failed")
         self.assertIn("no more for", cause["summary"])
-        self.assertIn("readiness", cause["summary"])
+        self.assertIn("readiness", cause["message"])
 
     def test_unschedulable_only_warns_until_the_deadline(self):
         phase, cause, _ = self.end("no-room")
