@@ -45,10 +45,17 @@ void set_gauges(const live::Services& s, bool store_ok, double store_seconds) {
   metrics::gauge("lemmy_deploys_unfinished", "Deploys that are queued or under way", {},
                  static_cast<double>(s.conductor->unfinished()));
   const json::object frame = s.board->frame();
-  metrics::clear("lemmy_cluster_up");
-  for (const json::value& c : frame.at("clusters").as_array())
-    metrics::gauge("lemmy_cluster_up", "1 while the cluster is seen",
-                   {{"cluster", std::string(text_or(c.as_object(), "name"))}}, bool_or(c.as_object(), "ok"));
+  for (const char* of_clusters : {"lemmy_cluster_up", "lemmy_cluster_pods", "lemmy_watch_relists_total"})
+    metrics::clear(of_clusters);
+  for (const json::value& v : frame.at("clusters").as_array()) {
+    const json::object& c = v.as_object();
+    const metrics::Label label{"cluster", std::string(text_or(c, "name"))};
+    metrics::gauge("lemmy_cluster_up", "1 while the cluster is seen", {label}, bool_or(c, "ok"));
+    metrics::gauge("lemmy_cluster_pods", "Pods of Lemmy's deploys in the cluster", {label},
+                   c.at("pods").to_number<double>());
+    metrics::gauge("lemmy_watch_relists_total", "Full lists after a watch could not go on", {label},
+                   c.at("relists").to_number<double>());
+  }
   metrics::gauge("lemmy_config_problems", "Problems of configuration files that are newer than those in use",
                  {}, static_cast<double>(frame.at("problems").as_array().size()));
   metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store_ok);

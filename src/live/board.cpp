@@ -30,7 +30,11 @@ json::object Board::frame() const {
     std::string trouble = c.error;
     if (c.cluster)
       if (auto t = c.cluster->trouble()) trouble = t->str();
-    clusters.push_back({{"name", c.name}, {"ok", trouble.empty()}, {"trouble", trouble}});
+    clusters.push_back({{"name", c.name},
+                        {"ok", trouble.empty()},
+                        {"trouble", trouble},
+                        {"relists", c.cluster ? c.cluster->relists() : 0},
+                        {"pods", c.cluster ? c.cluster->pod_count() : 0}});
   }
   return {{"version", LEMMY_VERSION},
           {"simulated", from_.simulated},

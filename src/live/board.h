@@ -33,7 +33,7 @@ class Board {
   explicit Board(Sources sources) : from_(std::move(sources)) {}
 
   // What every page's frame shows: {"version", "simulated", "revision", "problems": [{where, what, hint}],
-  // "clusters": [{"name", "ok": bool, "trouble"}]}
+  // "clusters": [{"name", "ok": bool, "trouble", "relists", "pods"}]}
   json::object frame() const;
 
   // {"environments": [{"name", "cluster", "protected"}],

@@ -125,7 +125,7 @@ Task<net::Response> Router::run(net::Request request) {
     co_return show(call, &route, {ErrorCode::not_found, call.request.path, "there is nothing here"});
   if (!found) {
     net::Response r =
-        problem({ErrorCode::invalid, call.request.path, "this takes " + allow + " only"}, call.request.path);
+        show(call, &route, {ErrorCode::invalid, call.request.path, "this takes " + allow + " only"});
     r.status = 405;
     r.headers.emplace("Allow", allow);
     co_return r;
