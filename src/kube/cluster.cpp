@@ -11,7 +11,10 @@ namespace lemmy::kube {
 namespace {
 
 constexpr size_t kEvents = 20'000, kLine = 4u << 20;
-constexpr milliseconds kOpen{20'000}, kSilence{400'000};  // a watch ends by itself after at most 360 s
+// A server sends a bookmark about each minute, so a watch that is silent for longer is a dead connection.
+constexpr milliseconds kOpen{20'000}, kSilence{150'000};
+// A watch alone would show a server that hangs only then.
+constexpr milliseconds kProbeEvery{10'000}, kProbeLimit{5'000};
 
 uint64_t seed(const std::string& text) { return std::hash<std::string>()(text); }
 
@@ -31,6 +34,18 @@ void Cluster::start() {
   watch<Autoscaler>(autoscalers_, "horizontalpodautoscalers", "/apis/autoscaling/v2/horizontalpodautoscalers",
                     ours, parse_autoscaler);
   watch<Event>(events_, "events", "/api/v1/events", "", parse_event);
+  group_.spawn(fmt::format("probe {}", name_), probe());
+}
+
+Task<> Cluster::probe() {
+  for (;;) {
+    co_await sleep_for(kProbeEvery);
+    auto version = co_await with_deadline(client_->version(), kProbeLimit, client_->server());
+    // Refused is answered: what we may not do shows where it is tried.
+    const bool silent = !version && (version.error().code == ErrorCode::timeout ||
+                                     version.error().code == ErrorCode::unavailable);
+    set_trouble(&silent_, silent ? std::optional(version.error()) : std::nullopt);
+  }
 }
 
 Task<> Cluster::stop() {
@@ -172,7 +187,7 @@ bool Cluster::synced() const {
 
 std::optional<Error> Cluster::trouble() const {
   // Events only explain: without them the picture is still live.
-  for (const auto* t : {&pods_.trouble, &rcs_.trouble, &autoscalers_.trouble})
+  for (const auto* t : {&silent_, &pods_.trouble, &rcs_.trouble, &autoscalers_.trouble})
     if (*t) return *t;
   return std::nullopt;
 }

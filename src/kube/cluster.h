@@ -45,6 +45,7 @@ class Cluster {
   template <class T>
   void watch(Kind<T>& kind, const std::string& label, const std::string& path, const std::string& query,
              std::function<T(const json::object&)> parse);
+  Task<> probe();
   Task<> follow(WatchProtocol* protocol, std::optional<Error>* trouble, std::string label);
   void set_trouble(std::optional<Error>* slot, std::optional<Error> error);
   void trim_events();
@@ -55,6 +56,7 @@ class Cluster {
   std::shared_ptr<Client> client_;
   std::function<void(const Target&)> changed_;
   Group group_;
+  std::optional<Error> silent_;  // it does not answer, whatever the watches say
   Kind<Pod> pods_;
   Kind<ReplicationController> rcs_;
   Kind<Autoscaler> autoscalers_;

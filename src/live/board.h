@@ -73,7 +73,13 @@ class Board {
  private:
   json::object target_json(const std::string& project, const std::string& environment, bool configured) const;
   json::object project_json(const std::string& name, const config::Config& config) const;
+  Task<std::optional<std::string>> secret_version(Target target) const;
+  struct SecretVersion {
+    std::optional<std::string> version;  // nullopt: it could not be read
+    Clock::time_point at;
+  };
   Sources from_;
+  mutable std::map<Target, SecretVersion> secrets_;
 };
 
 // What the handlers of pages, API and hooks work with. All outlive the router.

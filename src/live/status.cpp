@@ -6,6 +6,8 @@ namespace lemmy::live {
 namespace {
 
 constexpr int kHistory = 500;
+constexpr size_t kSecrets = 10'000;
+constexpr milliseconds kSecretAge{5'000}, kSecretLimit{2'000};
 
 json::value queue_json(const deploy::Conductor& conductor, const Deploy& d) {
   if (d.phase != Phase::queued) return nullptr;
@@ -83,11 +85,28 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   }
   out["previous"] = std::move(previous);
   out["secret_changed"] = false;
-  if (cluster && !trouble && !d.secret_version.empty() && d.presence == Presence::running) {
-    auto secret = co_await cluster->client().get({"/api/v1", "secrets", target.environment, target.project});
-    if (secret && *secret) out["secret_changed"] = kube::parse_version(**secret) != d.secret_version;
+  if (!trouble && !d.secret_version.empty() && d.presence == Presence::running) {
+    auto version = co_await secret_version(target);
+    out["secret_changed"] = version && *version != d.secret_version;
   }
   co_return out;
+}
+
+// Not watched: Lemmy needs to read nothing of Secrets but this, so it asks at most every few seconds.
+Task<std::optional<std::string>> Board::secret_version(Target target) const {
+  auto known = secrets_.find(target);
+  if (known != secrets_.end() && Clock::now() - known->second.at < kSecretAge)
+    co_return known->second.version;
+  kube::Cluster* cluster = from_.cluster(target.environment);
+  if (!cluster) co_return std::nullopt;
+  auto secret = co_await with_deadline(
+      cluster->client().get({"/api/v1", "secrets", target.environment, target.project}), kSecretLimit,
+      "secret");
+  std::optional<std::string> version;
+  if (secret) version = *secret ? kube::parse_version(**secret) : std::string();
+  if (secrets_.size() > kSecrets) secrets_.clear();
+  secrets_[target] = {version, Clock::now()};
+  co_return version;
 }
 
 Task<Result<std::string>> Board::pod_log(Target target, int64_t number, std::string pod,

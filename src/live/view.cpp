@@ -14,8 +14,26 @@ std::string_view state_name(kube::ContainerState::Kind kind) {
 
 }  // namespace
 
+std::string without_names(std::string message, const std::string& object_name) {
+  constexpr size_t kSuffix = 5, kUid = 36;
+  const std::string prefix = object_name + "-";
+  for (size_t at = 0; !object_name.empty() && (at = message.find(prefix, at)) != message.npos;) {
+    at += prefix.size();
+    size_t end = at;
+    while (end < message.size() && end - at < kSuffix &&
+           std::isalnum(static_cast<unsigned char>(message[end])))
+      ++end;
+    if (end - at == kSuffix) message.replace(at, kSuffix, "*");
+  }
+  for (size_t at = 0; (at = message.find('(', at)) != message.npos; ++at)
+    if (at + kUid + 1 < message.size() && message[at + kUid + 1] == ')' && message[at + 9] == '-' &&
+        message[at + 14] == '-')
+      message.erase(at, kUid + 2);
+  return message;
+}
+
 std::string age(Time since) {
-  return format_duration(std::max(seconds{0}, std::chrono::floor<seconds>(now() - since)));
+  return format_duration(std::max(seconds{1}, std::chrono::floor<seconds>(now() - since)));
 }
 
 json::value error_json(const std::optional<Error>& e) {
@@ -83,10 +101,10 @@ json::array events_json(const kube::Cluster& cluster, const Deploy& d) {
   std::map<std::pair<std::string, std::string>, Row> rows;
   auto add = [&](const std::string& object) {
     for (const EventGroup& e : cluster.events_about(object, d.target.environment)) {
-      // Pods say the same with other names in it.
-      std::string message = e.message;
+      std::string message = without_names(e.message, d.object_name);
       auto [it, fresh] = rows.try_emplace({e.reason, message}, Row{e, object});
       if (fresh) continue;
+      it->second.group.message = message;
       it->second.group.count += e.count;
       it->second.objects += it->second.about != object;
       it->second.group.last = std::max(it->second.group.last, e.last);

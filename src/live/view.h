@@ -8,6 +8,8 @@ std::string age(Time since);
 json::value error_json(const std::optional<Error>& e);
 json::object pod_json(const kube::Pod& pod);
 json::value autoscaler_json(const kube::Autoscaler* hpa);
+// `message` without what tells the pods of one controller apart: their names' ends and their uids.
+std::string without_names(std::string message, const std::string& object_name);
 // Of the deploy's RC, autoscaler and pods: newest first, those that say the same together.
 json::array events_json(const kube::Cluster& cluster, const Deploy& deploy);
 std::string deploy_url(const Target& target, int64_t number);

@@ -1,6 +1,8 @@
 """Credentials, rights and reachability of a real API server."""
 import json
+import os
 import shutil
+import signal
 import tempfile
 import unittest
 from pathlib import Path
@@ -94,6 +96,25 @@ class Cluster(unittest.TestCase):
         self.assertFalse(self.lemmy.status("modest", "rights", n)["cluster"]["ok"])
         status = self.lemmy.wait_phase("modest", "rights", n, "failed", "live")
         self.assertEqual(status["deploy"]["phase"], "failed")
+
+    def test_a_server_that_hangs_is_shown_and_a_deploy_goes_on_when_it_answers_again(self):
+        self.config.project("modest", {"rights": {"replicas": 1}}, yaml="settle: 500ms\ndeadline: 2m\n")
+        n = self.start(self.plane.kubeconfig)
+        self.lemmy.wait_phase("modest", "rights", n, "live")
+        pid = int((self.plane.dir / "pids" / "apiserver").read_text().split()[0])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_for("the trouble to show", lambda: not self.lemmy.status("modest", "rights", n)["cluster"]["ok"], 40)
+            shown = self.lemmy.status("modest", "rights", n)
+            self.assertEqual(len(shown["pods"]), 1, "the last known picture stays")
+            sha = new_sha()
+            self.lemmy.announce("modest", sha)
+            again = self.lemmy.deploy("modest", "rights", sha)
+            wait_for("a note", lambda: self.lemmy.status("modest", "rights", again)["deploy"]["note"], 40)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.assertEqual(self.lemmy.wait_phase("modest", "rights", again, "live", "failed", limit=90)["deploy"]["phase"],
+                         "live")
 
     def test_a_namespace_that_is_missing_is_named_with_what_to_do(self):
         self.config.project("homeless", {"nowhere": {"replicas": 1}}, yaml="settle: 500ms\ndeadline: 6s\n")

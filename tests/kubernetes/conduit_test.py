@@ -143,7 +143,7 @@ class Conduit(unittest.TestCase):
         self.assertFalse(status["secret_changed"])
         self.plane.kubectl("patch", "secret", "vault", "-n", "staging", "-p",
                            json.dumps({"stringData": {"KEY": "two"}}))
-        self.assertTrue(self.lemmy.status("vault", "staging", 1)["secret_changed"])
+        wait_for("the change", lambda: self.lemmy.status("vault", "staging", 1)["secret_changed"], 15)
 
     def test_the_same_request_asked_twice_is_one_deploy(self):
         sha = new_sha()
