@@ -1,0 +1,64 @@
+#pragma once
+// What a playbook run has done so far, host by host, from ansible-runner's JSON events. No I/O.
+// https://docs.ansible.com/projects/runner/en/stable/intro/ (job events)
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/time.h"
+
+namespace lemmy::ansible {
+
+// In the order in which a later one tells more; of a host that had several, the worst stays.
+enum class HostState { waiting, running, skipped, ok, changed, rescued, failed, unreachable };
+std::string_view name(HostState s);  // "changed"
+
+struct Host {
+  std::string name;
+  HostState state = HostState::waiting;
+  std::string task;  // now, or the last one; of a failed host: the one that failed
+  std::string message;
+  int ok = 0, changed = 0, failed = 0, skipped = 0, rescued = 0, ignored = 0, unreachable = 0;  // tasks
+  bool done = false;
+};
+
+struct Failure {
+  std::string host, task, role, file_line;  // file_line: "roles/app/tasks/main.yml:12" when it is known
+  std::string message;                      // of the module
+  std::string output;                       // its last stdout and stderr, at most 8 KiB
+  bool unreachable = false;
+};
+
+class Progress {
+ public:
+  // One line of ansible-runner's output. What is no JSON event is kept as a warning or as plain text.
+  // Results of tasks with no_log stay hidden; nothing of a task's arguments is kept.
+  void feed(std::string_view line);
+  const std::map<std::string, Host>& hosts() const { return hosts_; }
+  const std::string& play() const { return play_; }
+  const std::string& task() const { return task_; }  // now
+  // The first that was not rescued or ignored.
+  const std::optional<Failure>& first_failure() const { return failure_; }
+  bool finished() const { return finished_; }              // playbook_on_stats came
+  bool no_hosts() const { return no_hosts_; }              // no host matched
+  const std::string& trouble() const { return trouble_; }  // what ansible itself said: ERROR! ...
+  uint64_t version() const { return version_; }            // grows with each change that is worth showing
+
+ private:
+  void event(const json::object& e);
+  std::map<std::string, Host> hosts_;
+  std::string play_, task_, trouble_;
+  std::optional<Failure> failure_;
+  bool finished_ = false, no_hosts_ = false;
+  uint64_t version_ = 0;
+};
+
+json::object to_json(const Host& host);
+json::object to_json(const Failure& failure);
+// {"play", "task", "finished", "hosts": [Host], "failure": Failure|null, "counts": {"ok": 3, ...} of hosts}
+json::object to_json(const Progress& progress);
+
+}  // namespace lemmy::ansible

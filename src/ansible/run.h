@@ -1,0 +1,62 @@
+#pragma once
+// Playbook runs: real ansible-runner processes. Loop thread only; files and processes are handled on the pool
+// or asynchronously.
+#include <functional>
+#include <memory>
+
+#include "ansible/progress.h"
+#include "async/task.h"
+#include "base/error.h"
+
+namespace lemmy::ansible {
+
+// Where Ansible is: a virtual environment's bin/, or empty for $PATH.
+struct Tools {
+  std::string bin;
+};
+// The version of ansible-core, as "2.19.14". not_found with the command that installs it when there is none.
+Task<Result<std::string>> version(Pool* pool, Tools tools);
+
+struct Plan {
+  std::string id;           // of the run: letters, digits, '-', '.'; its folder is <runs>/<id>
+  std::string ansible_dir;  // of the configuration: inventory/, playbooks/, roles/, ansible.cfg
+  std::string playbook;     // file in playbooks/
+  std::string hosts;        // pattern, given as --limit; playbooks say `hosts: all` or narrower
+  json::object variables;   // {"lemmy": {project, environment, build{...}, deploy, config{...}}}; given by
+                            // file, not argv
+  bool check = false;       // --check --diff
+  milliseconds limit{3'600'000};  // the whole run
+};
+
+struct Outcome {
+  int exit_code = 0;
+  bool cancelled = false, timed_out = false;
+  std::string log_file;  // everything Ansible printed, complete
+};
+
+// The hosts that the pattern selects, by ansible's own inventory. Empty: none. Errors: the inventory or its
+// plug-in is broken, with what Ansible says; a vault password is missing, with what to do.
+Task<Result<std::vector<std::string>>> matching_hosts(Pool* pool, Tools tools, Plan plan);
+
+class Runs {
+ public:
+  // runs_dir holds a folder for each run: its private data, its log, and who runs it (pid and start time).
+  Runs(asio::any_io_executor loop, Pool* pool, Tools tools, std::string runs_dir);
+  ~Runs();
+  // Ends processes of an earlier server that still run, recognised by pid and start time, with their
+  // children. The ids of those runs: they are to be repeated.
+  Task<Result<std::vector<std::string>>> end_orphans();
+  // Runs it to its end. `changed` is called whenever progress->version() grew. A run of the same id begins
+  // anew. When the waiting coroutine is cancelled, the run is too. Errors: not_found (no Ansible, no
+  // playbook), invalid (Ansible refuses the playbook or the inventory; with its words), unavailable.
+  Task<Result<Outcome>> run(Plan plan, std::shared_ptr<Progress> progress, std::function<void()> changed);
+  // SIGINT to the process group, SIGKILL after 10 s. What was started on hosts may still run there.
+  void cancel(const std::string& id);
+  Task<Result<std::string>> log(std::string id, size_t most_bytes) const;  // the end of it
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace lemmy::ansible
