@@ -183,9 +183,7 @@ Result<Outcome> judge(const Job& job) {
   if (job.trouble) return fail(*job.trouble);
   if (job.outcome.cancelled || job.outcome.timed_out) return job.outcome;
   std::string playbook = "playbooks/" + job.plan.playbook;
-  bool no_target = p.trouble().find("leaves us with no hosts to target") != std::string::npos ||
-                   p.trouble().find("does not match any hosts") != std::string::npos;
-  if (no_target || p.no_hosts())
+  if (p.no_hosts())
     return fail(ErrorCode::not_found, job.plan.hosts, "no host of the inventory matches",
                 "run ansible --list-hosts -i inventory '" + shorten(job.plan.hosts, 200) + "' in " +
                     job.plan.ansible_dir);
