@@ -147,9 +147,11 @@ Result<> Conductor::check_target(const Target& target) const {
                 fmt::format("{} has no environment '{}'", target.project, target.environment),
                 "it has: " + join(names, ", "));
   }
-  if (environment->deployer != Deployer::kubernetes)
-    return fail(ErrorCode::invalid, target.str(), "deploys to hosts are not built yet",
-                "set deployer: kubernetes, or run the playbook yourself");
+  if (environment->deployer == Deployer::ansible) {
+    if (around_.runs) return {};
+    return fail(ErrorCode::unavailable, target.str(), "Ansible is not installed here",
+                "install ansible-core and ansible-runner, or start with --ansible FOLDER of their bin");
+  }
   if (!around_.cluster(target.environment))
     return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for this environment",
                 "name one in clusters.yaml and environments.yaml, or start with --kubeconfig");
@@ -168,6 +170,7 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   d.who = r.who;
   d.reason = shorten(valid_utf8(r.reason), 1000);
   d.request_id = r.request_id.empty() ? random_hex(12) : r.request_id;
+  d.deployer = deployer_of(r.target);
   d.created_at = d.phase_at = now();
   if (auto config = around_.config();
       const config::Environment* e = config->environment(d.target.environment))
@@ -240,6 +243,18 @@ size_t Conductor::unfinished() const {
   for (const auto& [target, s] : targets_)
     for (const auto& [number, d] : s->deploys) n += !is_finished(d.phase);
   return n;
+}
+
+Deployer Conductor::deployer_of(const Target& target) const {
+  auto config = around_.config();
+  const config::Project* p = config->project(target.project);
+  const config::ProjectEnvironment* e = p ? p->environment(target.environment) : nullptr;
+  return e ? e->deployer : Deployer::kubernetes;
+}
+
+std::shared_ptr<const ansible::Progress> Conductor::progress(const Target& target, int64_t number) const {
+  auto it = progress_.find({target, number});
+  return it == progress_.end() ? nullptr : it->second;
 }
 
 int Conductor::live_ready(const Target& target) const {

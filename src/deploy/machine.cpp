@@ -150,7 +150,7 @@ std::vector<std::pair<int64_t, Wanted>> due(const std::vector<Deploy>& deploys, 
   std::vector<const Deploy*> zeroed;
   for (const Deploy& d : deploys) {
     // A failed one stays to be looked at; a restored one that is newer serves too.
-    if (d.number == current->number || !is_finished(d.phase)) continue;
+    if (d.number == current->number || !is_finished(d.phase) || d.deployer == Deployer::ansible) continue;
     bool older = oldest_first(d) < *current->serving_since;
     if (policy.zero_after && d.presence == Presence::running && d.wanted == Wanted::running && older &&
         now - *current->serving_since >= *policy.zero_after)

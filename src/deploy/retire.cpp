@@ -142,7 +142,7 @@ Task<bool> Worker::notice(Step* step) {
   kube::Cluster* cluster = this->cluster();
   if (!cluster || !cluster->synced() || cluster->trouble()) co_return false;
   for (const Deploy& d : c_.state(target_).copy()) {
-    if (!is_finished(d.phase) || d.object_name.empty()) continue;
+    if (!is_finished(d.phase) || d.object_name.empty() || d.deployer == Deployer::ansible) continue;
     if (d.presence != Presence::running && d.presence != Presence::zeroed) continue;
     const kube::ReplicationController* rc = cluster->rc({target_, d.number});
     // A write of ours that the watch has not shown yet must not look like somebody's.

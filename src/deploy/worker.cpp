@@ -42,10 +42,17 @@ Task<Worker::Step> Worker::step() {
   if (step.again) co_return step;
   step.again = co_await notice(&step);
   if (step.again) co_return step;
+  step.again = co_await replaced_on_hosts();
+  if (step.again) co_return step;
   const Deploy* active = c_.active(target_);
   if (active) {
     Deploy d = *active;
-    if (d.phase == Phase::preparing)
+    const bool hosts = d.deployer == Deployer::ansible;
+    if (hosts && d.phase == Phase::preparing)
+      step.again = co_await prepare_hosts(d, &step);
+    else if (hosts)
+      step.again = co_await run_playbook(d, &step);
+    else if (d.phase == Phase::preparing)
       step.again = co_await prepare(d, &step);
     else if (d.phase == Phase::applying)
       step.again = co_await apply(d, &step);
@@ -91,13 +98,16 @@ Task<bool> Worker::cancel_requested() {
     if (d.cancel_requested_by.empty() || is_finished(d.phase)) continue;
     Deploy next = d;
     const bool applied = d.phase >= Phase::applying;
-    if (applied) {
+    const bool hosts = d.deployer == Deployer::ansible;
+    if (applied && !hosts) {
       // Pods of a cancelled deploy would answer requests: they go.
       next.presence = Presence::running;
       next.wanted = Wanted::zeroed;
     }
     bool done = co_await store(enter(std::move(next), Phase::cancelled, now(), d.cancel_requested_by,
-                                     applied ? "cancelled; its pods are scaled to 0" : "cancelled"));
+                                     !applied ? "cancelled"
+                                     : hosts  ? "cancelled; what was started on hosts may still run there"
+                                              : "cancelled; its pods are scaled to 0"));
     co_return done;
   }
   co_return false;
@@ -122,8 +132,10 @@ Task<bool> Worker::begin() {
   Deploy d = *waiting.back();
   const Deploy* serving = c_.current(target_);
   if (serving) d.follows = serving->number;
-  co_return co_await store(enter(std::move(d), Phase::preparing, now(), "lemmy",
-                                 "rendering, and asking the cluster whether it would take it"));
+  const char* text = d.deployer == Deployer::ansible
+                         ? "looking for the hosts"
+                         : "rendering, and asking the cluster whether it would take it";
+  co_return co_await store(enter(std::move(d), Phase::preparing, now(), "lemmy", text));
 }
 
 Task<bool> Worker::watch(Deploy d, Step* step) {
@@ -197,7 +209,7 @@ Task<bool> Worker::trouble(Deploy d, Error e, Step* step) {
   const bool late = now() - d.phase_at > rules().deadline;
   if (!may_pass || late) {
     // Half of it may be there: what was applied is taken away again.
-    if (d.phase == Phase::applying) {
+    if (d.phase == Phase::applying && d.deployer == Deployer::kubernetes) {
       d.presence = Presence::running;
       d.wanted = Wanted::deleted;
     }
