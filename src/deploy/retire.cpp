@@ -30,6 +30,7 @@ bool has_other_owners(const json::object& o, const std::string& uid) {
 }  // namespace
 
 Task<Result<>> Worker::keep(Deploy d, DeployEvent e) {
+  d.note.clear();
   Move m{std::move(d), {}};
   m.events.push_back(std::move(e));
   bool written = co_await store(std::move(m));
@@ -138,6 +139,12 @@ Task<bool> Worker::retire(Step* step) {
   co_return false;
 }
 
+Task<Result<bool>> Worker::is_there(kube::Cluster* cluster, Deploy d) {
+  auto rc = co_await cluster->client().get(rc_ref(d));
+  if (!rc) co_return fail(rc.error());
+  co_return rc->has_value();
+}
+
 Task<bool> Worker::notice(Step* step) {
   kube::Cluster* cluster = this->cluster();
   if (!cluster || !cluster->synced() || cluster->trouble()) co_return false;
@@ -151,6 +158,11 @@ Task<bool> Worker::notice(Step* step) {
       step->sooner(seconds{2});
       continue;
     }
+    auto there = co_await is_there(cluster, d);
+    if (!there || *there) {
+      step->sooner(seconds{5});
+      continue;
+    }
     Deploy next = d;
     next.presence = Presence::deleted;
     next.wanted = Wanted::deleted;
@@ -162,12 +174,22 @@ Task<bool> Worker::notice(Step* step) {
   co_return false;
 }
 
+// Whether the one that serves can do without those before it; one of no pods was asked for so.
+bool Worker::serving_ready() const {
+  const Deploy* d = c_.current(target_);
+  kube::Cluster* cluster = this->cluster();
+  if (!d || !cluster || !cluster->synced() || cluster->trouble()) return false;
+  const kube::ReplicationController* rc = cluster->rc({target_, d->number});
+  return rc && (rc->wanted == 0 || c_.live_ready(target_) > 0);
+}
+
 Task<bool> Worker::apply_policy(Step* step) {
   auto config = c_.around_.config();
   const config::Environment* environment = config->environment(target_.environment);
   if (!environment) co_return false;
   auto all = c_.state(target_).copy();
-  for (auto [number, wanted] : due(all, environment->retire, now())) {
+  const bool ready = serving_ready();
+  for (auto [number, wanted] : due(all, environment->retire, now(), ready)) {
     const Deploy* d = c_.find(target_, number);
     if (!d) continue;
     Deploy next = *d;
@@ -177,7 +199,8 @@ Task<bool> Worker::apply_policy(Step* step) {
                                             : "to be deleted by the environment's retire policy");
     co_return co_await store({std::move(next), {std::move(e)}});
   }
-  if (auto wait = until_due(all, environment->retire, now())) step->sooner(*wait);
+  if (auto wait = until_due(all, environment->retire, now()))
+    step->sooner(ready ? *wait : std::max<milliseconds>(*wait, seconds{5}));
   co_return false;
 }
 
