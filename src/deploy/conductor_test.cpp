@@ -177,5 +177,26 @@ TEST_F(Conducting, what_was_written_though_the_store_said_no_is_done_all_the_sam
   });
 }
 
+TEST_F(Conducting, what_is_cancelled_half_applied_leaves_no_copy_of_its_files_behind) {
+  sim->faults().slow(300ms, {"PATCH", "/services/", false, -1});
+  run([this]() -> Task<> {
+    const int64_t number = co_await ask();
+    bool applying = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::applying; });
+    EXPECT_TRUE(applying);
+    sim->faults().answer(503, {"PATCH", "/replicationcontrollers/", false, -1});
+    bool stuck = co_await becomes(number, [](const Deploy& d) { return d.note.starts_with("trying again"); });
+    EXPECT_TRUE(stuck);
+    EXPECT_EQ(sim->count("configmaps"), 2u);
+    Act act{kTarget, number, Action::cancel, "ada", "", "", false};
+    auto asked = co_await conductor->act(act);
+    EXPECT_TRUE(asked);
+    sim->faults().clear();
+    auto gone = [](const Deploy& d) { return d.phase == Phase::cancelled && d.presence == Presence::deleted; };
+    bool deleted = co_await becomes(number, gone, 20s);
+    EXPECT_TRUE(deleted);
+    EXPECT_EQ(sim->count("configmaps"), 1u);
+  });
+}
+
 }  // namespace
 }  // namespace lemmy::deploy

@@ -44,8 +44,9 @@ Task<Result<>> Worker::zero(Deploy d) {
   const bool gone = !done && done.error().code == ErrorCode::not_found;
   if (!done && !gone) co_return fail(done.error());
   crash_point();
+  // Its autoscaler and the copy of its files may still be there: it is removed next.
   if (gone) d.wanted = Wanted::deleted;
-  d.presence = gone ? Presence::deleted : Presence::zeroed;
+  if (!gone) d.presence = Presence::zeroed;
   d.running = 0;
   auto e = event(d, now(), "action", "lemmy",
                  gone ? "there is nothing to scale to 0: its ReplicationController is gone" : "scaled to 0");
@@ -91,8 +92,7 @@ Task<Result<>> Worker::restore(Deploy d) {
   DeployEvent e = event(d, now(), "action", "lemmy", fmt::format("scaled to {}", *d.scale_to));
   d.scale_to.reset();
   if (gone) {
-    d.wanted = Wanted::deleted;
-    d.presence = Presence::deleted;
+    d.wanted = Wanted::deleted;  // what is left of it is removed next
     e.text = "it cannot be restored: its ReplicationController is gone; roll back to it instead";
   } else {
     d.presence = Presence::running;
