@@ -87,15 +87,14 @@ struct Conducting : testing::Test {
     sim = playground::SimulatedCluster::create(loop.get_executor(), options);
     kube::ClusterAccess access;
     access.server = sim->start().value();
-    cluster = std::make_unique<kube::Cluster>(
-        "sim", loop.get_executor(), *kube::Client::create(loop.get_executor(), pool, access),
-        [this](const Target& t) {
-          if (conductor) conductor->cluster_changed(t);
-        });
-    conductor = std::make_unique<Conductor>(Surroundings{loop.get_executor(), &pool, store.get(),
-                                                         [this] { return config; },
-                                                         [this](const std::string&) { return cluster.get(); },
-                                                         [](const Target&) {}});
+    cluster = std::make_unique<kube::Cluster>("sim", loop.get_executor(),
+                                              *kube::Client::create(loop.get_executor(), pool, access),
+                                              [this](const Target& t) {
+                                                if (conductor) conductor->cluster_changed(t);
+                                              });
+    conductor = std::make_unique<Conductor>(
+        Surroundings{loop.get_executor(), &pool, store.get(), [this] { return config; },
+                     [this](const std::string&) { return cluster.get(); }, [](const Target&) {}});
   }
   ~Conducting() override { std::filesystem::remove_all(dir); }
 
@@ -172,7 +171,8 @@ TEST_F(Conducting, what_was_written_though_the_store_said_no_is_done_all_the_sam
     EXPECT_EQ(said.error().code, ErrorCode::unavailable);
     auto again = co_await conductor->act(act);
     EXPECT_EQ(again.error().code, ErrorCode::conflict) << "it is asked for already";
-    bool zeroed = co_await becomes(number, [](const Deploy& d) { return d.presence == Presence::zeroed; }, 5s);
+    bool zeroed =
+        co_await becomes(number, [](const Deploy& d) { return d.presence == Presence::zeroed; }, 5s);
     EXPECT_TRUE(zeroed);
   });
 }
@@ -191,7 +191,9 @@ TEST_F(Conducting, what_is_cancelled_half_applied_leaves_no_copy_of_its_files_be
     auto asked = co_await conductor->act(act);
     EXPECT_TRUE(asked);
     sim->faults().clear();
-    auto gone = [](const Deploy& d) { return d.phase == Phase::cancelled && d.presence == Presence::deleted; };
+    auto gone = [](const Deploy& d) {
+      return d.phase == Phase::cancelled && d.presence == Presence::deleted;
+    };
     bool deleted = co_await becomes(number, gone, 20s);
     EXPECT_TRUE(deleted);
     EXPECT_EQ(sim->count("configmaps"), 1u);

@@ -153,8 +153,8 @@ std::vector<std::pair<int64_t, Wanted>> due(const std::vector<Deploy>& deploys, 
     // A failed one stays to be looked at; a restored one that is newer serves too.
     if (d.number == current->number || !is_finished(d.phase)) continue;
     bool older = oldest_first(d) < *current->serving_since;
-    if (serving_ready && policy.zero_after && d.presence == Presence::running && d.wanted == Wanted::running && older &&
-        now - *current->serving_since >= *policy.zero_after)
+    if (serving_ready && policy.zero_after && d.presence == Presence::running &&
+        d.wanted == Wanted::running && older && now - *current->serving_since >= *policy.zero_after)
       out.emplace_back(d.number, Wanted::zeroed);
     if (d.presence == Presence::zeroed && d.wanted == Wanted::zeroed) zeroed.push_back(&d);
   }

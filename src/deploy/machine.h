@@ -42,7 +42,8 @@ milliseconds until_next(const Deploy& deploy, const Rules& rules, Time now);
 // own.
 int starting_replicas(int own, int min, int max, int live_ready);
 
-// Of the queued ones only the newest goes on, and none after a newer one has gone. Pairs of superseded and the number that supersedes it.
+// Of the queued ones only the newest goes on, and none after a newer one has gone. Pairs of superseded and
+// the number that supersedes it.
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys);
 
 // What the environment's policy asks for now, by number: previous deploys of the serving one are zeroed after

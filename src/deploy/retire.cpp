@@ -149,7 +149,8 @@ Task<bool> Worker::notice(Step* step) {
   kube::Cluster* cluster = this->cluster();
   if (!cluster || !cluster->synced() || cluster->trouble()) co_return false;
   for (const Deploy& d : c_.state(target_).copy()) {
-    if (!is_finished(d.phase) || d.object_name.empty()) continue;
+    // What is to be deleted is not done with its controller: retire() goes on until all of it is gone.
+    if (!is_finished(d.phase) || d.object_name.empty() || d.wanted == Wanted::deleted) continue;
     if (d.presence != Presence::running && d.presence != Presence::zeroed) continue;
     const kube::ReplicationController* rc = cluster->rc({target_, d.number});
     // A write of ours that the watch has not shown yet must not look like somebody's.

@@ -50,8 +50,8 @@ struct Handlers : testing::Test {
         deploy::Surroundings{loop.get_executor(), &pool, store.get(), now_config, one_cluster,
                              [this](const Target& t) { feed.changed(t); }});
     board = std::make_unique<live::Board>(
-        live::Sources{store.get(), conductor.get(), now_config, [this] { return problems; },
-                      one_cluster, [] { return std::vector<live::ClusterState>{}; }, true});
+        live::Sources{store.get(), conductor.get(), now_config, [this] { return problems; }, one_cluster,
+                      [] { return std::vector<live::ClusterState>{}; }, true});
     make_router(true);
     Build b{"hello-world", kSha, "main", "", "", "ada", "Say <hello>", now(), now()};
     Delivery d{0, "build", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
