@@ -123,7 +123,11 @@ Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> eve
   }
   if (saved.error().code == ErrorCode::conflict) {
     auto fresh = co_await around_.store->deploy(target, number);
-    if (fresh) keep(*fresh);
+    if (fresh) {
+      // It may be a write of ours that was said to have failed: its worker may still sleep.
+      keep(*fresh);
+      wake(target);
+    }
   }
   co_return saved;
 }

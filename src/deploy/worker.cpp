@@ -34,10 +34,15 @@ Task<> Worker::run() {
 
 Task<Worker::Step> Worker::step() {
   Step step;
+  const int failures = store_failures_;
   step.again = co_await cancel_requested();
+  if (!step.again && store_failures_ == failures) step.again = co_await supersede();
   if (step.again) co_return step;
-  step.again = co_await supersede();
-  if (step.again) co_return step;
+  // What is cancelled or superseded must not go on because that could not be written.
+  if (store_failures_ > failures) {
+    step.sooner(back_off(store_failures_));
+    co_return step;
+  }
   step.again = co_await retire(&step);
   if (step.again) co_return step;
   step.again = co_await notice(&step);
@@ -141,10 +146,17 @@ Task<bool> Worker::watch(Deploy d, Step* step) {
   Seen seen;
   seen.rc = cluster->rc(owner);
   seen.verdict = judge(cluster->pods(owner), seen.rc);
-  // What was just applied may not have reached the watch yet.
-  if (!seen.rc && now() - d.phase_at < seconds{5}) {
-    step->sooner(milliseconds{250});
-    co_return false;
+  if (!seen.rc) {
+    // What was just applied may not have reached the watch yet.
+    if (now() - d.phase_at < seconds{5}) {
+      step->sooner(milliseconds{250});
+      co_return false;
+    }
+    auto there = co_await is_there(cluster, d);
+    if (!there || *there) {
+      step->sooner(seconds{2});
+      co_return false;
+    }
   }
   auto move = advance(d, seen, rules(), now(), !c_.queued(target_).empty());
   if (!move) {

@@ -30,6 +30,10 @@ class Worker {
   Task<bool> retire(Step* step);  // wanted and presence brought together
   Task<bool> notice(Step* step);  // what somebody did in the cluster behind our back
   Task<bool> apply_policy(Step* step);
+  bool serving_ready() const;
+
+  // Asks the cluster itself: a watch that hangs looks live for minutes.
+  Task<Result<bool>> is_there(kube::Cluster* cluster, Deploy d);
 
   Task<bool> begin();
   Task<bool> prepare(Deploy d, Step* step);
