@@ -96,7 +96,7 @@ Task<Result<>> Worker::restore(Deploy d) {
     e.text = "it cannot be restored: its ReplicationController is gone; roll back to it instead";
   } else {
     d.presence = Presence::running;
-    d.serving_since = now();
+    if (d.serving_since) d.serving_since = now();  // what was never live does not become the one that serves
   }
   co_return co_await keep(std::move(d), std::move(e));
 }
@@ -113,7 +113,9 @@ Task<bool> Worker::retire(Step* step) {
       continue;
     }
     Result<> done = fail(ErrorCode::unavailable, target_.environment, "no cluster is configured");
-    if (cluster()) {
+    if (auto same = same_cluster(d); !same) {
+      done = fail(same.error());
+    } else if (cluster()) {
       if (to_zero)
         done = co_await zero(d);
       else if (to_delete)
@@ -150,7 +152,8 @@ Task<bool> Worker::notice(Step* step) {
   if (!cluster || !cluster->synced() || cluster->trouble()) co_return false;
   for (const Deploy& d : c_.state(target_).copy()) {
     // What is to be deleted is not done with its controller: retire() goes on until all of it is gone.
-    if (!is_finished(d.phase) || d.object_name.empty() || d.wanted == Wanted::deleted) continue;
+    if (!is_finished(d.phase) || d.object_name.empty() || d.wanted == Wanted::deleted || !same_cluster(d))
+      continue;
     if (d.presence != Presence::running && d.presence != Presence::zeroed) continue;
     const kube::ReplicationController* rc = cluster->rc({target_, d.number});
     // A write of ours that the watch has not shown yet must not look like somebody's.

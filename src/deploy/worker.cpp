@@ -75,6 +75,16 @@ Rules Worker::rules() const {
   return r;
 }
 
+Result<> Worker::same_cluster(const Deploy& d) const {
+  auto config = c_.around_.config();
+  const config::Environment* e = config->environment(target_.environment);
+  if (!e || e->cluster == d.cluster) return {};
+  return fail(ErrorCode::unavailable, target_.environment,
+              fmt::format("#{} runs in cluster {}, and environments.yaml names {} now", d.number,
+                          d.cluster.empty() ? "(default)" : d.cluster, e->cluster),
+              "name the cluster again until what runs there is deleted");
+}
+
 Task<bool> Worker::store(Move move) {
   auto saved = co_await c_.save(std::move(move.deploy), std::move(move.events));
   if (saved) {
@@ -172,6 +182,12 @@ Task<bool> Worker::watch(Deploy d, Step* step) {
 
 // The words of the container itself, and what Kubernetes said about the pod.
 Task<Cause> Worker::explain(kube::Cluster* cluster, Deploy d, Cause cause) {
+  // The verdict is often sooner than the event that explains it.
+  auto warned = [&] {
+    auto all = cluster->events_about(cause.pod, target_.environment);
+    return std::any_of(all.begin(), all.end(), [](const EventGroup& e) { return e.type == "Warning"; });
+  };
+  for (int i = 0; i < 8 && !cause.pod.empty() && !warned(); ++i) co_await sleep_for(milliseconds{250});
   cause.events = cluster->events_about(d.object_name, target_.environment);
   if (!cause.pod.empty()) {
     auto of_pod = cluster->events_about(cause.pod, target_.environment);

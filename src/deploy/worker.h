@@ -58,6 +58,8 @@ class Worker {
 
   kube::Cluster* cluster() const { return c_.around_.cluster(target_.environment); }
   Rules rules() const;
+  // The environment still names the cluster that the deploy went to; what is elsewhere is left alone.
+  Result<> same_cluster(const Deploy& d) const;
 
   Conductor& c_;
   const Target target_;
