@@ -40,8 +40,8 @@ class App {
 
   asio::io_context& loop_;
   Options options_;
-  Pool pool_{2};
   config::Watcher watcher_;
+  Pool pool_{2};  // joined before what its work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<live::Feed> feed_;

@@ -123,7 +123,11 @@ Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> eve
   }
   if (saved.error().code == ErrorCode::conflict) {
     auto fresh = co_await around_.store->deploy(target, number);
-    if (fresh) keep(*fresh);
+    if (fresh) {
+      // It may be a write of ours that was said to have failed: its worker may still sleep.
+      keep(*fresh);
+      wake(target);
+    }
   }
   co_return saved;
 }
@@ -175,10 +179,13 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   if (auto config = around_.config();
       const config::Environment* e = config->environment(d.target.environment))
     d.cluster = e->cluster;
-  auto created = co_await around_.store->create_deploy(
-      d,
+  const DeployEvent first =
       event(d, d.created_at, "phase", r.who,
-            fmt::format("build {} asked for{}", short_sha(d.sha), d.reason.empty() ? "" : ": " + d.reason)));
+            fmt::format("build {} asked for{}", short_sha(d.sha), d.reason.empty() ? "" : ": " + d.reason));
+  auto created = co_await around_.store->create_deploy(d, first);
+  // It may have been written all the same: the same request gives it back.
+  if (!created && created.error().code != ErrorCode::invalid)
+    created = co_await around_.store->create_deploy(d, first);
   if (!created) co_return fail(created.error());
   crash_point();
   keep(*created);

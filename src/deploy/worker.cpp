@@ -34,10 +34,15 @@ Task<> Worker::run() {
 
 Task<Worker::Step> Worker::step() {
   Step step;
+  const int failures = store_failures_;
   step.again = co_await cancel_requested();
+  if (!step.again && store_failures_ == failures) step.again = co_await supersede();
   if (step.again) co_return step;
-  step.again = co_await supersede();
-  if (step.again) co_return step;
+  // What is cancelled or superseded must not go on because that could not be written.
+  if (store_failures_ > failures) {
+    step.sooner(back_off(store_failures_));
+    co_return step;
+  }
   step.again = co_await retire(&step);
   if (step.again) co_return step;
   step.again = co_await notice(&step);
@@ -75,6 +80,16 @@ Rules Worker::rules() const {
     r.settle = p->settle;
   }
   return r;
+}
+
+Result<> Worker::same_cluster(const Deploy& d) const {
+  auto config = c_.around_.config();
+  const config::Environment* e = config->environment(target_.environment);
+  if (!e || e->cluster == d.cluster) return {};
+  return fail(ErrorCode::unavailable, target_.environment,
+              fmt::format("#{} runs in cluster {}, and environments.yaml names {} now", d.number,
+                          d.cluster.empty() ? "(default)" : d.cluster, e->cluster),
+              "name the cluster again until what runs there is deleted");
 }
 
 Task<bool> Worker::store(Move move) {
@@ -153,10 +168,17 @@ Task<bool> Worker::watch(Deploy d, Step* step) {
   Seen seen;
   seen.rc = cluster->rc(owner);
   seen.verdict = judge(cluster->pods(owner), seen.rc);
-  // What was just applied may not have reached the watch yet.
-  if (!seen.rc && now() - d.phase_at < seconds{5}) {
-    step->sooner(milliseconds{250});
-    co_return false;
+  if (!seen.rc) {
+    // What was just applied may not have reached the watch yet.
+    if (now() - d.phase_at < seconds{5}) {
+      step->sooner(milliseconds{250});
+      co_return false;
+    }
+    auto there = co_await is_there(cluster, d);
+    if (!there || *there) {
+      step->sooner(seconds{2});
+      co_return false;
+    }
   }
   auto move = advance(d, seen, rules(), now(), !c_.queued(target_).empty());
   if (!move) {
@@ -172,6 +194,12 @@ Task<bool> Worker::watch(Deploy d, Step* step) {
 
 // The words of the container itself, and what Kubernetes said about the pod.
 Task<Cause> Worker::explain(kube::Cluster* cluster, Deploy d, Cause cause) {
+  // The verdict is often sooner than the event that explains it.
+  auto warned = [&] {
+    auto all = cluster->events_about(cause.pod, target_.environment);
+    return std::any_of(all.begin(), all.end(), [](const EventGroup& e) { return e.type == "Warning"; });
+  };
+  for (int i = 0; i < 8 && !cause.pod.empty() && !warned(); ++i) co_await sleep_for(milliseconds{250});
   cause.events = cluster->events_about(d.object_name, target_.environment);
   if (!cause.pod.empty()) {
     auto of_pod = cluster->events_about(cause.pod, target_.environment);

@@ -30,6 +30,10 @@ class Worker {
   Task<bool> retire(Step* step);  // wanted and presence brought together
   Task<bool> notice(Step* step);  // what somebody did in the cluster behind our back
   Task<bool> apply_policy(Step* step);
+  bool serving_ready() const;
+
+  // Asks the cluster itself: a watch that hangs looks live for minutes.
+  Task<Result<bool>> is_there(kube::Cluster* cluster, Deploy d);
 
   Task<bool> begin();
   // To hosts: hosts.cpp.
@@ -60,6 +64,8 @@ class Worker {
 
   kube::Cluster* cluster() const { return c_.around_.cluster(target_.environment); }
   Rules rules() const;
+  // The environment still names the cluster that the deploy went to; what is elsewhere is left alone.
+  Result<> same_cluster(const Deploy& d) const;
 
   Conductor& c_;
   const Target target_;

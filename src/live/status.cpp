@@ -132,12 +132,15 @@ Task<Result<std::string>> Board::pod_log(Target target, int64_t number, std::str
                                          std::string container, bool previous, int lines) const {
   kube::Cluster* cluster = from_.cluster(target.environment);
   if (!cluster) co_return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for it");
-  bool ours = false;
+  bool ours = false, known = false;
   for (const kube::Pod* p : cluster->pods({target, number}))
     if (p->meta.name == pod) {
       ours = true;
       if (container.empty() && !p->containers.empty()) container = p->containers.back().name;
+      for (const kube::Container& c : p->containers) known = known || c.name == container;
     }
+  if (ours && !known)
+    co_return fail(ErrorCode::not_found, pod, fmt::format("it has no container '{}'", container));
   if (!ours) co_return fail(ErrorCode::not_found, pod, fmt::format("deploy #{} has no such pod now", number));
   co_return co_await cluster->client().log(target.environment, pod, container, previous, lines);
 }
