@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/time.h"
 
@@ -37,24 +38,46 @@ class Progress {
   // One line of ansible-runner's output. What is no JSON event is kept as a warning or as plain text.
   // Results of tasks with no_log stay hidden; nothing of a task's arguments is kept.
   void feed(std::string_view line);
+  void feed(const json::object& event);  // a line that was parsed elsewhere
+  // The folder that paths of tasks are shown relative to.
+  void set_root(std::string folder) { root_ = std::move(folder); }
   const std::map<std::string, Host>& hosts() const { return hosts_; }
   const std::string& play() const { return play_; }
   const std::string& task() const { return task_; }  // now
   // The first that was not rescued or ignored.
   const std::optional<Failure>& first_failure() const { return failure_; }
-  bool finished() const { return finished_; }              // playbook_on_stats came
-  bool no_hosts() const { return no_hosts_; }              // no host matched
-  const std::string& trouble() const { return trouble_; }  // what ansible itself said: ERROR! ...
-  uint64_t version() const { return version_; }            // grows with each change that is worth showing
+  bool finished() const { return finished_; }                    // playbook_on_stats came
+  bool no_hosts() const { return no_hosts_ && hosts_.empty(); }  // no host matched
+  const std::string& trouble() const { return trouble_; }        // what ansible itself said: ERROR! ...
+  uint64_t version() const { return version_; }  // grows with each change that is worth showing
 
  private:
-  void event(const json::object& e);
+  // A failed task, until it is known whether a rescue section or ignore_unreachable took it back.
+  struct Candidate {
+    Failure failure;
+    bool passed = false;  // the host went on after it
+  };
+  Host* host(std::string_view name);
+  void started(Host& host, std::string_view task);
+  void result(std::string_view kind, const json::object& data, Host& host);
+  void failed(const json::object& data, Host& host, bool unreachable);
+  void stats(const json::object& data);
+  void text(std::string_view line);
+  void choose_first();
+
   std::map<std::string, Host> hosts_;
-  std::string play_, task_, trouble_;
+  std::vector<Candidate> candidates_;  // in the order of their coming; bounded
+  std::string root_, play_, task_, trouble_;
   std::optional<Failure> failure_;
   bool finished_ = false, no_hosts_ = false;
   uint64_t version_ = 0;
 };
+
+// What went wrong on the host, for people: where is "host: file:line", and a hint for what is known (SSH
+// refused, host key, permission, name, vault password).
+Error to_error(const Failure& failure);
+// The hint for Ansible's own words; empty when they are not known.
+std::string hint_for(std::string_view words);
 
 json::object to_json(const Host& host);
 json::object to_json(const Failure& failure);

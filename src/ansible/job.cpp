@@ -1,0 +1,204 @@
+#include "ansible/job.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "ansible/text.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace lemmy::ansible {
+namespace {
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+constexpr size_t kLargeLine = 256 << 10;  // parsed elsewhere
+constexpr size_t kMostLine = 64 << 20;    // what is longer is cut, and then no event
+
+Result<> append(const std::string& file, const std::string& text) {
+  int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return fail(ErrorCode::unavailable, file, std::string("cannot be written: ") + std::strerror(errno));
+  size_t done = 0;
+  while (done < text.size()) {
+    ssize_t n = ::write(fd, text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) break;
+    done += n;
+  }
+  int error = errno;
+  ::close(fd);
+  if (done == text.size()) return {};
+  return fail(ErrorCode::unavailable, file, std::string("cannot be written: ") + std::strerror(error));
+}
+
+// What people would have seen of the line.
+struct Line {
+  json::object event;  // empty: it is text
+  std::string log;
+};
+Line understand(std::string_view line) {
+  Line out;
+  if (line.starts_with('{')) {
+    json::error_code error;
+    json::parse_options options;
+    options.max_depth = 512;
+    json::value v = json::parse(line, error, {}, options);
+    if (error) v = json::parse(without_half_surrogates(line), error, {}, options);
+    if (!error && v.is_object() && v.get_object().contains("event")) {
+      out.event = std::move(v.get_object());
+      out.log = without_colours(text_or(out.event, "stdout"));
+      if (!out.log.empty()) out.log += '\n';
+      return out;
+    }
+  }
+  out.log = without_colours(line) + "\n";
+  return out;
+}
+
+Task<> read_output(Pool* pool, std::shared_ptr<Job> job) {
+  std::string pending;
+  std::vector<char> buffer(64 << 10);
+  bool complained = false;
+  for (bool open = true; open;) {
+    auto [error, n] =
+        co_await job->out.async_read_some(asio::buffer(buffer), asio::as_tuple(asio::use_awaitable));
+    open = !error;
+    pending.append(buffer.data(), n);
+    if (!open && !pending.empty()) pending += '\n';
+    if (pending.size() > kMostLine && pending.find('\n') == pending.npos) pending.resize(kMostLine / 2);
+    std::string log;
+    uint64_t before = job->progress->version();
+    size_t start = 0;
+    for (size_t end; (end = pending.find('\n', start)) != pending.npos; start = end + 1) {
+      std::string line = pending.substr(start, end - start);
+      Line understood;
+      if (line.size() > kLargeLine)
+        understood = co_await pool->run([line = std::move(line)] { return understand(line); });
+      else
+        understood = understand(line);
+      log += understood.log;
+      if (understood.event.empty())
+        job->progress->feed(trim(understood.log));
+      else
+        job->progress->feed(understood.event);
+    }
+    pending.erase(0, start);
+    if (!log.empty()) {
+      auto written =
+          co_await pool->run([file = job->folder.log(), log = std::move(log)] { return append(file, log); });
+      if (!written && !complained) {
+        complained = true;
+        log::error("the log of a run is not complete",
+                   {{"run", job->plan.id}, {"why", written.error().str()}});
+      }
+    }
+    if (job->progress->version() != before && job->changed) job->changed();
+  }
+}
+
+// True when it has ended; its exit code is then in the outcome.
+bool reap(Job& job) {
+  int status = 0;
+  pid_t pid = ::waitpid(job.identity.pid, &status, WNOHANG);
+  if (pid == 0 || (pid < 0 && errno == EINTR)) return false;
+  job.exited = true;
+  if (pid == job.identity.pid)
+    job.outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  else
+    job.outcome.exit_code = 255;
+  return true;
+}
+
+// Until the process is gone and its output read; ends it when asked or when its time is over.
+Task<> watch(Pool* pool, std::shared_ptr<Job> job) {
+  auto limit = Clock::now() + job->plan.limit;
+  auto never = Clock::time_point::max();
+  auto kill_at = never, give_up_at = never;
+  bool ending = false;
+  while (!job->exited || (!job->end_of_output && Clock::now() < give_up_at)) {
+    auto now = Clock::now();
+    if (!ending && (job->cancel_asked || job->abandoned || now >= limit)) {
+      ending = true;
+      job->outcome.cancelled = job->cancel_asked || job->abandoned;
+      job->outcome.timed_out = !job->cancel_asked && !job->abandoned;
+      kill_at = job->abandoned ? now : now + 10s;
+      co_await pool->run([identity = job->identity] { interrupt(identity); });
+    } else if (now >= kill_at) {
+      kill_at = now + 5s;
+      co_await pool->run([identity = job->identity] { kill_all(identity); });
+    }
+    if (!job->exited && reap(*job)) give_up_at = Clock::now() + 2s;
+    if (job->exited && job->end_of_output) break;
+    auto wait = job->end_of_output || job->exited ? 10ms : 500ms;
+    if (!ending) wait = std::min(wait, std::chrono::ceil<milliseconds>(limit - Clock::now()));
+    if (wait > 0ms && !(job->cancel_asked && !ending)) co_await job->wake.wait(wait);
+  }
+  boost::system::error_code ignored;
+  if (!job->end_of_output) job->out.close(ignored);  // something that was started holds the pipe
+}
+
+}  // namespace
+
+Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> job) {
+  auto started = co_await pool->run([job, tools, home]() -> Result<Started> {
+    auto command = prepare(job->plan, tools, job->folder, home);
+    if (!command) return fail(command.error());
+    auto s = start_process(command->argv, command->environment, command->directory, job->folder.identity());
+    if (!s && s.error().code == ErrorCode::not_found) return fail(no_ansible(command->argv[0]));
+    return s;
+  });
+  job->outcome.log_file = job->folder.log();
+  if (started) {
+    job->identity = started->identity;
+    job->out.assign(started->out);
+    asio::co_spawn(co_await asio::this_coro::executor, read_output(pool, job), [job](std::exception_ptr) {
+      job->end_of_output = true;
+      job->wake.notify();
+    });
+    co_await watch(pool, job);
+    while (!job->end_of_output) co_await job->wake.wait(100ms);
+  } else {
+    job->trouble = started.error();
+  }
+  co_await pool->run([job] {
+    if (job->identity.pid > 0) kill_all(job->identity);
+    if (!job->abandoned) tidy(job->folder);
+  });
+}
+
+Result<Outcome> judge(const Job& job) {
+  const Progress& p = *job.progress;
+  if (job.trouble) return fail(*job.trouble);
+  if (job.outcome.cancelled || job.outcome.timed_out) return job.outcome;
+  std::string playbook = "playbooks/" + job.plan.playbook;
+  bool no_target = p.trouble().find("leaves us with no hosts to target") != std::string::npos ||
+                   p.trouble().find("does not match any hosts") != std::string::npos;
+  if (no_target || p.no_hosts())
+    return fail(ErrorCode::not_found, job.plan.hosts, "no host of the inventory matches",
+                "run ansible --list-hosts -i inventory '" + shorten(job.plan.hosts, 200) + "' in " +
+                    job.plan.ansible_dir);
+  if (job.outcome.exit_code == 127 && p.trouble().find("not found") != std::string::npos)
+    return fail(no_ansible("ansible-playbook"));
+  if (job.outcome.exit_code != 0 && p.hosts().empty())
+    return fail(in_its_words(job.outcome.exit_code > 128 ? ErrorCode::unavailable : ErrorCode::invalid,
+                             playbook, p.trouble()));
+  return job.outcome;
+}
+
+Result<std::string> end_of_file(const std::string& path, size_t most_bytes) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  if (!in) return fail(ErrorCode::not_found, path, "there is no log");
+  auto size = static_cast<size_t>(in.tellg());
+  size_t from = size > most_bytes ? size - most_bytes : 0;
+  in.seekg(static_cast<std::streamoff>(from));
+  std::string text(size - from, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  return from > 0 ? tail(text, text.size() - 1) : valid_utf8(text);
+}
+
+}  // namespace lemmy::ansible

@@ -1,0 +1,197 @@
+#include "ansible/prepare.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "ansible/text.h"
+#include "base/crypto.h"
+#include "base/files.h"
+#include "base/strings.h"
+
+namespace lemmy::ansible {
+namespace fs = std::filesystem;
+namespace {
+
+// The value of a key in ansible.cfg; comments and other sections are left out.
+std::string from_config(std::string_view text, std::string_view section, std::string_view key) {
+  std::string_view now;
+  for (std::string_view line : split(text, '\n')) {
+    line = trim(line);
+    if (line.starts_with('[') && line.ends_with(']')) now = line.substr(1, line.size() - 2);
+    size_t at = line.find_first_of("=:");
+    if (now == section && at != line.npos && trim(line.substr(0, at)) == key)
+      return std::string(trim(line.substr(at + 1)));
+  }
+  return {};
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+// A short one: the path of a UNIX socket has at most 107 bytes. In /tmp, so it must be ours and closed.
+std::string control_path_folder(const std::string& home) {
+  std::string path = "/tmp/lemmy-ssh-" + std::to_string(::geteuid()) + "-" + sha256_hex(home).substr(0, 8);
+  ::mkdir(path.c_str(), 0700);
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() &&
+      (info.st_mode & 077) == 0)
+    return path;
+  std::string fresh = "/tmp/lemmy-ssh-XXXXXX";
+  return ::mkdtemp(fresh.data()) ? fresh : std::string();
+}
+
+Result<> make_private(const std::string& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error) fs::permissions(folder, fs::perms::owner_all, error);
+  if (error) return fail(ErrorCode::unavailable, folder, "cannot be made: " + error.message());
+  return {};
+}
+
+}  // namespace
+
+std::map<std::string, std::string> ansible_environment(const Tools& tools, const std::string& ansible_dir,
+                                                       const std::string& home) {
+  std::map<std::string, std::string> out;
+  if (!tools.bin.empty()) out["PATH"] = tools.bin + ":" + variable("PATH");
+  std::string config = ansible_dir + "/ansible.cfg", text;
+  if (fs::exists(config))
+    out["ANSIBLE_CONFIG"] = config;
+  else
+    config = variable("ANSIBLE_CONFIG");
+  if (!config.empty()) text = read_file(config, 1 << 20).value_or("");
+  auto unless_chosen = [&](const char* name, std::string_view section, std::string_view key,
+                           std::string value) {
+    if (variable(name).empty() && from_config(text, section, key).empty()) out[name] = std::move(value);
+  };
+  std::string user = variable("HOME") + "/.ansible";
+  unless_chosen("ANSIBLE_ROLES_PATH", "defaults", "roles_path",
+                ansible_dir + "/roles:" + user + "/roles:/usr/share/ansible/roles:/etc/ansible/roles");
+  unless_chosen("ANSIBLE_COLLECTIONS_PATH", "defaults", "collections_path",
+                ansible_dir + "/collections:" + user + "/collections:/usr/share/ansible/collections");
+  unless_chosen("ANSIBLE_PIPELINING", "ssh_connection", "pipelining", "1");
+  unless_chosen("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args",
+                "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes");
+  std::string sockets = control_path_folder(home);
+  if (!sockets.empty())
+    unless_chosen("ANSIBLE_SSH_CONTROL_PATH_DIR", "ssh_connection", "control_path_dir", sockets);
+  // ansible-runner switches the check off when the variable is not set: Ansible's own default is on.
+  std::string checking = from_config(text, "defaults", "host_key_checking");
+  if (variable("ANSIBLE_HOST_KEY_CHECKING").empty())
+    out["ANSIBLE_HOST_KEY_CHECKING"] = checking.empty() ? "True" : checking;
+  // Hosts must not go missing because one file of the inventory is broken.
+  unless_chosen("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "inventory", "any_unparsed_is_failed", "True");
+  out["ANSIBLE_HOME"] = home;
+  out["ANSIBLE_FORCE_COLOR"] = "0";
+  out["ANSIBLE_NOCOLOR"] = "1";
+  out["ANSIBLE_RETRY_FILES_ENABLED"] = "0";
+  out["ANSIBLE_DEPRECATION_WARNINGS"] = "0";
+  return out;
+}
+
+Error no_ansible(const std::string& program) {
+  return {ErrorCode::not_found, program, "Ansible is not installed where Lemmy looks for it",
+          "python3 -m venv VENV && VENV/bin/pip install ansible-core ansible-runner, and name VENV/bin; or "
+          "apt-get install ansible python3-ansible-runner"};
+}
+
+Error in_its_words(ErrorCode code, std::string where, std::string_view words) {
+  std::string plain = without_colours(words), error;
+  size_t at = plain.find("ERROR! ");
+  size_t skip = 7;
+  if (at == plain.npos) at = plain.find("[ERROR]: "), skip = 9;
+  error = std::string(trim(at == plain.npos ? plain : plain.substr(at + skip)));
+  std::string what(trim(error.substr(0, error.find('\n'))));
+  while (what.ends_with('.')) what.pop_back();
+  if (what.empty()) what = "Ansible gave no reason";
+  return {code, std::move(where), shorten(valid_utf8(what), 1000), hint_for(plain), tail(trim(plain), 8192)};
+}
+
+Result<> check(const Plan& plan) {
+  auto good = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.'; };
+  if (plan.id.empty() || plan.id.size() > 200 || plan.id[0] == '.' || !std::ranges::all_of(plan.id, good))
+    return fail(ErrorCode::invalid, plan.id, "is no id of a run: letters, digits, '-' and '.'");
+  if (plan.hosts.empty() || plan.hosts[0] == '-' || plan.hosts[0] == '@' ||
+      plan.hosts.find_first_of(std::string_view("\0\n\r", 3)) != std::string::npos)
+    return fail(ErrorCode::invalid, "hosts", "'" + plan.hosts + "' is no pattern of hosts");
+  std::error_code error;
+  if (!fs::exists(plan.ansible_dir + "/inventory", error))
+    return fail(ErrorCode::not_found, plan.ansible_dir + "/inventory", "there is no inventory",
+                "a folder or file with the hosts, or the configuration of a cloud's plug-in");
+  if (plan.playbook.empty()) return {};  // only hosts are asked for
+  fs::path name(plan.playbook);
+  if (name.is_absolute() || std::ranges::find(name, fs::path("..")) != name.end())
+    return fail(ErrorCode::invalid, "playbook", "'" + plan.playbook + "' is not a file in playbooks/");
+  if (fs::is_regular_file(plan.ansible_dir + "/playbooks/" + plan.playbook, error)) return {};
+  std::vector<std::string> there;
+  for (const auto& entry : fs::directory_iterator(plan.ansible_dir + "/playbooks", error))
+    there.push_back(entry.path().filename());
+  std::ranges::sort(there);
+  std::string hint = there.empty() ? "playbooks/ has no files" : "there are: " + join(there, ", ");
+  if (auto near = nearest(plan.playbook, there)) hint = "did you mean " + *near + "?";
+  return fail(ErrorCode::not_found, plan.ansible_dir + "/playbooks/" + plan.playbook,
+              "there is no such playbook", shorten(hint, 500));
+}
+
+Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& folder, const std::string& home) {
+  std::error_code error;
+  fs::remove_all(folder.root, error);
+  for (const std::string& f :
+       {home, folder.root, folder.private_data(), folder.private_data() + "/env", folder.temporary()})
+    if (auto made = make_private(f); !made) return fail(made.error());
+  auto env = ansible_environment(tools, plan.ansible_dir, home);
+  Command command;
+  if (env.contains("PATH")) command.environment["PATH"] = env["PATH"];
+  env.erase("PATH");
+  env["ANSIBLE_LOCAL_TEMP"] = folder.temporary();
+  json::object variables, settings;
+  for (const auto& [k, v] : env) variables[k] = v;
+  settings["suppress_output_file"] = true;
+  settings["pexpect_timeout"] = 2;
+  // A second fence, for a run whose server died.
+  settings["job_timeout"] = std::chrono::ceil<seconds>(plan.limit).count() + 60;
+  auto put = [&](const std::string& name, const json::object& o) {
+    return write_file(folder.private_data() + "/env/" + name, json::serialize(o), 0600);
+  };
+  if (auto r = put("envvars", variables); !r) return fail(r.error());
+  if (auto r = put("settings", settings); !r) return fail(r.error());
+  if (auto r = put("extravars", plan.variables); !r) return fail(r.error());
+  if (auto r = write_file(folder.log(), "", 0600); !r) return fail(r.error());
+  std::string limit = plan.hosts;
+  if (limit.size() > 32'768 && limit.find(':') == std::string::npos) {  // too long for one argument
+    std::ranges::replace(limit, ',', '\n');
+    if (auto r = write_file(folder.private_data() + "/hosts", limit, 0600); !r) return fail(r.error());
+    limit = "@" + folder.private_data() + "/hosts";
+  }
+  command.argv = {tools.bin.empty() ? "ansible-runner" : tools.bin + "/ansible-runner",
+                  "run",
+                  folder.private_data(),
+                  "--json",
+                  "--ident",
+                  "run",
+                  "--project-dir",
+                  plan.ansible_dir,
+                  "--inventory",
+                  plan.ansible_dir + "/inventory",
+                  "--limit",
+                  limit,
+                  "--playbook",
+                  "playbooks/" + plan.playbook};
+  if (plan.check) command.argv.insert(command.argv.end(), {"--cmdline=--check --diff"});
+  command.directory = plan.ansible_dir;
+  return command;
+}
+
+void tidy(const Folder& folder) {
+  std::error_code error;
+  fs::remove_all(folder.private_data(), error);
+  fs::remove_all(folder.temporary(), error);
+  fs::remove(folder.identity(), error);
+}
+
+}  // namespace lemmy::ansible

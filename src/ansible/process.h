@@ -1,0 +1,48 @@
+#pragma once
+// Processes of a run: started behind a gate, found again by a later server, and ended with all that they
+// started. Everything here blocks: call it on a pool thread.
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+
+namespace lemmy::ansible {
+
+// Enough to know a process again: pids are used anew, but not with the same start time in one boot. The token
+// is in the environment of everything that the run starts: ansible-runner puts ansible-playbook into a
+// session of its own, which would survive the end of ansible-runner's group.
+struct Identity {
+  pid_t pid = 0;
+  uint64_t start_time = 0;  // field 22 of /proc/PID/stat
+  std::string boot, token;
+};
+constexpr const char* kTokenVariable = "LEMMY_RUN";
+
+Result<> write_identity(const std::string& file, const Identity& identity);
+Result<Identity> read_identity(const std::string& file);
+
+struct Started {
+  Identity identity;
+  int out = -1;  // its standard output and error; the caller closes it
+};
+
+// A session of its own, standard input empty, no file of ours but the pipe. The program begins only after its
+// identity is in `identity_file`; when that fails it never does.
+Result<Started> start_process(const std::vector<std::string>& argv,
+                              const std::map<std::string, std::string>& environment,
+                              const std::string& directory, const std::string& identity_file);
+
+// The run's processes that are alive now: the first one, Ansible's own, and what they started and did not
+// daemonize. Services that a playbook starts on this very machine are not among them.
+std::vector<pid_t> processes_of(const Identity& identity);
+// SIGINT to ansible-playbook, so that it says where it was; to ansible-runner when there is no playbook yet.
+void interrupt(const Identity& identity);
+void kill_all(const Identity& identity);
+// Interrupts, waits, kills. True when something was alive.
+bool end_processes(const Identity& identity);
+
+}  // namespace lemmy::ansible

@@ -1,0 +1,286 @@
+#include "ansible/progress.h"
+
+#include <algorithm>
+
+#include "ansible/text.h"
+#include "base/strings.h"
+
+namespace lemmy::ansible {
+namespace {
+
+constexpr size_t kMostHosts = 100'000, kMostCandidates = 128;
+constexpr size_t kName = 256, kTask = 512, kMessage = 2048, kOutput = 8192, kTrouble = 8192;
+
+const json::object& object_or_empty(const json::object& o, std::string_view key) {
+  static const json::object none;
+  const json::value* v = find(o, key);
+  return v && v->is_object() ? v->get_object() : none;
+}
+
+// Modules put numbers and lists where a text is expected.
+std::string as_text(const json::object& o, std::string_view key) {
+  const json::value* v = find(o, key);
+  if (!v || v->is_null()) return {};
+  if (v->is_string()) return std::string(v->get_string());
+  return json::serialize(*v);
+}
+
+bool hidden(const json::object& res) { return res.contains("censored") || bool_or(res, "_ansible_no_log"); }
+
+// Of a loop: the first item that failed says more than "One or more items failed".
+const json::object& telling_result(const json::object& res) {
+  const json::value* results = find(res, "results");
+  if (!results || !results->is_array()) return res;
+  for (const json::value& item : results->get_array())
+    if (item.is_object() &&
+        (bool_or(item.get_object(), "failed") || bool_or(item.get_object(), "unreachable")))
+      return item.get_object();
+  return res;
+}
+
+std::string last_line(std::string_view text) {
+  text = trim(text);
+  size_t at = text.rfind('\n');
+  return std::string(trim(at == text.npos ? text : text.substr(at + 1)));
+}
+
+std::string message_of(const json::object& res) {
+  if (hidden(res)) return "hidden: the task has no_log";
+  std::string message(trim(without_colours(as_text(res, "msg"))));
+  if (message == "non-zero return code") {  // of command and shell: the code, and what it said last
+    message = "exit code " + std::to_string(int_or(res, "rc"));
+    std::string said = last_line(without_colours(as_text(res, "stderr")));
+    if (said.empty()) said = last_line(without_colours(as_text(res, "stdout")));
+    if (!said.empty()) message += ": " + said;
+  }
+  for (std::string_view key : {"stderr", "module_stderr", "exception", "reason", "stdout"})
+    if (message.empty()) message = last_line(without_colours(as_text(res, key)));
+  return shorten(valid_utf8(message), kMessage);
+}
+
+std::string output_of(const json::object& res) {
+  if (hidden(res)) return {};
+  std::string all;
+  for (std::string_view key : {"stdout", "module_stdout", "stderr", "module_stderr"}) {
+    std::string part(trim(tail(without_colours(as_text(res, key)), kOutput / 2)));
+    if (!part.empty()) all += (all.empty() ? "" : "\n") + part;
+  }
+  return tail(all, kOutput);
+}
+
+void worsen(Host& host, HostState state) { host.state = std::max(host.state, state); }
+
+HostState state_by_counts(const Host& h) {
+  if (h.unreachable > 0) return HostState::unreachable;
+  if (h.failed > 0) return HostState::failed;
+  if (h.rescued > 0) return HostState::rescued;
+  if (h.changed > 0) return HostState::changed;
+  if (h.ok > 0) return HostState::ok;
+  if (h.skipped > 0) return HostState::skipped;
+  return h.state == HostState::waiting ? HostState::waiting : HostState::running;
+}
+
+}  // namespace
+
+std::string_view name(HostState s) {
+  constexpr std::string_view names[] = {"waiting", "running", "skipped", "ok",
+                                        "changed", "rescued", "failed",  "unreachable"};
+  return names[static_cast<size_t>(s)];
+}
+
+Host* Progress::host(std::string_view host_name) {
+  if (host_name.empty()) return nullptr;
+  std::string key = shorten(host_name, kName);
+  auto it = hosts_.find(key);
+  if (it == hosts_.end()) {
+    if (hosts_.size() >= kMostHosts) return nullptr;
+    it = hosts_.emplace(key, Host{.name = key}).first;
+  }
+  return &it->second;
+}
+
+void Progress::feed(std::string_view line) {
+  if (trim(line).empty()) return;
+  if (line.front() == '{') {
+    json::error_code error;
+    json::parse_options options;
+    options.max_depth = 512;
+    json::value parsed = json::parse(line, error, {}, options);
+    if (error) parsed = json::parse(without_half_surrogates(line), error, {}, options);
+    if (!error && parsed.is_object() && parsed.get_object().contains("event")) {
+      feed(parsed.get_object());
+      return;
+    }
+  }
+  text(line);
+}
+
+// "ERROR! ..." and the lines that follow it; warnings only until an error comes.
+void Progress::text(std::string_view line) {
+  std::string plain = without_colours(line);
+  std::string_view words = plain;
+  bool starts = words.starts_with("ERROR!") || words.starts_with("[ERROR]");
+  if (starts && !trouble_.starts_with("ERROR!") && !trouble_.starts_with("[ERROR]")) trouble_.clear();
+  if (trouble_.size() >= kTrouble) return;
+  if (!trouble_.empty()) trouble_ += '\n';
+  trouble_ = shorten(trouble_ + valid_utf8(words), kTrouble);
+  ++version_;
+}
+
+void Progress::feed(const json::object& e) {
+  std::string_view kind = text_or(e, "event");
+  const json::object& data = object_or_empty(e, "event_data");
+  if (kind == "playbook_on_play_start") {
+    play_ = shorten(text_or(data, "play", text_or(data, "name")), kTask);
+    task_.clear();
+  } else if (kind == "playbook_on_task_start" || kind == "playbook_on_handler_task_start") {
+    task_ = shorten(text_or(data, "task", text_or(data, "name")), kTask);
+  } else if (kind == "playbook_on_no_hosts_matched") {
+    no_hosts_ = true;
+  } else if (kind == "playbook_on_stats") {
+    stats(data);
+  } else if (kind == "error" || kind == "warning" || kind == "system_warning") {
+    std::string said(trim(text_or(e, "stdout")));
+    if (!said.empty()) text(said);
+    return;
+  } else if (kind == "verbose") {
+    std::string said = without_colours(text_or(e, "stdout"));
+    if (said.starts_with("ERROR!") || said.starts_with("[ERROR]") || said.starts_with("[WARNING]"))
+      text(said);
+    return;
+  } else if (kind.starts_with("runner_")) {
+    Host* h = host(text_or(data, "host"));
+    if (!h) return;
+    result(kind, data, *h);
+  } else {
+    return;
+  }
+  ++version_;
+}
+
+void Progress::started(Host& h, std::string_view task) {
+  // A host that failed and goes on was rescued, or an `always` section runs: the statistics will tell.
+  bool went_on = false;
+  for (Candidate& c : candidates_)
+    if (!c.passed && c.failure.host == h.name) {
+      c.passed = went_on = true;
+      int& count = c.failure.unreachable ? h.unreachable : h.failed;
+      if (count > 0) --count;
+      ++(c.failure.unreachable ? h.ignored : h.rescued);
+    }
+  if (went_on) {
+    h.state = state_by_counts(h);
+    h.message.clear();
+    h.done = false;
+    choose_first();
+  }
+  h.task = shorten(task, kTask);
+  worsen(h, HostState::running);
+}
+
+void Progress::result(std::string_view kind, const json::object& data, Host& h) {
+  const json::object& res = object_or_empty(data, "res");
+  std::string_view task = text_or(data, "task");
+  if (kind == "runner_on_start") {
+    started(h, task);
+  } else if (kind == "runner_on_ok" || kind == "runner_on_async_ok") {
+    ++h.ok;
+    if (bool_or(res, "changed")) ++h.changed;
+    worsen(h, bool_or(res, "changed") ? HostState::changed : HostState::ok);
+    h.message.clear();
+  } else if (kind == "runner_on_skipped") {
+    ++h.skipped;
+    worsen(h, HostState::skipped);
+  } else if (kind == "runner_on_failed" || kind == "runner_on_async_failed") {
+    h.task = shorten(task, kTask);
+    if (bool_or(data, "ignore_errors")) {
+      ++h.ok, ++h.ignored;
+      if (bool_or(res, "changed")) ++h.changed;
+      worsen(h, bool_or(res, "changed") ? HostState::changed : HostState::ok);
+    } else {
+      failed(data, h, false);
+    }
+  } else if (kind == "runner_on_unreachable") {
+    h.task = shorten(task, kTask);
+    failed(data, h, true);
+  } else if (kind == "runner_retry") {
+    h.message = "tried " + std::to_string(int_or(res, "attempts")) + " times, trying again";
+  } else if (kind == "runner_item_on_failed") {
+    h.message = message_of(res);
+  }
+}
+
+void Progress::failed(const json::object& data, Host& h, bool unreachable) {
+  const json::object& res = telling_result(object_or_empty(data, "res"));
+  Failure f{.host = h.name,
+            .task = shorten(text_or(data, "task"), kTask),
+            .role = shorten(text_or(data, "role"), kName),
+            .file_line = shorten(relative_path(text_or(data, "task_path"), root_), kTask),
+            .message = message_of(res),
+            .output = output_of(res),
+            .unreachable = unreachable};
+  ++(unreachable ? h.unreachable : h.failed);
+  worsen(h, unreachable ? HostState::unreachable : HostState::failed);
+  h.message = f.message;
+  h.done = true;
+  if (candidates_.size() >= kMostCandidates) {
+    auto passed = std::ranges::find_if(candidates_, &Candidate::passed);
+    if (passed == candidates_.end()) return;
+    candidates_.erase(passed);
+  }
+  candidates_.push_back({std::move(f), false});
+  choose_first();
+}
+
+void Progress::choose_first() {
+  auto first = std::ranges::find_if(candidates_, [](const Candidate& c) { return !c.passed; });
+  failure_.reset();
+  if (first != candidates_.end()) failure_ = first->failure;
+}
+
+// The recap is exact: it says how many failures of a host were rescued. Nothing but `always` sections runs
+// after one that was not, so the rescued ones are the earlier ones.
+void Progress::stats(const json::object& data) {
+  auto each = [&](std::string_view key, auto set) {
+    for (const auto& [host_name, count] : object_or_empty(data, key))
+      if (count.is_int64())
+        if (Host* h = host(host_name)) set(*h, static_cast<int>(count.get_int64()));
+  };
+  for (auto& [key, h] : hosts_) {
+    h.ok = h.changed = h.failed = h.skipped = h.rescued = h.ignored = h.unreachable = 0;
+    h.done = true;
+  }
+  each("ok", [](Host& h, int n) { h.ok = n; });
+  each("changed", [](Host& h, int n) { h.changed = n; });
+  each("failures", [](Host& h, int n) { h.failed = n; });
+  each("skipped", [](Host& h, int n) { h.skipped = n; });
+  each("rescued", [](Host& h, int n) { h.rescued = n; });
+  each("ignored", [](Host& h, int n) { h.ignored = n; });
+  each("dark", [](Host& h, int n) { h.unreachable = n; });
+  std::map<std::string_view, int> rescued;
+  for (auto& [key, h] : hosts_) {
+    h.done = true;
+    h.state = state_by_counts(h);
+    rescued[h.name] = h.rescued;
+  }
+  for (Candidate& c : candidates_) {
+    const Host& h = hosts_.at(c.failure.host);
+    if (c.failure.unreachable)
+      c.passed = h.unreachable == 0;
+    else
+      c.passed = h.failed == 0 || rescued[c.failure.host]-- > 0;
+  }
+  choose_first();
+  std::vector<std::string_view> told;
+  for (const Candidate& c : candidates_) {  // the first of each host explains it
+    if (c.passed || std::ranges::find(told, c.failure.host) != told.end()) continue;
+    told.push_back(c.failure.host);
+    Host& h = hosts_.at(c.failure.host);
+    h.task = c.failure.task;
+    h.message = c.failure.message;
+  }
+  finished_ = true;
+  task_.clear();
+}
+
+}  // namespace lemmy::ansible

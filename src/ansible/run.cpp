@@ -1,0 +1,127 @@
+#include "ansible/run.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "ansible/job.h"
+#include "ansible/prepare.h"
+#include "base/log.h"
+
+namespace lemmy::ansible {
+namespace fs = std::filesystem;
+
+struct Runs::State {
+  asio::any_io_executor loop;
+  Pool* pool = nullptr;
+  Tools tools;
+  std::string dir;
+  std::map<std::string, std::shared_ptr<Job>> running;
+};
+
+Runs::Runs(asio::any_io_executor loop, Pool* pool, Tools tools, std::string runs_dir)
+    : state_(std::make_shared<State>()) {
+  state_->loop = loop;
+  state_->pool = pool;
+  state_->tools = std::move(tools);
+  std::error_code error;
+  state_->dir = fs::absolute(runs_dir, error);
+}
+
+// What still runs is killed; its identity stays on disk, so that the next server repeats it.
+Runs::~Runs() {
+  for (auto& [id, job] : state_->running) {
+    job->abandoned = true;
+    if (job->identity.pid > 0 && !job->exited) kill_all(job->identity);
+  }
+}
+
+void Runs::cancel(const std::string& id) {
+  auto it = state_->running.find(id);
+  if (it == state_->running.end() || it->second->cancel_asked) return;
+  it->second->cancel_asked = true;
+  it->second->wake.notify();
+}
+
+Task<Result<Outcome>> Runs::run(Plan plan, std::shared_ptr<Progress> progress,
+                                std::function<void()> changed) {
+  auto state = state_;
+  if (auto good = co_await state->pool->run([plan] { return check(plan); }); !good)
+    co_return fail(good.error());
+  if (state->running.contains(plan.id)) co_return fail(ErrorCode::conflict, "run " + plan.id, "runs already");
+  std::error_code error;
+  plan.ansible_dir = fs::absolute(plan.ansible_dir, error);
+  auto job = std::make_shared<Job>(state->loop);
+  job->plan = std::move(plan);
+  job->progress = progress ? progress : std::make_shared<Progress>();
+  job->progress->set_root(job->plan.ansible_dir);
+  job->changed = std::move(changed);
+  job->folder.root = state->dir + "/" + job->plan.id;
+  state->running[job->plan.id] = job;
+  asio::co_spawn(
+      state->loop, work_on(state->pool, state->tools, state->dir + "/.ansible", job),
+      [state, job](std::exception_ptr thrown) {
+        state->running.erase(job->plan.id);
+        job->done = true;
+        job->ended.cancel();
+        if (!thrown) return;
+        job->trouble =
+            Error{ErrorCode::internal, "run " + job->plan.id, "the run's coroutine ended by an exception"};
+        log::error("a coroutine ended by an exception", {{"coroutine", "ansible run " + job->plan.id}});
+      });
+  // When we are cancelled the run is, and its end is awaited all the same.
+  bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (!job->done) {
+    if (co_await cancelled()) {
+      job->cancel_asked = true;
+      job->wake.notify();
+      asio::steady_timer timer(state->loop, milliseconds(50));
+      co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    } else {
+      co_await job->ended.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  co_return judge(*job);
+}
+
+Task<Result<std::vector<std::string>>> Runs::end_orphans() {
+  std::vector<std::string> own;
+  for (const auto& [id, job] : state_->running) own.push_back(id);
+  auto state = state_;
+  co_return co_await state->pool->run([dir = state->dir, own]() -> Result<std::vector<std::string>> {
+    std::vector<std::string> ids;
+    std::error_code error;
+    if (!fs::exists(dir, error)) return ids;
+    for (const auto& entry : fs::directory_iterator(dir, error)) {
+      std::string id = entry.path().filename();
+      Folder folder{entry.path()};
+      if (std::ranges::find(own, id) != own.end() || !fs::exists(folder.identity())) continue;
+      auto identity = read_identity(folder.identity());
+      bool alive = identity && end_processes(*identity);
+      log::warning("a run of an earlier server was interrupted",
+                   {{"run", id}, {"processes", alive ? "ended" : "none left"}});
+      tidy(folder);
+      ids.push_back(id);
+    }
+    if (error) return fail(ErrorCode::unavailable, dir, "cannot be read: " + error.message());
+    std::ranges::sort(ids);
+    return ids;
+  });
+}
+
+Task<Result<std::string>> Runs::log(std::string id, size_t most_bytes) const {
+  auto state = state_;
+  co_return co_await state->pool->run([dir = state->dir, id, most_bytes]() -> Result<std::string> {
+    Folder folder{dir + "/" + id};
+    if (id.empty() || id[0] == '.' || id.find('/') != id.npos)
+      return fail(ErrorCode::not_found, "run " + id, "there is no such run");
+    return end_of_file(folder.log(), most_bytes);
+  });
+}
+
+}  // namespace lemmy::ansible
