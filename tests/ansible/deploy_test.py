@@ -156,8 +156,8 @@ class Hosts(unittest.TestCase):
         status = self.lemmy.wait_phase("worker", "staging", n, "live", "failed", limit=60)
         self.assertEqual(status["deploy"]["phase"], "live", status)
         self.assertEqual(self.on_hosts()["one"][0], sha)
-        left = [p for p in Path("/proc").glob("[0-9]*/cmdline")
-                if str(self.work).encode() in p.read_bytes() and b"ansible" in p.read_bytes()]
+        left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if p.parent.name != str(self.lemmy.process.pid)
+                and str(self.work).encode() in p.read_bytes() and b"ansible" in p.read_bytes()]
         self.assertEqual(left, [])
 
 
