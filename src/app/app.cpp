@@ -96,13 +96,16 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
 
 // Runs of a server that was killed go on without it: they are ended, and their deploys run them again.
 Task<> App::find_ansible() {
+  // Playbooks run in the tree's own folder.
+  if (!options_.ansible.empty()) options_.ansible = std::filesystem::absolute(options_.ansible).string();
   ansible::Tools tools{options_.ansible};
   auto version = co_await ansible::version(&pool_, tools);
   if (!version) {
     log::info("no hosts: Ansible was not found", {{"what", version.error().str()}});
     co_return;
   }
-  runs_ = std::make_unique<ansible::Runs>(loop_.get_executor(), &pool_, tools, options_.data_dir + "/runs");
+  runs_ = std::make_unique<ansible::Runs>(loop_.get_executor(), &pool_, tools,
+                                          std::filesystem::absolute(options_.data_dir).string() + "/runs");
   auto ended = co_await runs_->end_orphans();
   if (!ended) {
     log::warning("runs of an earlier server could not be ended", {{"what", ended.error().str()}});

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "base/log.h"
 #include "base/strings.h"
 #include "deploy/worker.h"
@@ -80,7 +82,7 @@ Task<Result<ansible::Plan>> Worker::plan(Deploy d) {
                    "put projects/" + target_.project + " back");
   ansible::Plan plan;
   plan.id = run_id(d);
-  plan.ansible_dir = config->ansible_dir().string();
+  plan.ansible_dir = std::filesystem::absolute(config->ansible_dir()).string();
   plan.playbook = p->playbook;
   plan.hosts = config::hosts_pattern(*p, target_.environment);
   json::object of_build = to_json(*build);
