@@ -85,6 +85,12 @@ Task<> read_output(Pool* pool, std::shared_ptr<Job> job) {
         job->progress->feed(trim(understood.log));
       else
         job->progress->feed(understood.event);
+      if (auto pid = int_or(understood.event, "pid"); pid > 1 && job->identity.session == 0) {
+        job->identity.session = static_cast<pid_t>(pid);
+        co_await pool->run([file = job->folder.identity(), identity = job->identity] {
+          return write_identity(file, identity);
+        });
+      }
     }
     pending.erase(0, start);
     if (!log.empty()) {
@@ -164,8 +170,10 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
   } else {
     job->trouble = started.error();
   }
-  co_await pool->run([job] {
-    if (job->identity.pid > 0) kill_all(job->identity);
+  // What a playbook that came to its end left running on this machine was meant to run on.
+  bool own_end = job->progress->finished() && !job->outcome.cancelled && !job->outcome.timed_out;
+  co_await pool->run([job, own_end] {
+    if (job->identity.pid > 0 && !own_end) kill_all(job->identity);
     if (!job->abandoned) tidy(job->folder);
   });
 }

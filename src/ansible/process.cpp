@@ -96,7 +96,7 @@ std::vector<pid_t> processes_of(const Identity& identity) {
       found.insert(pid);
       if (p.session == pid) sessions.insert(pid);
     }
-  sessions.insert(identity.pid);
+  sessions.insert({identity.pid, identity.session});
   for (const auto& [pid, p] : all)
     if (p.ours && sessions.contains(p.session)) found.insert(pid);
   for (bool more = true; more;) {  // and their children
@@ -109,7 +109,11 @@ std::vector<pid_t> processes_of(const Identity& identity) {
 }
 
 Result<> write_identity(const std::string& file, const Identity& i) {
-  json::object o{{"pid", i.pid}, {"start_time", i.start_time}, {"boot", i.boot}, {"token", i.token}};
+  json::object o{{"pid", i.pid},
+                 {"start_time", i.start_time},
+                 {"boot", i.boot},
+                 {"token", i.token},
+                 {"session", i.session}};
   return write_file(file, json::serialize(o), 0600);
 }
 
@@ -123,6 +127,7 @@ Result<Identity> read_identity(const std::string& file) {
   Identity i;
   i.pid = static_cast<pid_t>(int_or(o, "pid"));
   i.start_time = static_cast<uint64_t>(int_or(o, "start_time"));
+  i.session = static_cast<pid_t>(int_or(o, "session"));
   i.boot = text_or(o, "boot");
   i.token = text_or(o, "token");
   if (i.pid <= 1 || i.token.size() < 16) return fail(ErrorCode::invalid, file, "names no process");

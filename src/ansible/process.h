@@ -19,6 +19,7 @@ struct Identity {
   pid_t pid = 0;
   uint64_t start_time = 0;  // field 22 of /proc/PID/stat
   std::string boot, token;
+  pid_t session = 0;  // of ansible-playbook, once it is known: what it started stays in it
 };
 constexpr const char* kTokenVariable = "LEMMY_RUN";
 
@@ -36,8 +37,9 @@ Result<Started> start_process(const std::vector<std::string>& argv,
                               const std::map<std::string, std::string>& environment,
                               const std::string& directory, const std::string& identity_file);
 
-// The run's processes that are alive now: the first one, Ansible's own, and what they started and did not
-// daemonize. Services that a playbook starts on this very machine are not among them.
+// The run's processes that are alive now: the first one, Ansible's own, and what they started, but for what
+// left the session: a service that a playbook starts on this very machine, as services start, is not among
+// them.
 std::vector<pid_t> processes_of(const Identity& identity);
 // SIGINT to ansible-playbook, so that it says where it was; to ansible-runner when there is no playbook yet.
 void interrupt(const Identity& identity);

@@ -23,6 +23,8 @@ constexpr Known kKnown[] = {
     {"Operation timed out", "no answer: is the host up, and may the server reach it?"},
     {"No route to host", "no answer: is the host up, and may the server reach it?"},
     {"Network is unreachable", "the server has no way to that network"},
+    {"Data could not be sent to remote host",
+     "the SSH connection broke before it began: is sshd running there, and may the server reach it?"},
     {"Missing sudo password", "the task wants root; let the user use sudo without a password"},
     {"ssh: not found", "install an SSH client where Lemmy runs"},
     {"couldn't resolve module/action", "a misspelt module, or a collection that is not installed"},

@@ -115,7 +115,8 @@ TEST_F(Sample, an_unreachable_host_is_not_a_failed_one) {
   EXPECT_TRUE(progress->first_failure()->unreachable);
   Error e = to_error(*progress->first_failure());
   EXPECT_EQ(e.code, ErrorCode::unavailable);
-  EXPECT_NE(e.what.find("Connection refused"), std::string::npos) << e.what;
+  // With pipelining, ansible-core at times says that its pipe broke, and keeps what ssh said to itself.
+  EXPECT_TRUE(e.what.contains("Connection refused") || e.what.contains("Data could not be sent")) << e.what;
   EXPECT_NE(e.hint.find("sshd"), std::string::npos);
 }
 
