@@ -139,10 +139,10 @@ TEST(Pages, trouble_of_configuration_and_clusters_is_shown_with_place_and_hint) 
 }
 
 TEST(Pages, a_simulated_cluster_says_so) {
-  EXPECT_THAT(draw("home.html.j2", sample::home()), HasSubstr("nothing here runs for real"));
+  EXPECT_THAT(draw("home.html.j2", sample::home()), HasSubstr("no pod here runs for real"));
   json::object real = sample::home();
   real["frame"].as_object()["simulated"] = false;
-  EXPECT_THAT(draw("home.html.j2", real), Not(HasSubstr("nothing here runs for real")));
+  EXPECT_THAT(draw("home.html.j2", real), Not(HasSubstr("no pod here runs for real")));
 }
 
 TEST(Pages, errors_confirmations_texts_and_the_sign_in_form_render) {
