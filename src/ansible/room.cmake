@@ -1,0 +1,7 @@
+lemmy_room(ansible FLOOR 3 USES async base ASIO)
+if(LEMMY_TESTS)
+  # What tests/ansible drives: one run, with its result as JSON.
+  add_executable(ansible_run ${CMAKE_SOURCE_DIR}/src/ansible/tool/main.cpp)
+  target_link_libraries(ansible_run PRIVATE ansible)
+  target_precompile_headers(ansible_run REUSE_FROM pch_asio)
+endif()

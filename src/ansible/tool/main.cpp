@@ -1,0 +1,34 @@
+// ansible_run BIN TREE RUNS ID PLAYBOOK HOSTS VARIABLES.json: one run, as a server does it.
+// Prints {"outcome", "error", "progress"}. For tests.
+#include <iostream>
+
+#include "ansible/run.h"
+#include "base/files.h"
+
+using namespace lemmy;
+using namespace lemmy::ansible;
+
+int main(int argc, char** argv) {
+  if (argc != 8) return 64;
+  auto variables = parse_json(read_file(argv[7]).value_or(""), argv[7]);
+  if (!variables || !variables->is_object()) return 65;
+  asio::io_context loop;
+  Pool pool(2);
+  Runs runs(loop.get_executor(), &pool, Tools{argv[1]}, argv[3]);
+  auto progress = std::make_shared<Progress>();
+  Plan plan{.id = argv[4], .ansible_dir = argv[2], .playbook = argv[5], .hosts = argv[6]};
+  plan.variables = variables->get_object();
+  plan.limit = std::chrono::minutes(2);
+  auto result = asio::co_spawn(loop, runs.run(plan, progress, nullptr), asio::use_future);
+  loop.run();
+  auto outcome = result.get();
+  json::object out{{"outcome", nullptr}, {"error", nullptr}, {"progress", to_json(*progress)}};
+  if (outcome)
+    out["outcome"] = {{"exit_code", outcome->exit_code}, {"log_file", outcome->log_file}};
+  else
+    out["error"] = {{"code", name(outcome.error().code)},
+                    {"where", outcome.error().where},
+                    {"what", outcome.error().what},
+                    {"hint", outcome.error().hint}};
+  std::cout << json::serialize(out) << "\n";
+}
