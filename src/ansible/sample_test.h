@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "ansible/prepare.h"
 #include "ansible/run.h"
 #include "base/files.h"
 
@@ -35,7 +36,9 @@ all:
   }
   void TearDown() override {
     std::error_code error;
-    if (!root.empty()) fs::remove_all(root, error);
+    if (root.empty()) return;
+    for (const std::string& of : {root + "/runs/.ansible", tree}) fs::remove_all(private_folder(of), error);
+    fs::remove_all(root, error);
   }
   void put(const std::string& name, std::string_view text) {
     fs::create_directories(fs::path(tree + "/" + name).parent_path());

@@ -166,9 +166,15 @@ Task<net::Response> pod_log(Shared s, route::Call call) {
   auto number = number_of(call);
   if (!number) co_return problem(call, number.error());
   const std::string pod(call.request.query_value("pod")), container(call.request.query_value("container"));
-  if (pod.empty())
-    co_return problem(call,
-                      {ErrorCode::invalid, "pod", "the pod is missing", "GET the deploy lists its pods"});
+  if (pod.empty()) {
+    // A deploy to hosts has one log, its run's.
+    auto run = co_await s->board->run_log(call.target(), *number);
+    if (!run) co_return problem(call, run.error());
+    net::Response r;
+    r.headers.emplace("Content-Type", "text/plain; charset=utf-8");
+    r.body = std::move(*run);
+    co_return r;
+  }
   if (pod.size() > 253 || container.size() > 63)
     co_return problem(call, {ErrorCode::invalid, "pod", "no pod or container has so long a name"});
   auto previous = bool_query(call.request, "previous");
@@ -234,7 +240,7 @@ void add_deploys(route::Router& router, Shared s) {
                      query_parameter("container", "string", "the last one unless given"),
                      query_parameter("previous", "boolean", "of the container before its restart"),
                      query_parameter("lines", "integer", "1 to 5000; 200 unless given")};
-  add("GET", one + "/log", route::Who::viewer, "The log of one container",
+  add("GET", one + "/log", route::Who::viewer, "The log of one container, or of the playbook run",
       [s](route::Call c) { return pod_log(s, std::move(c)); },
       {{"parameters", std::move(of_log)},
        {"responses",

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "web/web.h"
 
 namespace lemmy::app {
@@ -60,11 +61,13 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
         if (conductor_) conductor_->cluster_changed(target);
         target.project.empty() ? feed_->changed_all() : feed_->changed(target);
       });
+  co_await find_ansible();
   auto cluster = [this](const std::string& environment) { return clusters_->of(environment); };
   auto current = [this] { return config(); };
   conductor_ = std::make_unique<deploy::Conductor>(
       deploy::Surroundings{loop_.get_executor(), &pool_, store_.get(), current, cluster,
-                           [this](const Target& target) { feed_->changed(target); }});
+                           [this](const Target& target) { feed_->changed(target); }, runs_.get(),
+                           ansible::Tools{options_.ansible}});
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated});
@@ -89,6 +92,27 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
                           {"store", options_.store},
                           {"access", open ? "open to this machine" : "by access.yaml"}});
   co_return *port;
+}
+
+// Runs of a server that was killed go on without it: they are ended, and their deploys run them again.
+Task<> App::find_ansible() {
+  // Playbooks run in the tree's own folder.
+  if (!options_.ansible.empty()) options_.ansible = std::filesystem::absolute(options_.ansible).string();
+  ansible::Tools tools{options_.ansible};
+  auto version = co_await ansible::version(&pool_, tools);
+  if (!version) {
+    log::info("no hosts: Ansible was not found", {{"what", version.error().str()}});
+    co_return;
+  }
+  runs_ = std::make_unique<ansible::Runs>(loop_.get_executor(), &pool_, tools,
+                                          std::filesystem::absolute(options_.data_dir).string() + "/runs");
+  auto ended = co_await runs_->end_orphans();
+  if (!ended) {
+    log::warning("runs of an earlier server could not be ended", {{"what", ended.error().str()}});
+  } else if (!ended->empty()) {
+    log::warning("runs of an earlier server were ended", {{"runs", join(*ended, ", ")}});
+  }
+  log::info("hosts by Ansible", {{"version", *version}});
 }
 
 Task<> App::reload() {

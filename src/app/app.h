@@ -19,6 +19,7 @@ struct Options {
   uint16_t port = 8484;  // 0: a free one
   ClusterOptions clusters;
   bool simulated = false;
+  std::string ansible;  // the folder of ansible-runner; empty: $PATH
 };
 
 class App {
@@ -33,17 +34,19 @@ class App {
  private:
   Task<> reload();
   Task<> follow_config();
+  Task<> find_ansible();
   Result<> check_binding() const;
   std::shared_ptr<const config::Config> config() const { return watcher_.current(); }
 
   asio::io_context& loop_;
   Options options_;
-  Pool pool_{2};
   config::Watcher watcher_;
+  Pool pool_{2};  // joined before what its work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<live::Feed> feed_;
   std::unique_ptr<Clusters> clusters_;
+  std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed
   std::unique_ptr<deploy::Conductor> conductor_;
   std::unique_ptr<live::Board> board_;
   std::unique_ptr<route::Router> router_;

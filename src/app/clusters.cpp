@@ -48,7 +48,11 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
     // Out of sight first, so that nobody uses it while it stops.
     Entry gone = std::move(it->second);
     it = entries_.erase(it);
-    if (gone.cluster) co_await gone.cluster->stop();
+    if (!gone.cluster) continue;
+    dropped_.push_back(std::move(gone));
+    kube::Cluster* cluster = dropped_.back().cluster.get();
+    co_await cluster->stop();
+    cluster->forget();
   }
   for (auto& [name, definition] : wanted)
     if (!entries_.contains(name)) co_await connect(name, definition);

@@ -42,6 +42,8 @@ class Clusters {
   std::function<void(const Target&)> changed_;
   std::shared_ptr<const config::Config> config_;
   std::map<std::string, Entry> entries_;
+  // Somebody may be in the middle of a call on one: they stay until the end, without their picture.
+  std::vector<Entry> dropped_;
 };
 
 }  // namespace lemmy::app

@@ -12,6 +12,11 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
   const bool over = is_finished(d.phase);
   const Deploy* serving = current(d.target);
   if (!over && d.cancel_requested_by.empty()) out.push_back(Action::cancel);
+  if (over && d.deployer == Deployer::ansible) {
+    // Hosts have no controller to scale: what is there stays until another deploy replaces it.
+    if (d.serving_since && !(serving && serving->number == d.number)) out.push_back(Action::rollback);
+    return out;
+  }
   if (over && d.presence == Presence::running && d.wanted == Wanted::running) out.push_back(Action::zero);
   if (over && d.presence == Presence::zeroed && d.wanted == Wanted::zeroed) out.push_back(Action::restore);
   if (over && (d.presence == Presence::running || d.presence == Presence::zeroed) &&
@@ -79,6 +84,9 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     if (!saved && saved.error().code == ErrorCode::conflict && attempt < 5) continue;
     if (saved) {
       crash_point();
+      // The worker waits for the run's end: it must hear of this before.
+      if (a.action == Action::cancel && d.deployer == Deployer::ansible && around_.runs)
+        around_.runs->cancel(run_id(d));
       wake(a.target);
     }
     co_return saved;
@@ -87,14 +95,16 @@ Task<Result<Deploy>> Conductor::act(Act a) {
 
 Task<Result<Deploy>> Conductor::roll_back(Act a, Deploy earlier) {
   if (auto ok = check_target(a.target); !ok) co_return fail(ok.error());
-  auto manifests = co_await around_.store->document(a.target, a.number, "manifests");
-  if (!manifests) co_return fail(manifests.error());
+  auto kept = co_await around_.store->document(
+      a.target, a.number, earlier.deployer == Deployer::ansible ? "environment" : "manifests");
+  if (!kept) co_return fail(kept.error());
   Deploy d;
   d.target = a.target;
   d.sha = earlier.sha;
   d.branch = earlier.branch;
   d.image = earlier.image;
   d.cluster = earlier.cluster;
+  d.deployer = earlier.deployer;
   d.who = a.who;
   d.reason = shorten(valid_utf8(a.reason), 1000);
   d.request_id = a.request_id.empty() ? random_hex(12) : a.request_id;

@@ -123,7 +123,11 @@ Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> eve
   }
   if (saved.error().code == ErrorCode::conflict) {
     auto fresh = co_await around_.store->deploy(target, number);
-    if (fresh) keep(*fresh);
+    if (fresh) {
+      // It may be a write of ours that was said to have failed: its worker may still sleep.
+      keep(*fresh);
+      wake(target);
+    }
   }
   co_return saved;
 }
@@ -147,9 +151,11 @@ Result<> Conductor::check_target(const Target& target) const {
                 fmt::format("{} has no environment '{}'", target.project, target.environment),
                 "it has: " + join(names, ", "));
   }
-  if (environment->deployer != Deployer::kubernetes)
-    return fail(ErrorCode::invalid, target.str(), "deploys to hosts are not built yet",
-                "set deployer: kubernetes, or run the playbook yourself");
+  if (environment->deployer == Deployer::ansible) {
+    if (around_.runs) return {};
+    return fail(ErrorCode::unavailable, target.str(), "Ansible is not installed here",
+                "install ansible-core and ansible-runner, or start with --ansible FOLDER of their bin");
+  }
   if (!around_.cluster(target.environment))
     return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for this environment",
                 "name one in clusters.yaml and environments.yaml, or start with --kubeconfig");
@@ -168,14 +174,18 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   d.who = r.who;
   d.reason = shorten(valid_utf8(r.reason), 1000);
   d.request_id = r.request_id.empty() ? random_hex(12) : r.request_id;
+  d.deployer = deployer_of(r.target);
   d.created_at = d.phase_at = now();
   if (auto config = around_.config();
       const config::Environment* e = config->environment(d.target.environment))
     d.cluster = e->cluster;
-  auto created = co_await around_.store->create_deploy(
-      d,
+  const DeployEvent first =
       event(d, d.created_at, "phase", r.who,
-            fmt::format("build {} asked for{}", short_sha(d.sha), d.reason.empty() ? "" : ": " + d.reason)));
+            fmt::format("build {} asked for{}", short_sha(d.sha), d.reason.empty() ? "" : ": " + d.reason));
+  auto created = co_await around_.store->create_deploy(d, first);
+  // It may have been written all the same: the same request gives it back.
+  if (!created && created.error().code != ErrorCode::invalid)
+    created = co_await around_.store->create_deploy(d, first);
   if (!created) co_return fail(created.error());
   crash_point();
   keep(*created);
@@ -240,6 +250,18 @@ size_t Conductor::unfinished() const {
   for (const auto& [target, s] : targets_)
     for (const auto& [number, d] : s->deploys) n += !is_finished(d.phase);
   return n;
+}
+
+Deployer Conductor::deployer_of(const Target& target) const {
+  auto config = around_.config();
+  const config::Project* p = config->project(target.project);
+  const config::ProjectEnvironment* e = p ? p->environment(target.environment) : nullptr;
+  return e ? e->deployer : Deployer::kubernetes;
+}
+
+std::shared_ptr<const ansible::Progress> Conductor::progress(const Target& target, int64_t number) const {
+  auto it = progress_.find({target, number});
+  return it == progress_.end() ? nullptr : it->second;
 }
 
 int Conductor::live_ready(const Target& target) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "ansible/run.h"
 #include "config/config.h"
 #include "deploy/machine.h"
 #include "kube/cluster.h"
@@ -44,6 +45,8 @@ struct Surroundings {
   // The cluster of an environment; nullptr: none is configured.
   std::function<kube::Cluster*(const std::string& environment)> cluster;
   std::function<void(const Target&)> changed;  // a deploy of the target is different
+  ansible::Runs* runs = nullptr;               // nullptr: there are no hosts here
+  ansible::Tools ansible;
 };
 
 class Conductor {
@@ -72,6 +75,9 @@ class Conductor {
   const Deploy* active(const Target& target) const;   // being prepared, applied or rolled out; nullptr: none
   std::vector<const Deploy*> queued(const Target& target) const;  // first in line first
   size_t unfinished() const;
+  // Of a playbook run under way; nullptr: none.
+  std::shared_ptr<const ansible::Progress> progress(const Target& target, int64_t number) const;
+  Task<Result<std::string>> run_log(Deploy deploy) const;  // so far
 
   void cluster_changed(const Target& target);  // from the watches; an empty target: all
 
@@ -88,6 +94,7 @@ class Conductor {
   Result<> check_target(const Target& target) const;
   Result<> check_act(const Act& act, const Deploy& deploy) const;
   Task<Result<Deploy>> roll_back(Act act, Deploy earlier);
+  Deployer deployer_of(const Target& target) const;
   int live_ready(const Target& target) const;  // of the one that serves; 0: none
 
   Surroundings around_;
@@ -95,6 +102,7 @@ class Conductor {
   std::map<Target, std::unique_ptr<TargetState>> targets_;
   // Templates parsed once for each project and configuration.
   std::map<std::string, std::pair<std::string, std::shared_ptr<const manifest::Renderer>>> renderers_;
+  std::map<std::pair<Target, int64_t>, std::shared_ptr<ansible::Progress>> progress_;
   bool stopping_ = false;
 };
 

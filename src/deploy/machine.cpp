@@ -134,8 +134,9 @@ int starting_replicas(int own, int min, int max, int live_ready) {
 
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys) {
   int64_t newest = 0;
+  // Also one that has left the queue already: nothing older goes after it.
   for (const Deploy& d : deploys)
-    if (d.phase == Phase::queued) newest = std::max(newest, d.number);
+    if (d.phase != Phase::cancelled && d.phase != Phase::superseded) newest = std::max(newest, d.number);
   std::vector<std::pair<int64_t, int64_t>> out;
   for (const Deploy& d : deploys)
     if (d.phase == Phase::queued && d.number != newest) out.emplace_back(d.number, newest);
@@ -143,17 +144,17 @@ std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& d
 }
 
 std::vector<std::pair<int64_t, Wanted>> due(const std::vector<Deploy>& deploys, const config::Retire& policy,
-                                            Time now) {
+                                            Time now, bool serving_ready) {
   std::vector<std::pair<int64_t, Wanted>> out;
   const Deploy* current = current_deploy(deploys);
   if (!current || !current->serving_since) return out;
   std::vector<const Deploy*> zeroed;
   for (const Deploy& d : deploys) {
     // A failed one stays to be looked at; a restored one that is newer serves too.
-    if (d.number == current->number || !is_finished(d.phase)) continue;
+    if (d.number == current->number || !is_finished(d.phase) || d.deployer == Deployer::ansible) continue;
     bool older = oldest_first(d) < *current->serving_since;
-    if (policy.zero_after && d.presence == Presence::running && d.wanted == Wanted::running && older &&
-        now - *current->serving_since >= *policy.zero_after)
+    if (serving_ready && policy.zero_after && d.presence == Presence::running &&
+        d.wanted == Wanted::running && older && now - *current->serving_since >= *policy.zero_after)
       out.emplace_back(d.number, Wanted::zeroed);
     if (d.presence == Presence::zeroed && d.wanted == Wanted::zeroed) zeroed.push_back(&d);
   }

@@ -42,13 +42,15 @@ milliseconds until_next(const Deploy& deploy, const Rules& rules, Time now);
 // own.
 int starting_replicas(int own, int min, int max, int live_ready);
 
-// Of the queued ones only the newest goes on. Pairs of superseded and the number that supersedes it.
+// Of the queued ones only the newest goes on, and none after a newer one has gone. Pairs of superseded and
+// the number that supersedes it.
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys);
 
 // What the environment's policy asks for now, by number: previous deploys of the serving one are zeroed after
-// zero_after, and of the zeroed ones the oldest beyond keep are deleted.
+// zero_after, and of the zeroed ones the oldest beyond keep are deleted. serving_ready: the serving one has a
+// ready pod; while it has none the previous ones still answer, so nothing is zeroed.
 std::vector<std::pair<int64_t, Wanted>> due(const std::vector<Deploy>& deploys, const config::Retire& policy,
-                                            Time now);
+                                            Time now, bool serving_ready);
 // How long until due() may say more; nullopt: not before something changes.
 std::optional<milliseconds> until_due(const std::vector<Deploy>& deploys, const config::Retire& policy,
                                       Time now);

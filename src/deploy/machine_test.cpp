@@ -169,34 +169,45 @@ TEST(Queue, only_the_newest_waiting_deploy_goes_on) {
   EXPECT_THAT(superseded({all[0], all[1]}), IsEmpty());
 }
 
+TEST(Queue, none_goes_on_after_a_newer_one_has_gone) {
+  std::vector<Deploy> all{finished(1, Phase::queued, Presence::none),
+                          finished(2, Phase::preparing, Presence::none)};
+  EXPECT_THAT(superseded(all), ElementsAre(Pair(1, 2)));
+  all[1].phase = Phase::live;
+  EXPECT_THAT(superseded(all), ElementsAre(Pair(1, 2)));
+  all[1].phase = Phase::cancelled;
+  EXPECT_THAT(superseded(all), IsEmpty()) << "the newer one was taken back";
+}
+
 TEST(Retire, previous_deploys_are_zeroed_when_their_time_has_come) {
   config::Retire policy{seconds{600}, 1};
   std::vector<Deploy> all{finished(1, Phase::live, Presence::running, 10),
                           finished(2, Phase::live, Presence::running, 100)};
-  EXPECT_THAT(due(all, policy, at(650)), IsEmpty());
+  EXPECT_THAT(due(all, policy, at(650), true), IsEmpty());
   EXPECT_EQ(until_due(all, policy, at(650)), seconds{50});
-  EXPECT_THAT(due(all, policy, at(700)), ElementsAre(Pair(1, Wanted::zeroed)));
-  EXPECT_THAT(due(all, {}, at(5000)), IsEmpty()) << "without a policy nothing happens by itself";
+  EXPECT_THAT(due(all, policy, at(700), true), ElementsAre(Pair(1, Wanted::zeroed)));
+  EXPECT_THAT(due(all, policy, at(700), false), IsEmpty()) << "they are all that answers";
+  EXPECT_THAT(due(all, {}, at(5000), true), IsEmpty()) << "without a policy nothing happens by itself";
 }
 
 TEST(Retire, of_the_zeroed_ones_the_oldest_beyond_keep_are_deleted) {
   std::vector<Deploy> all{
       finished(1, Phase::live, Presence::zeroed, 10), finished(2, Phase::live, Presence::zeroed, 20),
       finished(3, Phase::failed, Presence::zeroed), finished(4, Phase::live, Presence::running, 40)};
-  EXPECT_THAT(due(all, {std::nullopt, 1}, at(50)),
+  EXPECT_THAT(due(all, {std::nullopt, 1}, at(50), true),
               ElementsAre(Pair(2, Wanted::deleted), Pair(1, Wanted::deleted)));
 }
 
 TEST(Retire, nothing_goes_while_nobody_serves) {
   std::vector<Deploy> all{finished(1, Phase::failed, Presence::running),
                           finished(2, Phase::failed, Presence::running)};
-  EXPECT_THAT(due(all, {seconds{1}, 0}, at(5000)), IsEmpty());
+  EXPECT_THAT(due(all, {seconds{1}, 0}, at(5000), true), IsEmpty());
 }
 
 TEST(Retire, a_restored_deploy_serves_and_the_newer_one_is_the_previous) {
   std::vector<Deploy> all{finished(1, Phase::live, Presence::running, 900),
                           finished(2, Phase::live, Presence::running, 100)};
-  EXPECT_THAT(due(all, {seconds{60}, std::nullopt}, at(1000)), ElementsAre(Pair(2, Wanted::zeroed)));
+  EXPECT_THAT(due(all, {seconds{60}, std::nullopt}, at(1000), true), ElementsAre(Pair(2, Wanted::zeroed)));
 }
 
 }  // namespace

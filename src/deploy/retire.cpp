@@ -30,6 +30,7 @@ bool has_other_owners(const json::object& o, const std::string& uid) {
 }  // namespace
 
 Task<Result<>> Worker::keep(Deploy d, DeployEvent e) {
+  d.note.clear();
   Move m{std::move(d), {}};
   m.events.push_back(std::move(e));
   bool written = co_await store(std::move(m));
@@ -43,8 +44,9 @@ Task<Result<>> Worker::zero(Deploy d) {
   const bool gone = !done && done.error().code == ErrorCode::not_found;
   if (!done && !gone) co_return fail(done.error());
   crash_point();
+  // Its autoscaler and the copy of its files may still be there: it is removed next.
   if (gone) d.wanted = Wanted::deleted;
-  d.presence = gone ? Presence::deleted : Presence::zeroed;
+  if (!gone) d.presence = Presence::zeroed;
   d.running = 0;
   auto e = event(d, now(), "action", "lemmy",
                  gone ? "there is nothing to scale to 0: its ReplicationController is gone" : "scaled to 0");
@@ -90,12 +92,11 @@ Task<Result<>> Worker::restore(Deploy d) {
   DeployEvent e = event(d, now(), "action", "lemmy", fmt::format("scaled to {}", *d.scale_to));
   d.scale_to.reset();
   if (gone) {
-    d.wanted = Wanted::deleted;
-    d.presence = Presence::deleted;
+    d.wanted = Wanted::deleted;  // what is left of it is removed next
     e.text = "it cannot be restored: its ReplicationController is gone; roll back to it instead";
   } else {
     d.presence = Presence::running;
-    d.serving_since = now();
+    if (d.serving_since) d.serving_since = now();  // what was never live does not become the one that serves
   }
   co_return co_await keep(std::move(d), std::move(e));
 }
@@ -112,7 +113,9 @@ Task<bool> Worker::retire(Step* step) {
       continue;
     }
     Result<> done = fail(ErrorCode::unavailable, target_.environment, "no cluster is configured");
-    if (cluster()) {
+    if (auto same = same_cluster(d); !same) {
+      done = fail(same.error());
+    } else if (cluster()) {
       if (to_zero)
         done = co_await zero(d);
       else if (to_delete)
@@ -138,17 +141,31 @@ Task<bool> Worker::retire(Step* step) {
   co_return false;
 }
 
+Task<Result<bool>> Worker::is_there(kube::Cluster* cluster, Deploy d) {
+  auto rc = co_await cluster->client().get(rc_ref(d));
+  if (!rc) co_return fail(rc.error());
+  co_return rc->has_value();
+}
+
 Task<bool> Worker::notice(Step* step) {
   kube::Cluster* cluster = this->cluster();
   if (!cluster || !cluster->synced() || cluster->trouble()) co_return false;
   for (const Deploy& d : c_.state(target_).copy()) {
-    if (!is_finished(d.phase) || d.object_name.empty()) continue;
+    // What is to be deleted is not done with its controller: retire() goes on until all of it is gone.
+    if (!is_finished(d.phase) || d.object_name.empty() || d.wanted == Wanted::deleted || !same_cluster(d) ||
+        d.deployer == Deployer::ansible)
+      continue;
     if (d.presence != Presence::running && d.presence != Presence::zeroed) continue;
     const kube::ReplicationController* rc = cluster->rc({target_, d.number});
     // A write of ours that the watch has not shown yet must not look like somebody's.
     if (rc) continue;
     if (d.finished_at && now() - *d.finished_at < seconds{2}) {
       step->sooner(seconds{2});
+      continue;
+    }
+    auto there = co_await is_there(cluster, d);
+    if (!there || *there) {
+      step->sooner(seconds{5});
       continue;
     }
     Deploy next = d;
@@ -162,12 +179,22 @@ Task<bool> Worker::notice(Step* step) {
   co_return false;
 }
 
+// Whether the one that serves can do without those before it; one of no pods was asked for so.
+bool Worker::serving_ready() const {
+  const Deploy* d = c_.current(target_);
+  kube::Cluster* cluster = this->cluster();
+  if (!d || !cluster || !cluster->synced() || cluster->trouble()) return false;
+  const kube::ReplicationController* rc = cluster->rc({target_, d->number});
+  return rc && (rc->wanted == 0 || c_.live_ready(target_) > 0);
+}
+
 Task<bool> Worker::apply_policy(Step* step) {
   auto config = c_.around_.config();
   const config::Environment* environment = config->environment(target_.environment);
   if (!environment) co_return false;
   auto all = c_.state(target_).copy();
-  for (auto [number, wanted] : due(all, environment->retire, now())) {
+  const bool ready = serving_ready();
+  for (auto [number, wanted] : due(all, environment->retire, now(), ready)) {
     const Deploy* d = c_.find(target_, number);
     if (!d) continue;
     Deploy next = *d;
@@ -177,7 +204,8 @@ Task<bool> Worker::apply_policy(Step* step) {
                                             : "to be deleted by the environment's retire policy");
     co_return co_await store({std::move(next), {std::move(e)}});
   }
-  if (auto wait = until_due(all, environment->retire, now())) step->sooner(*wait);
+  if (auto wait = until_due(all, environment->retire, now()))
+    step->sooner(ready ? *wait : std::max<milliseconds>(*wait, seconds{5}));
   co_return false;
 }
 

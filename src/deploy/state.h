@@ -18,6 +18,9 @@ struct Conductor::TargetState {
   }
 };
 
+// Of a deploy's playbook run: the same after a restart.
+std::string run_id(const Deploy& deploy);
+
 // For tests of kill -9: with LEMMY_CRASH_AT=N in the environment the process kills itself at the N-th point.
 void crash_point();
 

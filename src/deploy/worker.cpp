@@ -34,18 +34,30 @@ Task<> Worker::run() {
 
 Task<Worker::Step> Worker::step() {
   Step step;
+  const int failures = store_failures_;
   step.again = co_await cancel_requested();
+  if (!step.again && store_failures_ == failures) step.again = co_await supersede();
   if (step.again) co_return step;
-  step.again = co_await supersede();
-  if (step.again) co_return step;
+  // What is cancelled or superseded must not go on because that could not be written.
+  if (store_failures_ > failures) {
+    step.sooner(back_off(store_failures_));
+    co_return step;
+  }
   step.again = co_await retire(&step);
   if (step.again) co_return step;
   step.again = co_await notice(&step);
   if (step.again) co_return step;
+  step.again = co_await replaced_on_hosts();
+  if (step.again) co_return step;
   const Deploy* active = c_.active(target_);
   if (active) {
     Deploy d = *active;
-    if (d.phase == Phase::preparing)
+    const bool hosts = d.deployer == Deployer::ansible;
+    if (hosts && d.phase == Phase::preparing)
+      step.again = co_await prepare_hosts(d, &step);
+    else if (hosts)
+      step.again = co_await run_playbook(d, &step);
+    else if (d.phase == Phase::preparing)
       step.again = co_await prepare(d, &step);
     else if (d.phase == Phase::applying)
       step.again = co_await apply(d, &step);
@@ -70,6 +82,16 @@ Rules Worker::rules() const {
   return r;
 }
 
+Result<> Worker::same_cluster(const Deploy& d) const {
+  auto config = c_.around_.config();
+  const config::Environment* e = config->environment(target_.environment);
+  if (!e || e->cluster == d.cluster) return {};
+  return fail(ErrorCode::unavailable, target_.environment,
+              fmt::format("#{} runs in cluster {}, and environments.yaml names {} now", d.number,
+                          d.cluster.empty() ? "(default)" : d.cluster, e->cluster),
+              "name the cluster again until what runs there is deleted");
+}
+
 Task<bool> Worker::store(Move move) {
   auto saved = co_await c_.save(std::move(move.deploy), std::move(move.events));
   if (saved) {
@@ -91,13 +113,16 @@ Task<bool> Worker::cancel_requested() {
     if (d.cancel_requested_by.empty() || is_finished(d.phase)) continue;
     Deploy next = d;
     const bool applied = d.phase >= Phase::applying;
-    if (applied) {
+    const bool hosts = d.deployer == Deployer::ansible;
+    if (applied && !hosts) {
       // Pods of a cancelled deploy would answer requests: they go.
       next.presence = Presence::running;
       next.wanted = Wanted::zeroed;
     }
     bool done = co_await store(enter(std::move(next), Phase::cancelled, now(), d.cancel_requested_by,
-                                     applied ? "cancelled; its pods are scaled to 0" : "cancelled"));
+                                     !applied ? "cancelled"
+                                     : hosts  ? "cancelled; what was started on hosts may still run there"
+                                              : "cancelled; its pods are scaled to 0"));
     co_return done;
   }
   co_return false;
@@ -122,8 +147,10 @@ Task<bool> Worker::begin() {
   Deploy d = *waiting.back();
   const Deploy* serving = c_.current(target_);
   if (serving) d.follows = serving->number;
-  co_return co_await store(enter(std::move(d), Phase::preparing, now(), "lemmy",
-                                 "rendering, and asking the cluster whether it would take it"));
+  const char* text = d.deployer == Deployer::ansible
+                         ? "looking for the hosts"
+                         : "rendering, and asking the cluster whether it would take it";
+  co_return co_await store(enter(std::move(d), Phase::preparing, now(), "lemmy", text));
 }
 
 Task<bool> Worker::watch(Deploy d, Step* step) {
@@ -141,10 +168,17 @@ Task<bool> Worker::watch(Deploy d, Step* step) {
   Seen seen;
   seen.rc = cluster->rc(owner);
   seen.verdict = judge(cluster->pods(owner), seen.rc);
-  // What was just applied may not have reached the watch yet.
-  if (!seen.rc && now() - d.phase_at < seconds{5}) {
-    step->sooner(milliseconds{250});
-    co_return false;
+  if (!seen.rc) {
+    // What was just applied may not have reached the watch yet.
+    if (now() - d.phase_at < seconds{5}) {
+      step->sooner(milliseconds{250});
+      co_return false;
+    }
+    auto there = co_await is_there(cluster, d);
+    if (!there || *there) {
+      step->sooner(seconds{2});
+      co_return false;
+    }
   }
   auto move = advance(d, seen, rules(), now(), !c_.queued(target_).empty());
   if (!move) {
@@ -160,6 +194,12 @@ Task<bool> Worker::watch(Deploy d, Step* step) {
 
 // The words of the container itself, and what Kubernetes said about the pod.
 Task<Cause> Worker::explain(kube::Cluster* cluster, Deploy d, Cause cause) {
+  // The verdict is often sooner than the event that explains it.
+  auto warned = [&] {
+    auto all = cluster->events_about(cause.pod, target_.environment);
+    return std::any_of(all.begin(), all.end(), [](const EventGroup& e) { return e.type == "Warning"; });
+  };
+  for (int i = 0; i < 8 && !cause.pod.empty() && !warned(); ++i) co_await sleep_for(milliseconds{250});
   cause.events = cluster->events_about(d.object_name, target_.environment);
   if (!cause.pod.empty()) {
     auto of_pod = cluster->events_about(cause.pod, target_.environment);
@@ -197,7 +237,7 @@ Task<bool> Worker::trouble(Deploy d, Error e, Step* step) {
   const bool late = now() - d.phase_at > rules().deadline;
   if (!may_pass || late) {
     // Half of it may be there: what was applied is taken away again.
-    if (d.phase == Phase::applying) {
+    if (d.phase == Phase::applying && d.deployer == Deployer::kubernetes) {
       d.presence = Presence::running;
       d.wanted = Wanted::deleted;
     }

@@ -30,8 +30,18 @@ class Worker {
   Task<bool> retire(Step* step);  // wanted and presence brought together
   Task<bool> notice(Step* step);  // what somebody did in the cluster behind our back
   Task<bool> apply_policy(Step* step);
+  bool serving_ready() const;
+
+  // Asks the cluster itself: a watch that hangs looks live for minutes.
+  Task<Result<bool>> is_there(kube::Cluster* cluster, Deploy d);
 
   Task<bool> begin();
+  // To hosts: hosts.cpp.
+  Task<bool> prepare_hosts(Deploy d, Step* step);
+  Task<bool> run_playbook(Deploy d, Step* step);
+  Task<Result<ansible::Plan>> plan(Deploy d);
+  Task<Result<json::value>> environment_of(Deploy d);
+  Task<bool> replaced_on_hosts();
   Task<bool> prepare(Deploy d, Step* step);
   Task<bool> apply(Deploy d, Step* step);
   Task<bool> watch(Deploy d, Step* step);
@@ -54,6 +64,8 @@ class Worker {
 
   kube::Cluster* cluster() const { return c_.around_.cluster(target_.environment); }
   Rules rules() const;
+  // The environment still names the cluster that the deploy went to; what is elsewhere is left alone.
+  Result<> same_cluster(const Deploy& d) const;
 
   Conductor& c_;
   const Target target_;

@@ -70,7 +70,7 @@ Result<> refuse_browsers(const net::Request& request) {
 }
 
 Result<access::HookCaller> identify(const State& state, const net::Request& request, Time now) {
-  if (state.options.open) {
+  if (state.options.open && !state.services.config()->has_access) {
     if (auto ok = refuse_browsers(request); !ok) return fail(ok.error());
     return access::HookCaller{"local", {}};
   }

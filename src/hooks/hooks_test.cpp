@@ -33,6 +33,7 @@ struct Hooks : testing::Test {
     std::filesystem::remove_all(dir, ec);
   }
   route::Router make(bool open = false) {
+    config->has_access = !open;
     auto current = [this] { return std::shared_ptr<const config::Config>(config); };
     route::Router router({std::string(32, 'k'), open, current, {}});
     live::Services services;

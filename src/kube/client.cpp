@@ -161,7 +161,8 @@ Task<Result<std::string>> Client::log(std::string ns, std::string pod, std::stri
   std::string where = fmt::format("log of {} in {}", pod, ns);
   auto r = co_await send(
       {"GET", fmt::format("/api/v1/namespaces/{}/pods/{}/log?container={}&tailLines={}&limitBytes=65536{}",
-                          ns, pod, container, lines, previous ? "&previous=true" : "")},
+                          ns, net::percent_encode(pod), net::percent_encode(container), lines,
+                          previous ? "&previous=true" : "")},
       kLimit);
   if (!r) co_return fail(r.error());
   if (r->status != 200) co_return fail(api_error(r->status, r->body, where));

@@ -53,6 +53,15 @@ Task<> Cluster::stop() {
   co_await group_.join(std::chrono::seconds{5});
 }
 
+void Cluster::forget() {
+  pods_.objects.clear();
+  rcs_.objects.clear();
+  autoscalers_.objects.clear();
+  events_.objects.clear();
+  pods_of_.clear();
+  pods_.trouble = Error{ErrorCode::unavailable, name_, "this cluster has left the configuration"};
+}
+
 template <class T>
 void Cluster::changed_about(const T& object) {
   if constexpr (std::is_same_v<T, Event>) {

@@ -19,6 +19,7 @@ class Cluster {
   ~Cluster();
   void start();
   Task<> stop();
+  void forget();  // after stop(): the picture, and with it the memory, is given up; calls still work
 
   const std::string& name() const { return name_; }
   Client& client() { return *client_; }

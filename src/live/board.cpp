@@ -54,7 +54,10 @@ json::object Board::deploy_json(const Deploy& d) const {
   o["serving"] = serving && serving->number == d.number;
   int ready = 0, wanted = 0;
   kube::Cluster* cluster = from_.cluster(d.target.environment);
-  if (cluster) {
+  if (d.deployer == Deployer::ansible) {
+    ready = d.running;
+    wanted = d.replicas;
+  } else if (cluster) {
     const kube::Owner owner{d.target, d.number};
     for (const kube::Pod* pod : cluster->pods(owner)) ready += pod->ready && !pod->meta.deleting;
     if (const auto* rc = cluster->rc(owner)) wanted = rc->wanted;
@@ -93,7 +96,10 @@ json::object Board::target_json(const std::string& project, const std::string& e
     health = "zeroed";
     text = "nothing runs";
   }
-  if (current && !is_live(cluster)) {
+  if (current && current->deployer == Deployer::ansible) {
+    health = "ok";
+    text = fmt::format("on {} of {} hosts", current->running, current->replicas);
+  } else if (current && !is_live(cluster)) {
     health = "unknown";
     text = "the cluster cannot be seen now";
   } else if (current) {

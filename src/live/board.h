@@ -56,6 +56,7 @@ class Board {
   //      is not ready, may be empty), "fatal": bool, "containers": [{"name", "image", "state", "reason",
   //      "exit_code"|null, "restarts", "ready"}]}],
   //   "autoscaler": {"min","max","current","desired","cpu"|null,"cpu_target"|null,"trouble"}|null,
+  //   "hosts": ansible/progress.h to_json(Progress) | null (live, or as stored at its end),
   //   "events": [{"type","reason","message","count","age","about"}] (newest first, grouped),
   //   "history": [DeployEvent + "age"] (oldest first), "secret_changed": bool,
   //   "previous": [deploy] (others of the target, newest first, at most `history` of project.yaml)}
@@ -65,6 +66,9 @@ class Board {
   Task<Result<json::object>> deploys(Target target, store::Page page) const;
   json::object deploy_json(const Deploy& deploy) const;
   json::object build_json(const Build& build) const;
+
+  // What the playbook run of a deploy to hosts printed, so far or in all. invalid: the deploy went to pods.
+  Task<Result<std::string>> run_log(Target target, int64_t number) const;
 
   // The log of one container of the deploy's pods. Errors of the cluster as they are.
   Task<Result<std::string>> pod_log(Target target, int64_t number, std::string pod, std::string container,

@@ -37,6 +37,14 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   if (!others) co_return fail(others.error());
   auto build = co_await from_.store->build(target.project, stored->sha);
 
+  json::value hosts = nullptr;
+  if (stored->deployer == Deployer::ansible) {
+    auto kept = co_await from_.store->document(target, number, "hosts");
+    if (kept)
+      if (auto v = parse_json(*kept, "hosts")) hosts = std::move(*v);
+    if (auto live = from_.conductor->progress(target, number)) hosts = ansible::to_json(*live);
+  }
+
   // No wait from here on: the rest is of one moment.
   const Deploy* newest = from_.conductor->find(target, number);
   const Deploy d = newest ? *newest : *stored;
@@ -57,9 +65,10 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
 
   kube::Cluster* cluster = from_.cluster(target.environment);
   auto trouble = cluster ? cluster->trouble() : std::nullopt;
-  std::string trouble_text = !cluster  ? "no cluster is configured for this environment"
-                             : trouble ? trouble->str()
-                                       : "";
+  std::string trouble_text = d.deployer == Deployer::ansible ? ""
+                             : !cluster                      ? "no cluster is configured for this environment"
+                             : trouble                       ? trouble->str()
+                                                             : "";
   out["cluster"] = json::object{
       {"name", cluster ? cluster->name() : ""}, {"ok", trouble_text.empty()}, {"trouble", trouble_text}};
   json::array pods;
@@ -67,6 +76,7 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   if (cluster)
     for (const kube::Pod* pod : cluster->pods(owner)) pods.push_back(pod_json(*pod));
   out["pods"] = std::move(pods);
+  out["hosts"] = std::move(hosts);
   out["autoscaler"] = cluster ? autoscaler_json(cluster->autoscaler(owner)) : json::value(nullptr);
   out["events"] = cluster ? events_json(*cluster, d) : json::array{};
 
@@ -109,16 +119,28 @@ Task<std::optional<std::string>> Board::secret_version(Target target) const {
   co_return version;
 }
 
+Task<Result<std::string>> Board::run_log(Target target, int64_t number) const {
+  auto d = co_await from_.store->deploy(target, number);
+  if (!d) co_return fail(d.error());
+  if (d->deployer != Deployer::ansible)
+    co_return fail(ErrorCode::invalid, "pod", "the pod is missing", "GET the deploy lists its pods");
+  if (is_finished(d->phase)) co_return co_await from_.store->document(target, number, "log");
+  co_return co_await from_.conductor->run_log(*d);
+}
+
 Task<Result<std::string>> Board::pod_log(Target target, int64_t number, std::string pod,
                                          std::string container, bool previous, int lines) const {
   kube::Cluster* cluster = from_.cluster(target.environment);
   if (!cluster) co_return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for it");
-  bool ours = false;
+  bool ours = false, known = false;
   for (const kube::Pod* p : cluster->pods({target, number}))
     if (p->meta.name == pod) {
       ours = true;
       if (container.empty() && !p->containers.empty()) container = p->containers.back().name;
+      for (const kube::Container& c : p->containers) known = known || c.name == container;
     }
+  if (ours && !known)
+    co_return fail(ErrorCode::not_found, pod, fmt::format("it has no container '{}'", container));
   if (!ours) co_return fail(ErrorCode::not_found, pod, fmt::format("deploy #{} has no such pod now", number));
   co_return co_await cluster->client().log(target.environment, pod, container, previous, lines);
 }

@@ -19,6 +19,14 @@ constexpr std::chrono::seconds kPooledFor{50};  // API servers close idle connec
 
 bool repeatable(std::string_view method) { return method != "POST"; }
 
+// A blank or a line end in it would end the request line, and what follows would be read as more requests.
+Result<> check_target(const std::string& target, const std::string& where) {
+  for (unsigned char c : target)
+    if (c <= 0x20 || c >= 0x7f)
+      return fail(ErrorCode::invalid, where, "the address has characters that are not allowed");
+  return {};
+}
+
 Headers take_headers(const http::fields& fields) {
   Headers out;
   for (const auto& f : fields) out.emplace(std::string(f.name_string()), std::string(f.value()));
@@ -106,6 +114,7 @@ class PooledClient : public Client, public std::enable_shared_from_this<PooledCl
                                     size_t most) override {
     std::string where = request.method + " " + origin_.text + request.target;
     where = where.substr(0, where.find('?'));
+    if (auto ok = check_target(request.target, where); !ok) co_return fail(ok.error());
     co_return co_await with_deadline(exchange(shared_from_this(), std::move(request), where, most), limit,
                                      where);
   }
@@ -114,6 +123,7 @@ class PooledClient : public Client, public std::enable_shared_from_this<PooledCl
                                                    std::chrono::milliseconds limit) override {
     std::string where = request.method + " " + origin_.text + request.target;
     where = where.substr(0, where.find('?'));
+    if (auto ok = check_target(request.target, where); !ok) co_return fail(ok.error());
     co_return co_await with_deadline(start(shared_from_this(), std::move(request), where), limit, where);
   }
 

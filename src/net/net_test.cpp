@@ -198,6 +198,25 @@ TEST(Client, says_who_refused_and_when_it_took_too_long) {
       });
 }
 
+TEST(Client, sends_no_second_request_that_hides_in_an_address) {
+  int asked = 0;
+  with_server(
+      [&](Request) -> Task<Response> {
+        ++asked;
+        co_return Response{};
+      },
+      [&](std::string url, Server&) -> Task<> {
+        auto client = *Client::create(co_await asio::this_coro::executor, url);
+        const std::string hidden = "/log?container=a HTTP/1.1\r\nHost: x\r\n\r\nDELETE /everything";
+        auto sent = co_await client->send({"GET", hidden}, 5s);
+        EXPECT_FALSE(sent);
+        if (!sent) EXPECT_EQ(sent.error().code, ErrorCode::invalid);
+        auto opened = co_await client->open({"GET", hidden}, 5s);
+        EXPECT_FALSE(opened);
+        EXPECT_EQ(asked, 0);
+      });
+}
+
 TEST(Client, bounds_the_answer) {
   with_server(echo, [](std::string url, Server&) -> Task<> {
     auto client = *Client::create(co_await asio::this_coro::executor, url);

@@ -62,14 +62,16 @@ void add_security_headers(net::Response& response) {
 Result<> Router::identify(Call& call, const Route& route) const {
   const net::Headers& headers = call.request.headers;
   const std::string& where = call.request.path;
+  // An access.yaml that is made while the server runs counts at once.
+  const bool open = settings_.open && !call.config->has_access;
   // Without access.yaml only this machine may ask, also when a hostile name is made to point to it.
-  if (settings_.open && !is_local_name(host_without_port(net::header(headers, "Host"))))
+  if (open && !is_local_name(host_without_port(net::header(headers, "Host"))))
     return fail(ErrorCode::forbidden, where, "this server answers to localhost only",
                 "open http://localhost, or make an access.yaml");
   call.csrf = to_hex(hmac_sha256(settings_.session_key, "csrf\nnobody"));
   call.who.role = access::Role::viewer;
   call.who.name = "anonymous";
-  if (settings_.open) {
+  if (open) {
     call.who = {"local", access::Role::admin, access::Identity::Kind::user, {}};
     return {};
   }

@@ -24,6 +24,7 @@ struct Routes : testing::Test {
     config->environments = {locked};
   }
   Router make(bool open = false) {
+    config->has_access = !open;
     Router r({kKey, open, [this] { return std::shared_ptr<const config::Config>(config); }, {}});
     auto add = [&](std::string method, std::string pattern, Who who, Kind kind) {
       r.add({method, pattern, who, kind, "", [](Call c) -> Task<net::Response> {
@@ -152,6 +153,13 @@ TEST_F(Routes, an_open_server_answers_to_local_names_only) {
   EXPECT_EQ(send(r, "GET", "/", {{"Host", "evil.example:8484"}}).status, 403);
   EXPECT_EQ(send(r, "GET", "/", {{"Host", "[::1]:8484"}}).status, 200);
   EXPECT_EQ(send(r, "GET", "/", {{"Host", "127.0.0.1"}}).status, 200);
+}
+
+TEST_F(Routes, an_access_yaml_that_is_made_while_an_open_server_runs_counts_at_once) {
+  auto r = make(true);
+  EXPECT_EQ(send(r, "GET", "/").body, "local");
+  config->has_access = true;
+  EXPECT_EQ(send(r, "GET", "/").status, 303) << "sign in first";
 }
 
 TEST_F(Routes, a_handler_that_throws_is_an_internal_error_without_its_words) {

@@ -50,9 +50,14 @@ json::array steps(const json::object& deploy, const json::array& history) {
   json::array out;
   for (int i = 0; i <= static_cast<int>(Phase::live); ++i) {
     const Phase p = static_cast<Phase>(i);
+    const bool hosts = text_or(deploy, "deployer") == "ansible";
+    // A playbook has done its work when it ends.
+    if (hosts && (p == Phase::rolling_out || p == Phase::settling)) continue;
     std::string_view state = p < reached || phase == Phase::live ? "done" : p > reached ? "ahead" : "current";
     if (p == reached && phase > Phase::live) state = phase == Phase::failed ? "failed" : "stopped";
-    out.push_back({{"name", name(p)}, {"title", title(p)}, {"state", state}});
+    out.push_back({{"name", name(p)},
+                   {"title", hosts && p == Phase::applying ? "Running" : title(p)},
+                   {"state", state}});
   }
   return out;
 }

@@ -56,8 +56,11 @@ Pages::Answer Pages::manifests(route::Call call) {
   constexpr std::string_view kParts[][2] = {{"manifests", "Manifests, as sent to the cluster"},
                                             {"final", "Final JSON, as the project's template made it"},
                                             {"environment", "Environment JSON, as it was then"}};
+  const bool hosts = known->deployer == Deployer::ansible;
   json::array sections;
-  for (const auto& [name, title] : kParts) {
+  for (const auto& [name, of_pods] : kParts) {
+    if (hosts && name == "manifests") continue;
+    const std::string_view title = hosts && name == "final" ? "Variables, as the playbook got them" : of_pods;
     auto text = co_await services_.store->document(call.target(), *number, std::string(name));
     if (!text && text.error().code != ErrorCode::not_found) co_return error(call, text.error());
     sections.push_back(section(std::string(title), text ? readable(*text) : "",
@@ -65,7 +68,7 @@ Pages::Answer Pages::manifests(route::Call call) {
   }
   json::object o = context(call);
   say_target(o, call.target(), *number);
-  o["title"] = "Manifests";
+  o["title"] = hosts ? "Variables" : "Manifests";
   o["sections"] = std::move(sections);
   co_return co_await html(std::move(call), "plain.html.j2", std::move(o));
 }
@@ -75,8 +78,12 @@ Pages::Answer Pages::deliveries(route::Call call) {
       {kDeliveriesAPage, std::string(call.request.query_value("after"))});
   if (!listing) co_return error(call, listing.error());
   json::array rows;
-  for (const Delivery& d : listing->items)
-    if (call.who.may_touch(d.project)) rows.push_back(to_json(d));
+  for (const Delivery& d : listing->items) {
+    if (!call.who.may_touch(d.project)) continue;
+    json::object row = to_json(d);
+    if (!call.who.may(access::Role::deployer)) row["body"] = "";  // as in the API
+    rows.push_back(std::move(row));
+  }
   json::object o = context(call);
   o["deliveries"] = std::move(rows);
   o["page"].as_object()["next"] = net::percent_encode(listing->next);

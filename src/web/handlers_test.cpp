@@ -50,8 +50,8 @@ struct Handlers : testing::Test {
         deploy::Surroundings{loop.get_executor(), &pool, store.get(), now_config, one_cluster,
                              [this](const Target& t) { feed.changed(t); }});
     board = std::make_unique<live::Board>(
-        live::Sources{store.get(), conductor.get(), now_config, [] { return config::Problems{}; },
-                      one_cluster, [] { return std::vector<live::ClusterState>{}; }, true});
+        live::Sources{store.get(), conductor.get(), now_config, [this] { return problems; }, one_cluster,
+                      [] { return std::vector<live::ClusterState>{}; }, true});
     make_router(true);
     Build b{"hello-world", kSha, "main", "", "", "ada", "Say <hello>", now(), now()};
     Delivery d{0, "build", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
@@ -106,6 +106,7 @@ struct Handlers : testing::Test {
   Pool pool{1};
   live::Feed feed{loop.get_executor()};
   std::shared_ptr<config::Config> config;
+  config::Problems problems;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<kube::Cluster> cluster;
   std::unique_ptr<deploy::Conductor> conductor;
@@ -181,6 +182,21 @@ TEST_F(Handlers, somebody_who_may_only_look_sees_no_buttons_and_cannot_deploy) {
 
 TEST_F(Handlers, the_ledger_shows_what_called_the_hooks) {
   EXPECT_THAT(send("GET", "/deliveries").body, AllOf(HasSubstr("accepted"), HasSubstr("10.0.0.1")));
+}
+
+TEST_F(Handlers, what_was_sent_to_a_hook_is_for_deployers_as_in_the_api) {
+  EXPECT_THAT(send("GET", "/deliveries").body, HasSubstr("<summary>body</summary>"));
+  make_router(false);
+  config->access.anonymous = access::Role::viewer;
+  EXPECT_THAT(send("GET", "/deliveries").body,
+              AllOf(HasSubstr("accepted"), Not(HasSubstr("<summary>body</summary>"))));
+}
+
+TEST_F(Handlers, a_stranger_at_the_form_to_sign_in_is_told_no_names_of_files_and_hosts) {
+  problems = {{ErrorCode::invalid, "projects/secret-plan/project.yaml:1", "not a mapping"}};
+  EXPECT_THAT(send("GET", "/login").body, HasSubstr("secret-plan"));
+  make_router(false);
+  EXPECT_THAT(send("GET", "/login").body, Not(HasSubstr("secret-plan")));
 }
 
 TEST_F(Handlers, a_stream_sends_the_content_at_once_when_the_viewer_has_an_older_one) {

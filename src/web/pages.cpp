@@ -80,7 +80,15 @@ Result<std::map<std::string, std::string>> fields(const net::Request& request) {
 
 json::object Pages::context(const route::Call& call) const {
   json::object o;
-  o["frame"] = services_.board->frame();
+  json::object frame = services_.board->frame();
+  // Names of hosts and files are not for strangers who see nothing but the form to sign in.
+  if (call.who.kind == access::Identity::Kind::anonymous && call.config->has_access &&
+      !call.config->access.anonymous) {
+    frame["problems"] = json::array{};
+    frame["clusters"] = json::array{};
+    frame["revision"] = "";
+  }
+  o["frame"] = std::move(frame);
   o["page"] = page_json(call, call.csrf, "", false);
   return o;
 }

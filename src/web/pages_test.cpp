@@ -57,6 +57,23 @@ TEST(Pages, every_health_is_said_in_words_too) {
   EXPECT_THAT(draw("home.html.j2", sample::home("none")), HasSubstr("nothing deployed"));
 }
 
+TEST(Pages, a_deploy_to_hosts_shows_each_host_and_no_pods) {
+  json::object status = sample::status(Phase::live);
+  status["deploy"].as_object()["deployer"] = "ansible";
+  json::object host{
+      {"name", "web-1"}, {"state", "unreachable"}, {"task", "Gather"}, {"message", "<no route>"},
+      {"ok", 1},         {"changed", 0},           {"failed", 0},      {"skipped", 2},
+      {"rescued", 0}};
+  status["hosts"] = json::object{
+      {"task", ""}, {"finished", true}, {"counts", {{"unreachable", 1}}}, {"hosts", json::array{host}}};
+  std::string page = draw("status.html.j2", status);
+  EXPECT_THAT(page, HasSubstr(">Hosts</h2>"));
+  EXPECT_THAT(page, HasSubstr("web-1"));
+  EXPECT_THAT(page, HasSubstr("&lt;no route&gt;"));
+  EXPECT_THAT(page, HasSubstr("1 unreachable"));
+  EXPECT_THAT(page, Not(HasSubstr(">Pods</h2>")));
+}
+
 TEST(Pages, a_failure_shows_reason_exit_code_hint_and_log_before_the_pods) {
   std::string html = draw("status.html.j2", sample::status(Phase::failed));
   size_t why = html.find("Why it failed"), pods = html.find("id=\"pods\"");
@@ -139,10 +156,10 @@ TEST(Pages, trouble_of_configuration_and_clusters_is_shown_with_place_and_hint) 
 }
 
 TEST(Pages, a_simulated_cluster_says_so) {
-  EXPECT_THAT(draw("home.html.j2", sample::home()), HasSubstr("nothing here runs for real"));
+  EXPECT_THAT(draw("home.html.j2", sample::home()), HasSubstr("no pod here runs for real"));
   json::object real = sample::home();
   real["frame"].as_object()["simulated"] = false;
-  EXPECT_THAT(draw("home.html.j2", real), Not(HasSubstr("nothing here runs for real")));
+  EXPECT_THAT(draw("home.html.j2", real), Not(HasSubstr("no pod here runs for real")));
 }
 
 TEST(Pages, errors_confirmations_texts_and_the_sign_in_form_render) {

@@ -186,6 +186,7 @@ inline json::object status(Phase phase, bool may = true) {
                         ? json::value{{"position", 1}, {"blocker", 11}, {"text", "it waits for #11"}}
                         : json::value(nullptr)},
           {"cluster", {{"name", "eu"}, {"ok", true}, {"trouble", ""}}},
+          {"hosts", nullptr},
           {"pods", phase < Phase::applying ? json::array{} : json::array{pod(failed), pod(false)}},
           {"autoscaler",
            {{"min", 2},

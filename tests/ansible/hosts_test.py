@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs of the real Ansible over real SSH: three hosts, each an sshd in a network namespace of its own, with addresses that
 exist in those namespaces only. Needs root, ip, sshd and tools/ansible.sh's environment; skipped without them."""
+import hashlib
 import json
 import os
 import shutil
@@ -121,6 +122,9 @@ class Hosts(unittest.TestCase):
             subprocess.run(["ip", "netns", "del", f"{NET}-{name}"], capture_output=True)
         for process in cls.sshds.values():
             process.wait()
+        for used in [f"{cls.dir}/runs/.ansible", cls.tree]:
+            folder = f"/tmp/lemmy-{os.geteuid()}-{hashlib.sha256(used.encode()).hexdigest()[:8]}"
+            shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(cls.dir)
 
     def release(self, build, hosts="project_shop", **config):

@@ -54,7 +54,7 @@ broken() {
   (cd "$work/config/projects/hello-world" && eval "$3")
   expect "$1" 2 "$2" "$lemmy" validate --config "$work/config"
 }
-expect "the playground's projects validate" 0 "3 projects, 6 environments" "$lemmy" validate --config "$playground"
+expect "the playground's projects validate" 0 "4 projects, 6 environments" "$lemmy" validate --config "$playground"
 expect "crashy's pods are told to crash" 0 '"lemmy.test/exit-code": "3"' \
   "$lemmy" render crashy staging --build abcdef0 --show final --config "$playground"
 broken "bad JSON is placed" "projects/hello-world/environments.json:3:19: this is not valid JSON" \
@@ -99,7 +99,7 @@ rm -rf "$work/config"
 cp -r "$playground" "$work/config"
 (cd "$work/config" && rm projects/crashy/template.json.j2 && echo 'deployer: ansible' >projects/crashy/project.yaml &&
   mkdir -p ansible/playbooks && touch ansible/playbooks/crashy.yml stray.yaml)
-expect "a project for hosts needs no template" 0 "3 projects, 4 environments" "$lemmy" validate --config "$work/config"
+expect "a project for hosts needs no template" 0 "4 projects, 4 environments" "$lemmy" validate --config "$work/config"
 expect "a file that is not read is warned of" 0 "warning: stray.yaml" "$lemmy" validate --config "$work/config"
 
 [ "$failures" = 0 ]

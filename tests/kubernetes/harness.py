@@ -114,7 +114,8 @@ class Config:
 class Lemmy:
     """A `lemmy serve`; start() again after kill() goes on with the same store."""
 
-    def __init__(self, config_dir, data_dir, kubeconfig):
+    def __init__(self, config_dir, data_dir, kubeconfig, *more):
+        self.more = more
         self.config_dir, self.data_dir, self.kubeconfig = str(config_dir), str(data_dir), str(kubeconfig)
         self.process = None
         self.port = None
@@ -127,7 +128,7 @@ class Lemmy:
             env["LEMMY_CRASH_AT"] = str(crash_at)
         self.process = subprocess.Popen(
             [LEMMY, "serve", "--config", self.config_dir, "--data", self.data_dir, "--kubeconfig", self.kubeconfig,
-             "--port", "0"], stdout=subprocess.PIPE, stderr=self.log, text=True, env=env)
+             "--port", "0", *self.more], stdout=subprocess.PIPE, stderr=self.log, text=True, env=env)
         line = self.process.stdout.readline()
         found = re.match(r"listening on http://[^:]+:(\d+)", line)
         if not found:

@@ -38,7 +38,7 @@ async function deploy(sha, environment) {
 test("the first page says what runs where, and that it is simulated", async () => {
   await page.goto(server.url);
   await page.getByRole("heading", { name: "What runs where" }).waitFor();
-  await page.getByText("nothing here runs for real").waitFor();
+  await page.getByText("no pod here runs for real").waitFor();
   await page.getByRole("columnheader", { name: "staging" }).waitFor();
   await page.getByRole("link", { name: "hello-world" }).waitFor();
 });

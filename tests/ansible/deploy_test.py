@@ -1,0 +1,165 @@
+"""Deploys to hosts through `lemmy serve`, with real playbooks: by the API, from a build to what stands on the hosts."""
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/kubernetes"))
+from harness import Lemmy, new_sha, wait_for  # noqa: E402
+
+BIN = os.environ.get("LEMMY_ANSIBLE_BIN", str(ROOT / "build/ansible-venv/bin"))
+
+INVENTORY = """
+all:
+  vars:
+    ansible_connection: local
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  children:
+    project_worker: {hosts: {one: {}, two: {}, three: {}}}
+    project_lonely: {hosts: {}}
+    project_unreached: {hosts: {gone: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}}}
+    environment_staging: {hosts: {one: {}, two: {}, three: {}, gone: {}}}
+"""
+
+PLAYBOOK = """
+- name: The worker
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Note the build
+      ansible.builtin.copy:
+        content: "{{ lemmy.build.sha }} {{ lemmy.config.env.MODE }}\\n"
+        dest: "{{ lemmy.config.vars.dir }}/{{ inventory_hostname }}"
+    - name: Maybe wait
+      ansible.builtin.wait_for:
+        timeout: "{{ lemmy.config.vars.pause | default(1) | int }}"
+    - name: Maybe fail
+      ansible.builtin.command: "sh -c 'echo the disk is full >&2; exit 4'"
+      when: lemmy.config.vars.fails_on | default('') == inventory_hostname
+"""
+
+
+class Hosts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.work = Path(tempfile.mkdtemp(prefix="lemmy-hosts-"))
+        cls.config = cls.work / "config"
+        cls.out = cls.work / "out"
+        cls.out.mkdir()
+        for folder in ("ansible/inventory", "ansible/playbooks", "projects"):
+            (cls.config / folder).mkdir(parents=True)
+        (cls.config / "ansible/inventory/hosts.yml").write_text(INVENTORY)
+        for name in ("worker", "lonely", "unreached"):
+            cls.project(name)
+        cls.lemmy = Lemmy(cls.config, cls.work / "data", cls.work / "none", "--ansible", BIN)
+        cls.lemmy.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.lemmy.stop()
+        shutil.rmtree(cls.work, ignore_errors=True)
+
+    @classmethod
+    def project(cls, name, mode="a", playbook=PLAYBOOK, **more):
+        folder = cls.config / "projects" / name
+        folder.mkdir(exist_ok=True)
+        (folder / "project.yaml").write_text("deployer: ansible\n")
+        (folder / "environments.json").write_text(json.dumps(
+            {"staging": {"env": {"MODE": mode}, "vars": {"dir": str(cls.out), **more}}}))
+        (cls.config / "ansible/playbooks" / f"{name}.yml").write_text(playbook)
+
+    def configured(self):
+        """Waits until the server has read what was just written."""
+        time.sleep(3.5)
+
+    def deploy(self, project, sha=None, until=("live", "failed", "cancelled")):
+        sha = sha or new_sha()
+        self.lemmy.announce(project, sha)
+        n = self.lemmy.deploy(project, "staging", sha)
+        return n, sha, self.lemmy.wait_phase(project, "staging", n, *until) if until else None
+
+    def on_hosts(self):
+        return {p.name: p.read_text().split() for p in self.out.iterdir()}
+
+    def test_a_build_reaches_every_host_and_a_roll_back_brings_build_and_settings_back(self):
+        self.project("worker", mode="old")
+        self.configured()
+        first, first_sha, status = self.deploy("worker")
+        self.assertEqual(status["deploy"]["phase"], "live", status)
+        self.assertEqual(self.on_hosts(), {h: [first_sha, "old"] for h in ("one", "two", "three")})
+        hosts = {h["name"]: h for h in status["hosts"]["hosts"]}
+        self.assertEqual({h["state"] for h in hosts.values()}, {"changed"})
+        self.assertEqual((status["deploy"]["ready"], status["deploy"]["wanted_pods"]), (3, 3))
+
+        self.project("worker", mode="new")
+        self.configured()
+        second, second_sha, status = self.deploy("worker")
+        self.assertEqual(self.on_hosts()["one"], [second_sha, "new"])
+        previous = {d["number"]: d for d in status["previous"]}
+        self.assertIn("rollback", previous[first]["actions"])
+        code, back = self.lemmy.act("worker", "staging", first, "rollback")
+        self.assertEqual(code, 202, back)
+        status = self.lemmy.wait_phase("worker", "staging", back["number"], "live", "failed")
+        self.assertEqual(status["deploy"]["phase"], "live", status)
+        self.assertEqual(self.on_hosts()["two"], [first_sha, "old"])
+
+        code, log = self.lemmy.call("GET", self.lemmy.deploys_path("worker", "staging", f"/{first}/log"))
+        self.assertEqual(code, 200)
+        self.assertIn("PLAY RECAP", log)
+        self.assertIn("Note the build", log)
+
+    def test_a_failing_host_is_named_with_task_and_output(self):
+        self.project("worker", fails_on="two")
+        self.configured()
+        _, _, status = self.deploy("worker")
+        self.assertEqual(status["deploy"]["phase"], "failed")
+        cause = status["cause"]
+        self.assertIn("host two: task 'Maybe fail' failed", cause["summary"])
+        self.assertIn("the disk is full", cause["log_tail"] + cause["message"])
+        states = {h["name"]: h["state"] for h in status["hosts"]["hosts"]}
+        self.assertEqual(states["two"], "failed")
+        self.assertEqual(states["one"], "changed")
+
+    def test_an_unreachable_host_differs_from_a_failed_one(self):
+        _, _, status = self.deploy("unreached")
+        self.assertEqual(status["deploy"]["phase"], "failed")
+        self.assertIn("cannot be reached", status["cause"]["summary"])
+        self.assertEqual(status["hosts"]["hosts"][0]["state"], "unreachable")
+
+    def test_no_host_that_matches_says_which_groups_are_missing(self):
+        _, _, status = self.deploy("lonely")
+        self.assertEqual(status["deploy"]["phase"], "failed")
+        self.assertIn("no host", status["cause"]["summary"])
+        self.assertIn("project_lonely", status["cause"]["summary"])
+
+    def test_cancel_ends_the_run_and_says_what_may_go_on(self):
+        self.project("worker", pause=60)
+        self.configured()
+        n, _, _ = self.deploy("worker", until=("applying",))
+        wait_for("the pause", lambda: (self.lemmy.status("worker", "staging", n)["hosts"] or {}).get("task") == "Maybe wait")
+        self.assertEqual(self.lemmy.act("worker", "staging", n, "cancel")[0], 202)
+        status = self.lemmy.wait_phase("worker", "staging", n, "cancelled", limit=25)
+        self.assertIn("may still run", json.dumps(status["history"]))
+
+    def test_after_kill_9_the_run_is_repeated_and_no_process_is_left(self):
+        self.project("worker", pause=8)
+        self.configured()
+        n, sha, _ = self.deploy("worker", until=("applying",))
+        wait_for("the pause", lambda: (self.lemmy.status("worker", "staging", n)["hosts"] or {}).get("task") == "Maybe wait")
+        self.lemmy.kill()
+        self.lemmy.start()
+        status = self.lemmy.wait_phase("worker", "staging", n, "live", "failed", limit=60)
+        self.assertEqual(status["deploy"]["phase"], "live", status)
+        self.assertEqual(self.on_hosts()["one"][0], sha)
+        left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if p.parent.name != str(self.lemmy.process.pid)
+                and str(self.work).encode() in p.read_bytes() and b"ansible" in p.read_bytes()]
+        self.assertEqual(left, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
