@@ -25,10 +25,9 @@ std::vector<std::string> listed(std::string_view out) {
 }
 
 Result<ProcessOutput> ask(const Tools& tools, const Plan& plan, std::vector<std::string> argv) {
-  std::string home = "/nonexistent";
+  std::string home = private_folder(plan.ansible_dir);
   auto env = ansible_environment(tools, plan.ansible_dir, home);
-  env.erase("ANSIBLE_HOME");  // nothing is written
-  env.erase("ANSIBLE_SSH_CONTROL_PATH_DIR");
+  env["ANSIBLE_LOCAL_TEMP"] = home + "/tmp";
   auto out = run_process(argv, env, plan.ansible_dir, milliseconds(120'000), 64u << 20);
   if (!out && out.error().code == ErrorCode::not_found) return fail(no_ansible(argv[0]));
   return out;

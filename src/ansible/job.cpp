@@ -85,8 +85,8 @@ Task<> read_output(Pool* pool, std::shared_ptr<Job> job) {
         job->progress->feed(trim(understood.log));
       else
         job->progress->feed(understood.event);
-      if (auto pid = int_or(understood.event, "pid"); pid > 1 && job->identity.session == 0) {
-        job->identity.session = static_cast<pid_t>(pid);
+      if (auto pid = int_or(understood.event, "pid"); pid > 1 && job->identity.sessions.empty()) {
+        job->identity.sessions.insert(static_cast<pid_t>(pid));
         co_await pool->run([file = job->folder.identity(), identity = job->identity] {
           return write_identity(file, identity);
         });
@@ -132,7 +132,8 @@ Task<> watch(Pool* pool, std::shared_ptr<Job> job) {
       job->outcome.cancelled = job->cancel_asked || job->abandoned;
       job->outcome.timed_out = !job->cancel_asked && !job->abandoned;
       kill_at = job->abandoned ? now : now + 10s;
-      co_await pool->run([identity = job->identity] { interrupt(identity); });
+      auto sessions = co_await pool->run([identity = job->identity] { return interrupt(identity); });
+      job->identity.sessions.merge(sessions);
     } else if (now >= kill_at) {
       kill_at = now + 5s;
       co_await pool->run([identity = job->identity] { kill_all(identity); });
@@ -183,9 +184,7 @@ Result<Outcome> judge(const Job& job) {
   if (job.trouble) return fail(*job.trouble);
   if (job.outcome.cancelled || job.outcome.timed_out) return job.outcome;
   std::string playbook = "playbooks/" + job.plan.playbook;
-  bool no_target = p.trouble().find("leaves us with no hosts to target") != std::string::npos ||
-                   p.trouble().find("does not match any hosts") != std::string::npos;
-  if (no_target || p.no_hosts())
+  if (p.no_hosts())
     return fail(ErrorCode::not_found, job.plan.hosts, "no host of the inventory matches",
                 "run ansible --list-hosts -i inventory '" + shorten(job.plan.hosts, 200) + "' in " +
                     job.plan.ansible_dir);

@@ -33,18 +33,6 @@ std::string variable(const char* name) {
   return value ? value : "";
 }
 
-// A short one: the path of a UNIX socket has at most 107 bytes. In /tmp, so it must be ours and closed.
-std::string control_path_folder(const std::string& home) {
-  std::string path = "/tmp/lemmy-ssh-" + std::to_string(::geteuid()) + "-" + sha256_hex(home).substr(0, 8);
-  ::mkdir(path.c_str(), 0700);
-  struct stat info{};
-  if (::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() &&
-      (info.st_mode & 077) == 0)
-    return path;
-  std::string fresh = "/tmp/lemmy-ssh-XXXXXX";
-  return ::mkdtemp(fresh.data()) ? fresh : std::string();
-}
-
 Result<> make_private(const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -54,6 +42,18 @@ Result<> make_private(const std::string& folder) {
 }
 
 }  // namespace
+
+// In /tmp, where others write too: it must be ours and closed.
+std::string private_folder(const std::string& of) {
+  std::string path = "/tmp/lemmy-" + std::to_string(::geteuid()) + "-" + sha256_hex(of).substr(0, 8);
+  ::mkdir(path.c_str(), 0700);
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() &&
+      (info.st_mode & 077) == 0)
+    return path;
+  std::string fresh = "/tmp/lemmy-XXXXXX";
+  return ::mkdtemp(fresh.data()) ? fresh : std::string();
+}
 
 std::map<std::string, std::string> ansible_environment(const Tools& tools, const std::string& ansible_dir,
                                                        const std::string& home) {
@@ -77,7 +77,7 @@ std::map<std::string, std::string> ansible_environment(const Tools& tools, const
   unless_chosen("ANSIBLE_PIPELINING", "ssh_connection", "pipelining", "1");
   unless_chosen("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args",
                 "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes");
-  std::string sockets = control_path_folder(home);
+  std::string sockets = private_folder(home);  // the path of a socket has at most 107 bytes
   if (!sockets.empty())
     unless_chosen("ANSIBLE_SSH_CONTROL_PATH_DIR", "ssh_connection", "control_path_dir", sockets);
   // ansible-runner switches the check off when the variable is not set: Ansible's own default is on.

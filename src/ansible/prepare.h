@@ -27,6 +27,8 @@ struct Command {
 // stays: host key checking, pipelining, roles, SSH arguments.
 std::map<std::string, std::string> ansible_environment(const Tools& tools, const std::string& ansible_dir,
                                                        const std::string& home);
+// A short folder below /tmp that only we may enter, always the same for `of`.
+std::string private_folder(const std::string& of);
 Result<> check(const Plan& plan);  // names, playbook and inventory are there, the pattern is none of argv's
 // Makes the folder anew and writes the private data of ansible-runner, readable by us only.
 Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& folder, const std::string& home);

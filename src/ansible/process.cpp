@@ -96,7 +96,8 @@ std::vector<pid_t> processes_of(const Identity& identity) {
       found.insert(pid);
       if (p.session == pid) sessions.insert(pid);
     }
-  sessions.insert({identity.pid, identity.session});
+  sessions.insert(identity.pid);
+  sessions.insert(identity.sessions.begin(), identity.sessions.end());
   for (const auto& [pid, p] : all)
     if (p.ours && sessions.contains(p.session)) found.insert(pid);
   for (bool more = true; more;) {  // and their children
@@ -109,11 +110,12 @@ std::vector<pid_t> processes_of(const Identity& identity) {
 }
 
 Result<> write_identity(const std::string& file, const Identity& i) {
+  json::array sessions(i.sessions.begin(), i.sessions.end());
   json::object o{{"pid", i.pid},
                  {"start_time", i.start_time},
                  {"boot", i.boot},
                  {"token", i.token},
-                 {"session", i.session}};
+                 {"sessions", std::move(sessions)}};
   return write_file(file, json::serialize(o), 0600);
 }
 
@@ -127,7 +129,9 @@ Result<Identity> read_identity(const std::string& file) {
   Identity i;
   i.pid = static_cast<pid_t>(int_or(o, "pid"));
   i.start_time = static_cast<uint64_t>(int_or(o, "start_time"));
-  i.session = static_cast<pid_t>(int_or(o, "session"));
+  if (const json::value* sessions = find(o, "sessions"); sessions && sessions->is_array())
+    for (const json::value& s : sessions->get_array())
+      if (s.is_int64() && s.get_int64() > 1) i.sessions.insert(static_cast<pid_t>(s.get_int64()));
   i.boot = text_or(o, "boot");
   i.token = text_or(o, "token");
   if (i.pid <= 1 || i.token.size() < 16) return fail(ErrorCode::invalid, file, "names no process");
@@ -217,14 +221,19 @@ Result<Started> start_process(const std::vector<std::string>& argv,
   return started;
 }
 
-void interrupt(const Identity& identity) {
+std::set<pid_t> interrupt(const Identity& identity) {
   auto all = all_processes(identity.token);
+  auto sessions = identity.sessions;
+  for (pid_t pid : processes_of(identity))
+    if (auto it = all.find(pid); it != all.end()) sessions.insert(it->second.session);
+  sessions.erase(::getsid(0));
   bool told = false;
   for (const auto& [pid, p] : all)
     if (p.ours && p.ansible && pid == p.session && pid != identity.pid) told |= ::kill(-pid, SIGINT) == 0;
   auto first = all.find(identity.pid);
   if (!told && first != all.end() && first->second.start_time == identity.start_time)
     ::kill(-identity.pid, SIGINT);
+  return sessions;
 }
 
 void kill_all(const Identity& identity) {
@@ -236,9 +245,9 @@ void kill_all(const Identity& identity) {
   }
 }
 
-bool end_processes(const Identity& identity) {
+bool end_processes(Identity identity) {
   if (processes_of(identity).empty()) return false;
-  interrupt(identity);
+  identity.sessions = interrupt(identity);
   for (int i = 0; i < 30 && !processes_of(identity).empty(); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   kill_all(identity);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct Identity {
   pid_t pid = 0;
   uint64_t start_time = 0;  // field 22 of /proc/PID/stat
   std::string boot, token;
-  pid_t session = 0;  // of ansible-playbook, once it is known: what it started stays in it
+  std::set<pid_t> sessions;  // of Ansible, as far as they are known: what it started stays in them
 };
 constexpr const char* kTokenVariable = "LEMMY_RUN";
 
@@ -42,9 +43,10 @@ Result<Started> start_process(const std::vector<std::string>& argv,
 // them.
 std::vector<pid_t> processes_of(const Identity& identity);
 // SIGINT to ansible-playbook, so that it says where it was; to ansible-runner when there is no playbook yet.
-void interrupt(const Identity& identity);
+// The sessions that are to be ended: to be kept, for they are not found once Ansible is gone.
+std::set<pid_t> interrupt(const Identity& identity);
 void kill_all(const Identity& identity);
 // Interrupts, waits, kills. True when something was alive.
-bool end_processes(const Identity& identity);
+bool end_processes(Identity identity);
 
 }  // namespace lemmy::ansible

@@ -124,6 +124,9 @@ void Progress::text(std::string_view line) {
   if (trouble_.size() >= kTrouble) return;
   if (!trouble_.empty()) trouble_ += '\n';
   trouble_ = shorten(trouble_ + valid_utf8(words), kTrouble);
+  if (words.find("leaves us with no hosts to target") != words.npos ||
+      words.find("does not match any hosts") != words.npos)
+    no_hosts_ = true;
   ++version_;
 }
 
@@ -147,6 +150,8 @@ void Progress::feed(const json::object& e) {
     std::string said = without_colours(text_or(e, "stdout"));
     if (said.starts_with("ERROR!") || said.starts_with("[ERROR]") || said.starts_with("[WARNING]"))
       text(said);
+    return;
+  } else if (kind.starts_with("runner_item_on_") && kind != "runner_item_on_failed") {
     return;
   } else if (kind.starts_with("runner_")) {
     Host* h = host(text_or(data, "host"));
