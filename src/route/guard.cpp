@@ -36,6 +36,18 @@ std::string field_in_form(const net::Request& request, std::string_view name) {
 
 }  // namespace
 
+std::string caller_address(const net::Request& request) {
+  boost::system::error_code ec;
+  auto peer = asio::ip::make_address(request.remote, ec);
+  if (ec || !peer.is_loopback()) return request.remote;
+  std::string_view named;
+  auto [from, to] = request.headers.equal_range(std::string("X-Forwarded-For"));
+  for (auto it = from; it != to; ++it)
+    for (std::string_view part : split(it->second, ',')) named = trim(part);
+  auto client = asio::ip::make_address(std::string(named), ec);
+  return named.empty() || ec ? request.remote : client.to_string();
+}
+
 std::string_view cookie_value(const net::Headers& headers, std::string_view name) {
   auto [from, to] = headers.equal_range(std::string("Cookie"));
   for (auto it = from; it != to; ++it)

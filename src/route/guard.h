@@ -7,6 +7,9 @@ namespace lemmy::route {
 inline constexpr int kLoginsPerMinute = 10;
 inline constexpr std::string_view kCookie = "lemmy_session";
 
+// Who called: the peer, or whom a proxy on this machine names last in X-Forwarded-For. Others could write
+// anything there.
+std::string caller_address(const net::Request& request);
 std::string_view cookie_value(const net::Headers& headers, std::string_view name);
 void add_security_headers(net::Response& response);
 

@@ -99,6 +99,7 @@ Task<net::Response> Router::run(net::Request request) {
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   const std::vector<std::string> path = segments_of(request.path);
   call.request = std::move(request);
+  call.request.remote = caller_address(call.request);
 
   const Route* found = nullptr;
   int nearest_fit = -1;

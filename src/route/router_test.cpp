@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/crypto.h"
+#include "route/guard.h"
 
 namespace lemmy::route {
 namespace {
@@ -181,6 +182,18 @@ TEST_F(Routes, every_answer_forbids_foreign_scripts_and_frames) {
                 HasSubstr("frame-ancestors 'none'"));
     EXPECT_EQ(net::header(answer.headers, "X-Content-Type-Options"), "nosniff");
   }
+}
+
+TEST_F(Routes, a_proxy_on_this_machine_may_say_who_called_and_nobody_else) {
+  net::Request r;
+  r.remote = "127.0.0.1";
+  r.headers = {{"X-Forwarded-For", "1.2.3.4, 10.0.0.7"}};
+  EXPECT_EQ(caller_address(r), "10.0.0.7") << "what came before the proxy anybody can write";
+  r.remote = "192.0.2.1";
+  EXPECT_EQ(caller_address(r), "192.0.2.1");
+  r.remote = "::1";
+  r.headers = {{"X-Forwarded-For", "nonsense"}};
+  EXPECT_EQ(caller_address(r), "::1");
 }
 
 TEST_F(Routes, two_routes_for_one_place_are_a_defect) {

@@ -163,6 +163,27 @@ class Conduit(unittest.TestCase):
         everything = self.plane.kubectl("get", "rc,svc,cm", "-n", "staging", "-o", "name")
         self.assertNotIn("broken", everything)
 
+    def test_the_retire_policy_zeroes_and_deletes_what_was_before(self):
+        self.plane.namespace("retiring")
+        self.config.project("aging", {"retiring": {"replicas": 1}}, yaml="settle: 300ms\ndeadline: 20s\n")
+        self.config.environments("environments:\n  - name: staging\n  - name: production\n"
+                                 "  - name: retiring\n    retire: {zero_after: 2s, keep: 1}\n")
+        sha = new_sha()
+        self.lemmy.announce("aging", sha)
+        wait_for("the new project", lambda: self.lemmy.call(
+            "POST", self.lemmy.deploys_path("aging", "retiring"), {"build": sha}, {"Idempotency-Key": "a1"})[0] == 202)
+        self.lemmy.wait_phase("aging", "retiring", 1, "live")
+        for n in (2, 3):
+            self.assertEqual(self.lemmy.deploy("aging", "retiring", sha), n)
+            self.lemmy.wait_phase("aging", "retiring", n, "live")
+            self.lemmy.wait_presence("aging", "retiring", n - 1, "zeroed")
+        self.lemmy.wait_presence("aging", "retiring", 1, "deleted")
+        names = self.plane.kubectl("get", "rc", "-n", "retiring", "-o", "name").split()
+        self.assertEqual(len(names), 2, names)
+        wanted = {r["metadata"]["labels"]["deploy"]: r["spec"]["replicas"]
+                  for r in self.plane.get("rc", "-n", "retiring")["items"]}
+        self.assertEqual(wanted, {"2": 0, "3": 1})
+
     def test_an_rc_deleted_behind_our_back_is_noticed(self):
         n, status, _ = self.live("staging")
         self.plane.kubectl("delete", "rc", status["deploy"]["object_name"], "-n", "staging")
