@@ -114,6 +114,16 @@ Task<Result<std::vector<std::string>>> Runs::end_orphans() {
   });
 }
 
+Task<> Runs::forget(std::string id) {
+  auto state = state_;
+  if (id.empty() || id[0] == '.' || id.find('/') != id.npos || state->running.contains(id)) co_return;
+  co_await state->pool->run([folder = state->dir + "/" + id] {
+    std::error_code error;
+    fs::remove_all(folder, error);
+    return true;
+  });
+}
+
 Task<Result<std::string>> Runs::log(std::string id, size_t most_bytes) const {
   auto state = state_;
   co_return co_await state->pool->run([dir = state->dir, id, most_bytes]() -> Result<std::string> {

@@ -52,6 +52,8 @@ class Runs {
   Task<Result<Outcome>> run(Plan plan, std::shared_ptr<Progress> progress, std::function<void()> changed);
   // SIGINT to the process group, SIGKILL after 10 s. What was started on hosts may still run there.
   void cancel(const std::string& id);
+  // Removes the folder of a run that has ended, with its log.
+  Task<> forget(std::string id);
   Task<Result<std::string>> log(std::string id, size_t most_bytes) const;  // the end of it
 
  private:

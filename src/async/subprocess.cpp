@@ -65,6 +65,7 @@ Result<ProcessOutput> run_process(const std::vector<std::string>& argv,
     ::dup2(null, 0);
     ::dup2(out.ends[1], 1);
     ::dup2(err.ends[1], 2);
+    ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);  // listening sockets and databases are not for it
     if (directory.empty() || ::chdir(directory.c_str()) == 0)
       ::execvpe(arg_pointers[0], arg_pointers.data(), env_pointers.data());
     int e = errno;

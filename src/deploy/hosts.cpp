@@ -139,12 +139,19 @@ Task<bool> Worker::run_playbook(Deploy d, Step* step) {
   auto progress = std::make_shared<ansible::Progress>();
   const std::pair key{target_, d.number};
   c_.progress_[key] = progress;
-  auto outcome = co_await c_.around_.runs->run(*made, progress, [this] { c_.around_.changed(target_); });
+  auto changed = [this, id = made->id, number = d.number] {
+    // A cancel that came before the run had begun.
+    const Deploy* now = c_.find(target_, number);
+    if (now && !now->cancel_requested_by.empty()) c_.around_.runs->cancel(id);
+    c_.around_.changed(target_);
+  };
+  auto outcome = co_await c_.around_.runs->run(*made, progress, changed);
   auto log = co_await c_.around_.runs->log(made->id, kLog);
   std::string hosts = json::serialize(to_json(*progress));
   auto kept = co_await c_.around_.store->put_document(target_, d.number, "hosts", hosts);
   if (kept && log) kept = co_await c_.around_.store->put_document(target_, d.number, "log", *log);
   if (!kept) co_return co_await trouble(d, kept.error(), step);
+  if (log) co_await c_.around_.runs->forget(made->id);
   crash_point();
   // What happened meanwhile, such as a cancel, is in the newest.
   const Deploy* newest = c_.find(target_, d.number);
