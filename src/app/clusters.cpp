@@ -12,6 +12,10 @@ namespace {
 
 constexpr const char* kDefault = "default";
 
+std::string written(const config::Cluster& c) {
+  return fmt::format("{}\n{}\n{}", c.kubeconfig, c.context, c.in_cluster);
+}
+
 Result<kube::ClusterAccess> find_access(const config::Cluster& c) {
   if (c.in_cluster) return kube::in_cluster();
   if (!c.kubeconfig.empty()) return kube::load_kubeconfig(c.kubeconfig, c.context);
@@ -38,9 +42,8 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
   if (wanted.empty()) wanted[kDefault] = {kDefault, options_.kubeconfig, options_.context, false};
   for (auto it = entries_.begin(); it != entries_.end();) {
     auto w = wanted.find(it->first);
-    const bool same = w != wanted.end() && it->second.error.empty() &&
-                      it->second.written == fmt::format("{}\n{}\n{}", w->second.kubeconfig, w->second.context,
-                                                        w->second.in_cluster);
+    const bool same =
+        w != wanted.end() && it->second.error.empty() && it->second.written == written(w->second);
     if (same) {
       ++it;
       continue;
@@ -59,8 +62,7 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
 }
 
 Task<> Clusters::connect(std::string name, config::Cluster c) {
-  Entry& e = entries_[name];
-  e.written = fmt::format("{}\n{}\n{}", c.kubeconfig, c.context, c.in_cluster);
+  entries_[name].written = written(c);
   Result<kube::ClusterAccess> access = fail(ErrorCode::internal, "", "");
   if (options_.fixed)
     access = *options_.fixed;

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "base/crypto.h"
 #include "base/strings.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
@@ -12,16 +11,13 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
   const bool over = is_finished(d.phase);
   const Deploy* serving = current(d.target);
   if (!over && d.cancel_requested_by.empty()) out.push_back(Action::cancel);
-  if (over && d.deployer == Deployer::ansible) {
-    // Hosts have no controller to scale: what is there stays until another deploy replaces it.
-    if (d.serving_since && !(serving && serving->number == d.number)) out.push_back(Action::rollback);
-    return out;
+  // Hosts have no controller to scale: what is there stays until another deploy replaces it.
+  if (over && d.deployer == Deployer::kubernetes) {
+    const bool running = d.presence == Presence::running, zeroed = d.presence == Presence::zeroed;
+    if (running && d.wanted == Wanted::running) out.push_back(Action::zero);
+    if (zeroed && d.wanted == Wanted::zeroed) out.push_back(Action::restore);
+    if ((running || zeroed) && d.wanted != Wanted::deleted) out.push_back(Action::remove);
   }
-  if (over && d.presence == Presence::running && d.wanted == Wanted::running) out.push_back(Action::zero);
-  if (over && d.presence == Presence::zeroed && d.wanted == Wanted::zeroed) out.push_back(Action::restore);
-  if (over && (d.presence == Presence::running || d.presence == Presence::zeroed) &&
-      d.wanted != Wanted::deleted)
-    out.push_back(Action::remove);
   // What was never live is no place to go back to.
   if (over && d.serving_since && !(serving && serving->number == d.number)) out.push_back(Action::rollback);
   return out;
@@ -106,19 +102,11 @@ Task<Result<Deploy>> Conductor::roll_back(Act a, Deploy earlier) {
   d.cluster = earlier.cluster;
   d.deployer = earlier.deployer;
   d.who = a.who;
-  d.reason = shorten(valid_utf8(a.reason), 1000);
-  d.request_id = a.request_id.empty() ? random_hex(12) : a.request_id;
+  d.reason = a.reason;
+  d.request_id = a.request_id;
   d.rollback_of = earlier.number;
-  d.created_at = d.phase_at = now();
-  auto created = co_await around_.store->create_deploy(
-      d, event(d, d.created_at, "phase", a.who,
-               fmt::format("roll back to #{} (build {}) asked for{}", earlier.number, short_sha(d.sha),
-                           d.reason.empty() ? "" : ": " + d.reason)));
-  if (!created) co_return fail(created.error());
-  crash_point();
-  keep(*created);
-  wake(a.target);
-  co_return created;
+  co_return co_await create(std::move(d), fmt::format("roll back to #{} (build {}) asked for", earlier.number,
+                                                      short_sha(earlier.sha)));
 }
 
 }  // namespace lemmy::deploy

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
 
@@ -11,15 +10,7 @@ namespace {
 
 std::string kind_of(const json::object& o) { return std::string(text_or(o, "kind")); }
 
-std::string name_of(const json::object& o) {
-  const json::value* meta = find(o, "metadata");
-  return meta && meta->is_object() ? std::string(text_or(meta->get_object(), "name")) : "";
-}
-
-std::string uid_of(const json::object& o) {
-  const json::value* meta = find(o, "metadata");
-  return meta && meta->is_object() ? std::string(text_or(meta->get_object(), "uid")) : "";
-}
+std::string name_of(const json::object& o) { return kube::parse_meta(o).name; }
 
 bool is_copy(const json::object& o) { return kind_of(o) == "ConfigMap" && bool_or(o, "immutable"); }
 
@@ -55,6 +46,10 @@ void stamp_again(json::array& manifests, const manifest::Stamp& stamp) {
   }
 }
 
+Error no_cluster(const Target& target) {
+  return {ErrorCode::unavailable, target.environment, "no cluster is configured for this environment"};
+}
+
 int bound(const json::object& hpa, std::string_view key) {
   const json::value* spec = find(hpa, "spec");
   return spec && spec->is_object() ? static_cast<int>(int_or(spec->get_object(), key)) : 0;
@@ -66,15 +61,13 @@ Task<Result<manifest::Manifests>> Worker::render(Deploy d) {
   auto build = co_await c_.around_.store->build(target_.project, d.sha);
   if (!build) co_return fail(build.error());
   auto config = c_.around_.config();
-  const config::Project* project = config->project(target_.project);
-  if (!project)
-    co_return fail(ErrorCode::not_found, "project", "the project has left the configuration",
-                   "put projects/" + target_.project + " back");
+  auto found = project(*config);
+  if (!found) co_return fail(found.error());
   auto& cached = c_.renderers_[target_.project];
   std::shared_ptr<const manifest::Renderer> renderer = cached.second;
   if (!renderer || cached.first != config->revision) {
     auto made = co_await c_.around_.pool->run(
-        [config, project] { return manifest::Renderer::create(*config, *project); });
+        [config, project = *found] { return manifest::Renderer::create(*config, *project); });
     if (!made) co_return fail(made.error());
     renderer = *made;
     c_.renderers_[target_.project] = {config->revision, renderer};
@@ -96,25 +89,12 @@ Task<Result<json::array>> Worker::manifests_of_earlier(Deploy d) {
   co_return list;
 }
 
-Task<Result<std::string>> Worker::secret_version(kube::Cluster* cluster, std::string project) {
-  auto secret = co_await cluster->client().get({"/api/v1", "secrets", target_.environment, project});
-  if (!secret) co_return fail(secret.error());
-  if (!*secret) co_return std::string();
-  co_return kube::parse_version(**secret);
-}
-
 Task<bool> Worker::prepare(Deploy d, Step* step) {
-  if (auto it = retries_.find(d.number); it != retries_.end() && it->second.next > now()) {
-    step->sooner(it->second.next - now());
-    co_return false;
-  }
+  if (waits(d.number, step)) co_return false;
   kube::Cluster* cluster = this->cluster();
-  if (!cluster)
-    co_return co_await trouble(
-        d, {ErrorCode::unavailable, target_.environment, "no cluster is configured for this environment"},
-        step);
+  if (!cluster) co_return co_await trouble(d, no_cluster(target_), step);
   // How many are live must be known before the new one is sized.
-  if (!cluster->synced() || cluster->trouble()) {
+  if (!cluster->is_live()) {
     Error e{ErrorCode::unavailable, cluster->name(), "the cluster's picture is being read"};
     co_return co_await trouble(d, cluster->trouble().value_or(e), step);
   }
@@ -167,7 +147,7 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
     }
   }
   std::vector<DeployEvent> events;
-  auto secret = co_await secret_version(cluster, target_.project);
+  auto secret = co_await cluster->client().secret_version(target_.environment, target_.project);
   if (secret)
     d.secret_version = *secret;
   else
@@ -192,11 +172,7 @@ Task<Result<>> Worker::own_config_map(kube::Client* client, json::object copy, s
   auto there = co_await client->get(kube::ref_to(copy));
   if (!there) co_return fail(there.error());
   json::array owners;
-  if (*there)
-    if (const json::value* meta = find(**there, "metadata"); meta && meta->is_object())
-      if (const json::value* list = find(meta->get_object(), "ownerReferences"); list && list->is_array())
-        for (const json::value& o : list->get_array())
-          if (o.is_object() && text_or(o.get_object(), "uid") != rc_uid) owners.push_back(o);
+  if (*there) owners = kube::other_owners(**there, rc_uid);
   const Deploy* d = c_.active(target_);
   if (!rc_uid.empty() && d)
     owners.push_back(json::object{
@@ -208,15 +184,9 @@ Task<Result<>> Worker::own_config_map(kube::Client* client, json::object copy, s
 }
 
 Task<bool> Worker::apply(Deploy d, Step* step) {
-  if (auto it = retries_.find(d.number); it != retries_.end() && it->second.next > now()) {
-    step->sooner(it->second.next - now());
-    co_return false;
-  }
+  if (waits(d.number, step)) co_return false;
   kube::Cluster* cluster = this->cluster();
-  if (!cluster)
-    co_return co_await trouble(
-        d, {ErrorCode::unavailable, target_.environment, "no cluster is configured for this environment"},
-        step);
+  if (!cluster) co_return co_await trouble(d, no_cluster(target_), step);
   kube::Client* client = &cluster->client();
   auto stored = co_await c_.around_.store->document(target_, d.number, "manifests");
   if (!stored) co_return co_await trouble(d, stored.error(), step);
@@ -234,7 +204,7 @@ Task<bool> Worker::apply(Deploy d, Step* step) {
     } else {
       auto done = co_await client->apply(o, false);
       if (!done) co_return co_await trouble(d, done.error(), step);
-      uid = uid_of(*done);
+      uid = kube::parse_meta(*done).uid;
     }
     crash_point();
     if (kind_of(o) == "ReplicationController" && copy) {

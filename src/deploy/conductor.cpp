@@ -172,16 +172,21 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   d.branch = build->branch;
   d.image = build->image;
   d.who = r.who;
-  d.reason = shorten(valid_utf8(r.reason), 1000);
-  d.request_id = r.request_id.empty() ? random_hex(12) : r.request_id;
+  d.reason = r.reason;
+  d.request_id = r.request_id;
   d.deployer = deployer_of(r.target);
-  d.created_at = d.phase_at = now();
   if (auto config = around_.config();
       const config::Environment* e = config->environment(d.target.environment))
     d.cluster = e->cluster;
-  const DeployEvent first =
-      event(d, d.created_at, "phase", r.who,
-            fmt::format("build {} asked for{}", short_sha(d.sha), d.reason.empty() ? "" : ": " + d.reason));
+  co_return co_await create(std::move(d), fmt::format("build {} asked for", short_sha(build->sha)));
+}
+
+Task<Result<Deploy>> Conductor::create(Deploy d, std::string text) {
+  d.created_at = d.phase_at = now();
+  if (d.request_id.empty()) d.request_id = random_hex(12);
+  d.reason = shorten(valid_utf8(d.reason), 1000);
+  if (!d.reason.empty()) text += ": " + d.reason;
+  const DeployEvent first = event(d, d.created_at, "phase", d.who, std::move(text));
   auto created = co_await around_.store->create_deploy(d, first);
   // It may have been written all the same: the same request gives it back.
   if (!created && created.error().code != ErrorCode::invalid)
@@ -189,7 +194,7 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   if (!created) co_return fail(created.error());
   crash_point();
   keep(*created);
-  wake(r.target);
+  wake(d.target);
   co_return created;
 }
 
@@ -268,9 +273,7 @@ int Conductor::live_ready(const Target& target) const {
   const Deploy* d = current(target);
   kube::Cluster* cluster = around_.cluster(target.environment);
   if (!d || !cluster) return 0;
-  int ready = 0;
-  for (const kube::Pod* pod : cluster->pods({target, d->number})) ready += pod->ready && !pod->meta.deleting;
-  return ready;
+  return cluster->ready_pods({target, d->number});
 }
 
 }  // namespace lemmy::deploy

@@ -93,6 +93,8 @@ class Conductor {
   Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);
   Result<> check_target(const Target& target) const;
   Result<> check_act(const Act& act, const Deploy& deploy) const;
+  // Keeps what was asked for and wakes its worker.
+  Task<Result<Deploy>> create(Deploy deploy, std::string text);
   Task<Result<Deploy>> roll_back(Act act, Deploy earlier);
   Deployer deployer_of(const Target& target) const;
   int live_ready(const Target& target) const;  // of the one that serves; 0: none

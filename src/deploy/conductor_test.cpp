@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "base/crypto.h"
-#include "playground/simulated_cluster.h"
+#include "playground/test_bench.h"
 
 namespace lemmy::deploy {
 namespace {
@@ -81,10 +81,7 @@ struct Conducting : testing::Test {
     auto opened = store::open_store(loop.get_executor(), "sqlite:" + (dir / "lemmy.db").string());
     if (!opened) throw std::runtime_error(opened.error().str());
     store = std::make_unique<Doubtful>(std::move(*opened));
-    playground::ClusterOptions options;
-    options.pace = 0.05;
-    options.wander = false;
-    sim = playground::SimulatedCluster::create(loop.get_executor(), options);
+    sim = playground::SimulatedCluster::create(loop.get_executor(), playground::fast());
     kube::ClusterAccess access;
     access.server = sim->start().value();
     cluster = std::make_unique<kube::Cluster>("sim", loop.get_executor(),
@@ -99,27 +96,17 @@ struct Conducting : testing::Test {
   ~Conducting() override { std::filesystem::remove_all(dir); }
 
   void run(std::function<Task<>()> body) {
-    std::exception_ptr error;
-    asio::co_spawn(
-        loop,
-        [&]() -> Task<> {
-          cluster->start();
-          Build b{"hello-world", kSha, "main", "", "", "ada", "Say hello", now(), now()};
-          Delivery d{0, "build", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
-          auto kept = co_await store->accept(d, b);
-          EXPECT_TRUE(kept);
-          co_await body();
-          co_await conductor->stop();
-          co_await cluster->stop();
-          co_await sim->stop();
-        },
-        [&](std::exception_ptr e) {
-          error = e;
-          if (e) loop.stop();
-        });
-    loop.run_for(60s);
-    if (error) std::rethrow_exception(error);
-    EXPECT_TRUE(loop.stopped()) << "something still runs";
+    playground::run_to_end(loop, [&]() -> Task<> {
+      cluster->start();
+      Build b{"hello-world", kSha, "main", "", "", "ada", "Say hello", now(), now()};
+      Delivery d{0, "build", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
+      auto kept = co_await store->accept(d, b);
+      EXPECT_TRUE(kept);
+      co_await body();
+      co_await conductor->stop();
+      co_await cluster->stop();
+      co_await sim->stop();
+    });
   }
   Task<int64_t> ask() {
     auto made = co_await conductor->request({kTarget, kSha, "ada", "", ""});

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include "base/log.h"
 #include "base/strings.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
@@ -76,10 +75,9 @@ Task<Result<ansible::Plan>> Worker::plan(Deploy d) {
   auto build = co_await c_.around_.store->build(target_.project, d.sha);
   if (!build) co_return fail(build.error());
   auto config = c_.around_.config();
-  const config::Project* p = config->project(target_.project);
-  if (!p)
-    co_return fail(ErrorCode::not_found, "project", "the project has left the configuration",
-                   "put projects/" + target_.project + " back");
+  auto found = project(*config);
+  if (!found) co_return fail(found.error());
+  const config::Project* p = *found;
   ansible::Plan plan;
   plan.id = run_id(d);
   plan.ansible_dir = std::filesystem::absolute(config->ansible_dir()).string();
@@ -98,10 +96,7 @@ Task<Result<ansible::Plan>> Worker::plan(Deploy d) {
 }
 
 Task<bool> Worker::prepare_hosts(Deploy d, Step* step) {
-  if (auto it = retries_.find(d.number); it != retries_.end() && it->second.next > now()) {
-    step->sooner(it->second.next - now());
-    co_return false;
-  }
+  if (waits(d.number, step)) co_return false;
   if (!c_.around_.runs)
     co_return co_await fail_deploy(d, {ErrorCode::not_found, "ansible", "Ansible is not installed here",
                                        "install ansible-core and ansible-runner, or start with --ansible"});
@@ -128,10 +123,7 @@ Task<bool> Worker::prepare_hosts(Deploy d, Step* step) {
 }
 
 Task<bool> Worker::run_playbook(Deploy d, Step* step) {
-  if (auto it = retries_.find(d.number); it != retries_.end() && it->second.next > now()) {
-    step->sooner(it->second.next - now());
-    co_return false;
-  }
+  if (waits(d.number, step)) co_return false;
   if (!c_.around_.runs)
     co_return co_await fail_deploy(d, {ErrorCode::not_found, "ansible", "Ansible is not installed here"});
   auto made = co_await plan(d);

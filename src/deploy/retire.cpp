@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "base/log.h"
 #include "deploy/worker.h"
 
 namespace lemmy::deploy {
@@ -11,20 +10,6 @@ kube::Ref rc_ref(const Deploy& d) {
 }
 kube::Ref hpa_ref(const Deploy& d) {
   return {"/apis/autoscaling/v2", "horizontalpodautoscalers", d.target.environment, d.object_name};
-}
-
-const json::object* metadata(const json::object& o) {
-  const json::value* meta = find(o, "metadata");
-  return meta ? meta->if_object() : nullptr;
-}
-
-bool has_other_owners(const json::object& o, const std::string& uid) {
-  const json::object* meta = metadata(o);
-  const json::value* owners = meta ? find(*meta, "ownerReferences") : nullptr;
-  if (!owners || !owners->is_array()) return false;
-  for (const json::value& v : owners->get_array())
-    if (v.is_object() && text_or(v.get_object(), "uid") != uid) return true;
-  return false;
 }
 
 }  // namespace
@@ -59,7 +44,7 @@ Task<Result<>> Worker::remove_config_map(kube::Client* client, Deploy d, std::st
   kube::Ref ref{"/api/v1", "configmaps", d.target.environment, d.config_map};
   auto copy = co_await client->get(ref);
   if (!copy) co_return fail(copy.error());
-  if (!*copy || has_other_owners(**copy, rc_uid)) co_return Result<>{};
+  if (!*copy || !kube::other_owners(**copy, rc_uid).empty()) co_return Result<>{};
   co_return co_await client->remove(ref);
 }
 
@@ -67,9 +52,7 @@ Task<Result<>> Worker::remove(Deploy d) {
   kube::Client* client = &cluster()->client();
   auto rc = co_await client->get(rc_ref(d));
   if (!rc) co_return fail(rc.error());
-  std::string uid;
-  if (*rc)
-    if (const json::object* meta = metadata(**rc)) uid = std::string(text_or(*meta, "uid"));
+  const std::string uid = *rc ? kube::parse_meta(**rc).uid : "";
   auto hpa = co_await client->remove(hpa_ref(d));
   if (!hpa) co_return fail(hpa.error());
   crash_point();
@@ -107,11 +90,7 @@ Task<bool> Worker::retire(Step* step) {
     const bool to_delete = d.wanted == Wanted::deleted && d.presence != Presence::deleted;
     const bool to_restore = d.wanted == Wanted::running && d.presence == Presence::zeroed && d.scale_to;
     if (!to_zero && !to_delete && !to_restore) continue;
-    Retry& r = retries_[d.number];
-    if (r.next > now()) {
-      step->sooner(r.next - now());
-      continue;
-    }
+    if (waits(d.number, step)) continue;
     Result<> done = fail(ErrorCode::unavailable, target_.environment, "no cluster is configured");
     if (auto same = same_cluster(d); !same) {
       done = fail(same.error());
@@ -127,11 +106,7 @@ Task<bool> Worker::retire(Step* step) {
       retries_.erase(d.number);
       co_return true;
     }
-    Retry& again = retries_[d.number];
-    ++again.tries;
-    milliseconds wait = std::min(milliseconds{15'000}, milliseconds{500} * (1 << std::min(again.tries, 5)));
-    again.next = now() + wait;
-    step->sooner(wait);
+    retry_later(d.number, step);
     Deploy noted = d;
     noted.note = "trying again: " + done.error().str();
     if (noted.note == d.note) continue;
@@ -149,7 +124,7 @@ Task<Result<bool>> Worker::is_there(kube::Cluster* cluster, Deploy d) {
 
 Task<bool> Worker::notice(Step* step) {
   kube::Cluster* cluster = this->cluster();
-  if (!cluster || !cluster->synced() || cluster->trouble()) co_return false;
+  if (!cluster || !cluster->is_live()) co_return false;
   for (const Deploy& d : c_.state(target_).copy()) {
     // What is to be deleted is not done with its controller: retire() goes on until all of it is gone.
     if (!is_finished(d.phase) || d.object_name.empty() || d.wanted == Wanted::deleted || !same_cluster(d) ||
@@ -183,7 +158,7 @@ Task<bool> Worker::notice(Step* step) {
 bool Worker::serving_ready() const {
   const Deploy* d = c_.current(target_);
   kube::Cluster* cluster = this->cluster();
-  if (!d || !cluster || !cluster->synced() || cluster->trouble()) return false;
+  if (!d || !cluster || !cluster->is_live()) return false;
   const kube::ReplicationController* rc = cluster->rc({target_, d->number});
   return rc && (rc->wanted == 0 || c_.live_ready(target_) > 0);
 }

@@ -14,9 +14,6 @@ constexpr milliseconds kFirstRetry{500}, kLongestRetry{15'000};
 
 milliseconds back_off(int tries) { return std::min(kLongestRetry, kFirstRetry * (1 << std::min(tries, 6))); }
 
-// The picture is complete and live: absence in it is absence in the cluster.
-bool is_live(const kube::Cluster* cluster) { return cluster && cluster->synced() && !cluster->trouble(); }
-
 }  // namespace
 
 Task<> Worker::run() {
@@ -70,6 +67,26 @@ Task<Worker::Step> Worker::step() {
   step.again = co_await apply_policy(&step);
   if (store_failures_ > 0) step.sooner(back_off(store_failures_));
   co_return step;
+}
+
+bool Worker::waits(int64_t number, Step* step) const {
+  auto it = retries_.find(number);
+  if (it == retries_.end() || it->second.next <= now()) return false;
+  step->sooner(it->second.next - now());
+  return true;
+}
+
+void Worker::retry_later(int64_t number, Step* step) {
+  Retry& r = retries_[number];
+  const milliseconds wait = back_off(++r.tries);
+  r.next = now() + wait;
+  step->sooner(wait);
+}
+
+Result<const config::Project*> Worker::project(const config::Config& config) const {
+  if (const config::Project* p = config.project(target_.project)) return p;
+  return fail(ErrorCode::not_found, "project", "the project has left the configuration",
+              "put projects/" + target_.project + " back");
 }
 
 Rules Worker::rules() const {
@@ -155,7 +172,7 @@ Task<bool> Worker::begin() {
 
 Task<bool> Worker::watch(Deploy d, Step* step) {
   kube::Cluster* cluster = this->cluster();
-  if (!is_live(cluster)) {
+  if (!cluster || !cluster->is_live()) {
     std::string note = "waiting for the cluster: ";
     note +=
         cluster && cluster->trouble() ? cluster->trouble()->str() : std::string("its picture is being read");
@@ -243,16 +260,12 @@ Task<bool> Worker::trouble(Deploy d, Error e, Step* step) {
     }
     co_return co_await fail_deploy(std::move(d), std::move(e));
   }
-  Retry& r = retries_[d.number];
-  step->sooner(back_off(++r.tries));
-  r.next = now() + back_off(r.tries);
+  retry_later(d.number, step);
   std::string note = "trying again: " + e.str();
   if (note == d.note) co_return false;
   d.note = std::move(note);
-  bool done = co_await store({std::move(d), {}});
-  // Not at once: the note is written, now wait.
-  (void)done;
-  co_return false;
+  (void)co_await store({std::move(d), {}});
+  co_return false;  // not at once: the note is written, now wait
 }
 
 }  // namespace lemmy::deploy

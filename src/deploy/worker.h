@@ -52,10 +52,14 @@ class Worker {
 
   Task<Result<manifest::Manifests>> render(Deploy d);
   Task<Result<json::array>> manifests_of_earlier(Deploy d);
-  Task<Result<std::string>> secret_version(kube::Cluster* cluster, std::string project);
   Task<Result<>> own_config_map(kube::Client* client, json::object copy, std::string rc_uid);
   Task<Result<>> remove_config_map(kube::Client* client, Deploy d, std::string rc_uid);
   Task<Cause> explain(kube::Cluster* cluster, Deploy d, Cause cause);
+
+  // An earlier try failed, and its wait is not over.
+  bool waits(int64_t number, Step* step) const;
+  void retry_later(int64_t number, Step* step);
+  Result<const config::Project*> project(const config::Config& config) const;
 
   // An error from outside: tried again later with a note when that may help, else the deploy fails.
   Task<bool> trouble(Deploy d, Error error, Step* step);

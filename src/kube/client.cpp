@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/strings.h"
+#include "kube/objects.h"
 
 namespace lemmy::kube {
 namespace {
@@ -167,6 +168,12 @@ Task<Result<std::string>> Client::log(std::string ns, std::string pod, std::stri
   if (!r) co_return fail(r.error());
   if (r->status != 200) co_return fail(api_error(r->status, r->body, where));
   co_return valid_utf8(r->body);
+}
+
+Task<Result<std::string>> Client::secret_version(std::string ns, std::string name) {
+  auto secret = co_await get({"/api/v1", "secrets", ns, name});
+  if (!secret) co_return fail(secret.error());
+  co_return *secret ? parse_version(**secret) : std::string();
 }
 
 Task<Result<std::string>> Client::version() {

@@ -37,6 +37,8 @@ class Client {
   // The last `lines` of a container's log.
   Task<Result<std::string>> log(std::string ns, std::string pod, std::string container, bool previous,
                                 int lines);
+  // metadata.resourceVersion of a Secret; empty: there is none. Nothing else of it is looked at.
+  Task<Result<std::string>> secret_version(std::string ns, std::string name);
   Task<Result<std::string>> version();  // "v1.34.4": is it there, and are we let in?
 
   // For watches: the raw streams.

@@ -212,6 +212,12 @@ std::vector<const Pod*> Cluster::pods(const Owner& owner) const {
   return out;
 }
 
+int Cluster::ready_pods(const Owner& owner) const {
+  int ready = 0;
+  for (const Pod* pod : pods(owner)) ready += pod->ready && !pod->meta.deleting;
+  return ready;
+}
+
 std::vector<EventGroup> Cluster::events_about(const std::string& object_name, const std::string& ns) const {
   std::vector<EventGroup> out;
   for (auto it = events_.objects.lower_bound({ns, object_name}); it != events_.objects.end(); ++it) {

@@ -26,7 +26,10 @@ class Cluster {
   bool synced() const;                   // all lists were seen: absence now means absence
   std::optional<Error> trouble() const;  // why the picture may be old; nullopt: it is live
 
+  bool is_live() const { return synced() && !trouble(); }  // absence in the picture is absence in the cluster
+
   std::vector<const Pod*> pods(const Owner& owner) const;  // by name
+  int ready_pods(const Owner& owner) const;                // that are not being deleted
   std::vector<EventGroup> events_about(const std::string& object_name, const std::string& ns) const;
   const ReplicationController* rc(const Owner& owner) const;
   const Autoscaler* autoscaler(const Owner& owner) const;

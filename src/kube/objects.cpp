@@ -74,8 +74,16 @@ Meta parse_meta(const json::object& object) {
 }
 
 std::string parse_version(const json::object& object) {
-  const json::value* meta = find(object, "metadata");
-  return meta && meta->is_object() ? std::string(text_or(meta->get_object(), "resourceVersion")) : "";
+  return text(object_at(object, "metadata"), "resourceVersion");
+}
+
+json::array other_owners(const json::object& object, std::string_view uid) {
+  json::array out;
+  const json::value* owners = find(object_at(object, "metadata"), "ownerReferences");
+  if (owners && owners->is_array())
+    for (const json::value& o : owners->get_array())
+      if (o.is_object() && text_or(o.get_object(), "uid") != uid) out.push_back(o);
+  return out;
 }
 
 Pod parse_pod(const json::object& object) {

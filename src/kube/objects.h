@@ -78,6 +78,8 @@ struct Event {
 // Each takes the object as the API gives it; missing fields keep their defaults.
 Meta parse_meta(const json::object& object);
 std::string parse_version(const json::object& object);  // metadata.resourceVersion
+// metadata.ownerReferences but those of `uid`.
+json::array other_owners(const json::object& object, std::string_view uid);
 Pod parse_pod(const json::object& object);
 ReplicationController parse_rc(const json::object& object);
 Autoscaler parse_autoscaler(const json::object& object);

@@ -11,8 +11,6 @@
 namespace lemmy::live {
 namespace {
 
-bool is_live(const kube::Cluster* c) { return c && c->synced() && !c->trouble(); }
-
 json::array texts(const std::vector<std::string>& list) {
   json::array out;
   for (const std::string& s : list) out.emplace_back(s);
@@ -59,7 +57,7 @@ json::object Board::deploy_json(const Deploy& d) const {
     wanted = d.replicas;
   } else if (cluster) {
     const kube::Owner owner{d.target, d.number};
-    for (const kube::Pod* pod : cluster->pods(owner)) ready += pod->ready && !pod->meta.deleting;
+    ready = cluster->ready_pods(owner);
     if (const auto* rc = cluster->rc(owner)) wanted = rc->wanted;
   }
   o["ready"] = ready;
@@ -99,7 +97,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
   if (current && current->deployer == Deployer::ansible) {
     health = "ok";
     text = fmt::format("on {} of {} hosts", current->running, current->replicas);
-  } else if (current && !is_live(cluster)) {
+  } else if (current && !(cluster && cluster->is_live())) {
     health = "unknown";
     text = "the cluster cannot be seen now";
   } else if (current) {
@@ -135,14 +133,11 @@ json::object Board::project_json(const std::string& name, const config::Config& 
   json::array targets;
   for (const config::Environment& e : config.environments)
     targets.push_back(target_json(name, e.name, p && p->environment(e.name)));
-  json::array links;
-  if (p)
-    for (const config::Link& l : p->links) links.push_back({{"title", l.title}, {"url", l.url}});
   return {{"name", name},
           {"description", p ? p->description : ""},
           {"deployer", lemmy::name(p ? p->deployer : Deployer::kubernetes)},
           {"owners", p ? texts(p->owners) : json::array{}},
-          {"links", std::move(links)},
+          {"links", links_json(p)},
           {"known", p != nullptr},
           {"targets", std::move(targets)}};
 }

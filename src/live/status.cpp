@@ -39,10 +39,11 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
 
   json::value hosts = nullptr;
   if (stored->deployer == Deployer::ansible) {
-    auto kept = co_await from_.store->document(target, number, "hosts");
-    if (kept)
+    if (auto live = from_.conductor->progress(target, number)) {
+      hosts = ansible::to_json(*live);
+    } else if (auto kept = co_await from_.store->document(target, number, "hosts"); kept) {
       if (auto v = parse_json(*kept, "hosts")) hosts = std::move(*v);
-    if (auto live = from_.conductor->progress(target, number)) hosts = ansible::to_json(*live);
+    }
   }
 
   // No wait from here on: the rest is of one moment.
@@ -50,11 +51,8 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   const Deploy d = newest ? *newest : *stored;
   json::object out;
   out["deploy"] = deploy_json(d);
-  json::array links;
-  if (p)
-    for (const config::Link& l : p->links) links.push_back({{"title", l.title}, {"url", l.url}});
   out["project"] = json::object{
-      {"name", target.project}, {"description", p ? p->description : ""}, {"links", std::move(links)}};
+      {"name", target.project}, {"description", p ? p->description : ""}, {"links", links_json(p)}};
   const config::Environment* e = config->environment(target.environment);
   out["environment"] = json::object{{"name", target.environment},
                                     {"cluster", e ? e->cluster : d.cluster},
@@ -109,11 +107,10 @@ Task<std::optional<std::string>> Board::secret_version(Target target) const {
     co_return known->second.version;
   kube::Cluster* cluster = from_.cluster(target.environment);
   if (!cluster) co_return std::nullopt;
-  auto secret = co_await with_deadline(
-      cluster->client().get({"/api/v1", "secrets", target.environment, target.project}), kSecretLimit,
-      "secret");
+  auto secret = co_await with_deadline(cluster->client().secret_version(target.environment, target.project),
+                                       kSecretLimit, "secret");
   std::optional<std::string> version;
-  if (secret) version = *secret ? kube::parse_version(**secret) : std::string();
+  if (secret) version = *secret;
   if (secrets_.size() > kSecrets) secrets_.clear();
   secrets_[target] = {version, Clock::now()};
   co_return version;

@@ -36,6 +36,13 @@ std::string age(Time since) {
   return format_duration(std::max(seconds{1}, std::chrono::floor<seconds>(now() - since)));
 }
 
+json::array links_json(const config::Project* p) {
+  json::array out;
+  if (p)
+    for (const config::Link& l : p->links) out.push_back({{"title", l.title}, {"url", l.url}});
+  return out;
+}
+
 json::value error_json(const std::optional<Error>& e) {
   if (!e) return nullptr;
   return json::object{{"where", e->where}, {"what", e->what}, {"hint", e->hint}};

@@ -6,6 +6,7 @@ namespace lemmy::live {
 
 std::string age(Time since);
 json::value error_json(const std::optional<Error>& e);
+json::array links_json(const config::Project* project);  // nullptr: none
 json::object pod_json(const kube::Pod& pod);
 json::value autoscaler_json(const kube::Autoscaler* hpa);
 // `message` without what tells the pods of one controller apart: their names' ends and their uids.

@@ -17,6 +17,18 @@ inline ClusterOptions fast() {
   return o;
 }
 
+// Runs `body` to its end on the loop, at most a minute; what it throws comes back here.
+inline void run_to_end(asio::io_context& loop, std::function<Task<>()> body) {
+  std::exception_ptr error;
+  asio::co_spawn(loop, body(), [&](std::exception_ptr e) {
+    error = e;
+    if (e) loop.stop();
+  });
+  loop.run_for(60s);
+  if (error) std::rethrow_exception(error);
+  EXPECT_TRUE(loop.stopped()) << "something still runs";
+}
+
 struct Bench {
   asio::io_context loop;
   Pool pool{1};
@@ -34,21 +46,11 @@ struct Bench {
     cluster = std::make_unique<kube::Cluster>("sim", loop.get_executor(), client, [](const Target&) {});
   }
   void run(std::function<Task<>()> body) {
-    std::exception_ptr error;
-    asio::co_spawn(
-        loop,
-        [&]() -> Task<> {
-          co_await body();
-          co_await cluster->stop();
-          co_await sim->stop();
-        },
-        [&](std::exception_ptr e) {
-          error = e;
-          if (e) loop.stop();
-        });
-    loop.run_for(60s);
-    if (error) std::rethrow_exception(error);
-    EXPECT_TRUE(loop.stopped()) << "something still runs";
+    run_to_end(loop, [&]() -> Task<> {
+      co_await body();
+      co_await cluster->stop();
+      co_await sim->stop();
+    });
   }
   // Waits until `what` is true; false after `limit`.
   static Task<bool> until(std::function<bool()> what, milliseconds limit = 10s) {
