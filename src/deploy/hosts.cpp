@@ -44,7 +44,8 @@ std::string counted(const ansible::Progress& p) {
 }  // namespace
 
 std::string run_id(const Deploy& d) {
-  return fmt::format("{}-{}-{}", d.target.project, d.target.environment, d.number);
+  // Names may have '-' but no '.': a-b in c is not a in b-c.
+  return fmt::format("{}.{}.{}", d.target.project, d.target.environment, d.number);
 }
 
 Task<Result<std::string>> Conductor::run_log(Deploy d) const {

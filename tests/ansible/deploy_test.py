@@ -112,7 +112,7 @@ class Hosts(unittest.TestCase):
         self.assertEqual(code, 200)
         self.assertIn("PLAY RECAP", log)
         self.assertIn("Note the build", log)
-        self.assertEqual(list((self.work / "data/runs").glob("worker-staging-*")), [], "the store has the log")
+        self.assertEqual(list((self.work / "data/runs").glob("worker.staging.*")), [], "the store has the log")
 
     def test_a_failing_host_is_named_with_task_and_output(self):
         self.project("worker", fails_on="two")
