@@ -101,7 +101,36 @@ struct Hook {
   bool operator==(const Hook&) const = default;
 };
 
+// access.yaml instances: how hosts that boot prove themselves to POST /hooks/instance.
+struct InstanceToken {
+  std::string name;
+  std::string project, environment;
+  std::string token_hash;  // SHA-256 of a bearer token, 64 hex digits
+  bool operator==(const InstanceToken&) const = default;
+};
+// Signed instance identity documents of AWS. The certificates are those that AWS publishes for its regions.
+struct AwsIdentity {
+  std::vector<std::string> accounts;      // 12 digits each; never empty
+  std::vector<std::string> regions;       // empty: all
+  std::vector<std::string> certificates;  // PEM files
+  std::vector<std::string> projects;      // that these instances may ask for; empty: all
+  bool check_address = true;              // the call must come from the document's privateIp
+  milliseconds max_age{3'600'000};        // since pendingTime, when the instance was launched
+  bool operator==(const AwsIdentity&) const = default;
+};
+// Instance identity tokens of Google Compute Engine (JWT, RS256, format=full).
+struct GceIdentity {
+  std::vector<std::string> projects_gce;  // Google's project ids; never empty
+  std::string audience;
+  std::string keys_file;  // JWKS
+  std::vector<std::string> projects;
+  bool operator==(const GceIdentity&) const = default;
+};
+
 struct Access {
+  std::vector<InstanceToken> instance_tokens;
+  std::optional<AwsIdentity> aws;
+  std::optional<GceIdentity> gce;
   std::vector<User> users;  // in the order of the file, like the others
   std::vector<Token> tokens;
   std::vector<Hook> hooks;

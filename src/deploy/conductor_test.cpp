@@ -7,6 +7,7 @@
 
 #include "base/crypto.h"
 #include "playground/test_bench.h"
+#include "store/forwarding.h"
 
 namespace lemmy::deploy {
 namespace {
@@ -17,56 +18,16 @@ constexpr const char* kSha = "0123abc4567890123abc4567890123abc4567890";
 const Target kTarget{"hello-world", "staging"};
 
 // Writes it, and may say that it could not: what a store may do by its contract.
-struct Doubtful : store::Store {
-  explicit Doubtful(std::unique_ptr<store::Store> real) : real_(std::move(real)) {}
+struct Doubtful : store::Forwarding {
+  using Forwarding::Forwarding;
   bool doubt_next = false;
 
-  Task<Result<store::Accepted>> accept(Delivery d, std::optional<Build> b) override {
-    return real_->accept(std::move(d), std::move(b));
-  }
-  Task<Result<store::Listing<Build>>> builds(std::string project, store::Page page) override {
-    return real_->builds(std::move(project), std::move(page));
-  }
-  Task<Result<Build>> build(std::string project, std::string sha) override {
-    return real_->build(std::move(project), std::move(sha));
-  }
-  Task<Result<std::vector<std::string>>> projects_with_builds() override {
-    return real_->projects_with_builds();
-  }
-  Task<Result<store::Listing<Delivery>>> deliveries(store::Page page) override {
-    return real_->deliveries(std::move(page));
-  }
-  Task<Result<Deploy>> create_deploy(Deploy d, DeployEvent first) override {
-    return real_->create_deploy(std::move(d), std::move(first));
-  }
-  Task<Result<Deploy>> update_deploy(Deploy d, std::vector<DeployEvent> events) override {
+  Task<Result<Deploy>> update_deploy(Deploy d, std::vector<DeployEvent> events, store::Fence fence) override {
     const bool doubt = std::exchange(doubt_next, false);
-    auto done = co_await real_->update_deploy(std::move(d), std::move(events));
+    auto done = co_await Forwarding::update_deploy(std::move(d), std::move(events), std::move(fence));
     if (doubt) co_return fail(ErrorCode::unavailable, "store", "the answer was lost");
     co_return done;
   }
-  Task<Result<Deploy>> deploy(Target target, int64_t number) override {
-    return real_->deploy(std::move(target), number);
-  }
-  Task<Result<store::Listing<Deploy>>> deploys(Target target, store::Page page) override {
-    return real_->deploys(std::move(target), std::move(page));
-  }
-  Task<Result<std::vector<Deploy>>> unsettled_deploys() override { return real_->unsettled_deploys(); }
-  Task<Result<std::vector<Deploy>>> latest_deploys() override { return real_->latest_deploys(); }
-  Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number, int64_t after,
-                                                       int limit) override {
-    return real_->deploy_events(std::move(target), number, after, limit);
-  }
-  Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override {
-    return real_->put_document(std::move(target), number, std::move(name), std::move(text));
-  }
-  Task<Result<std::string>> document(Target target, int64_t number, std::string name) override {
-    return real_->document(std::move(target), number, std::move(name));
-  }
-  Task<Result<>> check() override { return real_->check(); }
-
- private:
-  std::unique_ptr<store::Store> real_;
 };
 
 struct Conducting : testing::Test {

@@ -6,6 +6,7 @@
 
 #include "base/crypto.h"
 #include "hooks/build_call.h"
+#include "store/forwarding.h"
 
 namespace lemmy::hooks {
 namespace {
@@ -204,26 +205,13 @@ TEST_F(Hooks, without_access_a_browser_of_another_site_is_refused) {
 }
 
 TEST_F(Hooks, a_store_that_is_down_says_when_to_come_again) {
-  struct Down : store::Store {
+  struct Down : store::Forwarding {
+    using Forwarding::Forwarding;
     Task<Result<store::Accepted>> accept(Delivery, std::optional<Build>) override {
       co_return fail(ErrorCode::unavailable, "store", "the disk is full");
     }
-    Task<Result<store::Listing<Build>>> builds(std::string, store::Page) override { throw 0; }
-    Task<Result<Build>> build(std::string, std::string) override { throw 0; }
-    Task<Result<std::vector<std::string>>> projects_with_builds() override { throw 0; }
-    Task<Result<store::Listing<Delivery>>> deliveries(store::Page) override { throw 0; }
-    Task<Result<Deploy>> create_deploy(Deploy, DeployEvent) override { throw 0; }
-    Task<Result<Deploy>> update_deploy(Deploy, std::vector<DeployEvent>) override { throw 0; }
-    Task<Result<Deploy>> deploy(Target, int64_t) override { throw 0; }
-    Task<Result<store::Listing<Deploy>>> deploys(Target, store::Page) override { throw 0; }
-    Task<Result<std::vector<Deploy>>> unsettled_deploys() override { throw 0; }
-    Task<Result<std::vector<Deploy>>> latest_deploys() override { throw 0; }
-    Task<Result<std::vector<DeployEvent>>> deploy_events(Target, int64_t, int64_t, int) override { throw 0; }
-    Task<Result<>> put_document(Target, int64_t, std::string, std::string) override { throw 0; }
-    Task<Result<std::string>> document(Target, int64_t, std::string) override { throw 0; }
-    Task<Result<>> check() override { throw 0; }
   };
-  store = std::make_unique<Down>();
+  store = std::make_unique<Down>(std::move(store));
   auto router = make();
   auto r = send_signed(router, kBody);
   EXPECT_EQ(r.status, 503);

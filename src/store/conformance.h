@@ -3,6 +3,7 @@
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, testing::Values(BackendFactory{...}));
 #include <gtest/gtest.h>
 
+#include "base/crypto.h"
 #include "store/store.h"
 
 namespace lemmy::store {
@@ -62,6 +63,30 @@ class StoreConformance : public testing::TestWithParam<BackendFactory> {
   }
   void push(const std::string& sha, int64_t at, const std::string& project = "hello") {
     ASSERT_TRUE(run(store->accept(delivery(project + sha + std::to_string(at)), build(sha, at, project))));
+  }
+  static Delivery instance_delivery(const std::string& id, const std::string& verdict = "accepted") {
+    Delivery d = delivery(id, verdict);
+    d.hook = "instance";
+    return d;
+  }
+  static InstanceCall call(const std::string& id, int64_t at, Target target = {"hello", "staging"}) {
+    return {std::move(target), id, "10.0.0.7", "token hello", from_millis(at)};
+  }
+  void ask(const std::string& id, int64_t at, Target target = {"hello", "staging"}) {
+    auto a = run(store->accept_instance(instance_delivery(random_hex(8)), call(id, at, std::move(target))));
+    ASSERT_TRUE(a) << a.error().str();
+  }
+  Instance instance_of(const std::string& id) {
+    auto i = run(store->instance({"hello", "staging"}, id));
+    if (!i) throw std::runtime_error(i.error().str());
+    return *i;
+  }
+  std::vector<std::string> unsettled_ids() {
+    auto all = run(store->unsettled_instances());
+    if (!all) throw std::runtime_error(all.error().str());
+    std::vector<std::string> ids;
+    for (const Instance& i : *all) ids.push_back(i.target.str() + "/" + i.id);
+    return ids;
   }
 
   asio::io_context loop;

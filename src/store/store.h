@@ -1,9 +1,9 @@
 #pragma once
-// Where accepted work is kept: builds, deploys with their history and documents, and the ledger of hook
-// calls. Domain-level: no SQL, no keys, no driver here. A write that returned is on disk; a write that failed
-// with unavailable or timeout may or may not have happened, and every write may be repeated without doing
-// anything twice. Loop thread only; implementations do their I/O elsewhere and come back. conformance.h holds
-// for every backend.
+// Where accepted work is kept: builds, deploys with their history and documents, instances that asked for
+// their build, and the ledger of hook calls. Domain-level: no SQL, no keys, no driver here. A write that
+// returned is on disk; a write that failed with unavailable or timeout may or may not have happened, and
+// every write may be repeated without doing anything twice. Loop thread only; implementations do their I/O
+// elsewhere and come back. conformance.h holds for every backend.
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +13,7 @@
 #include "domain/build.h"
 #include "domain/delivery.h"
 #include "domain/deploy.h"
+#include "domain/instance.h"
 
 namespace lemmy::store {
 
@@ -30,6 +31,22 @@ struct Listing {
 struct Accepted {
   bool duplicate = false;  // a delivery with this hook and id was there before: nothing was written
   Delivery delivery;       // with its seq; of a duplicate: the one recorded first
+};
+
+// Who may act, of several servers on one store. A lease does not run out by a clock of the store: a server
+// that has watched it unchanged for its time takes it over, with token + 1.
+struct Lease {
+  std::string name;
+  std::string holder;    // empty: nobody has it
+  int64_t token = 0;     // grows with each new holder
+  int64_t revision = 0;  // grows with each write
+  bool operator==(const Lease&) const = default;
+};
+// A write with a fence happens only while the lease has this token: one who lost it cannot write any more.
+// An empty name: no fence. Errors: forbidden.
+struct Fence {
+  std::string lease;
+  int64_t token = 0;
 };
 
 class Store {
@@ -52,7 +69,10 @@ class Store {
   virtual Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) = 0;
   // Writes it when the stored revision equals deploy.revision, then revision + 1; else conflict. The events
   // get their seq in the same transaction. Returns what is stored now.
-  virtual Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events) = 0;
+  virtual Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) = 0;
+  Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events) {
+    return update_deploy(std::move(deploy), std::move(events), {});
+  }
   virtual Task<Result<Deploy>> deploy(Target target, int64_t number) = 0;
   virtual Task<Result<Listing<Deploy>>> deploys(Target target, Page page) = 0;  // by number, highest first
   // Every deploy that is not finished, or wanted other than it is, or of presence running or zeroed: what a
@@ -68,6 +88,27 @@ class Store {
   // "environment", "log". Writing the same name again replaces it. At most 16 MiB.
   virtual Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) = 0;
   virtual Task<Result<std::string>> document(Target target, int64_t number, std::string name) = 0;
+
+  // --- instances
+  // One transaction: the ledger entry and, when the delivery is no duplicate, the call (with_call of
+  // domain/instance.h). A delivery that is refused has no call.
+  virtual Task<Result<Accepted>> accept_instance(Delivery delivery, std::optional<InstanceCall> call) = 0;
+  // Writes the result half of instances that exist; those that do not are left out. One transaction.
+  // At most 1000 at once.
+  virtual Task<Result<>> record_instances(std::vector<Instance> instances, Fence fence) = 0;
+  // By asked_at, newest first; of one project and of one environment, unless they are empty.
+  virtual Task<Result<Listing<Instance>>> instances(std::string project, std::string environment,
+                                                    Page page) = 0;
+  virtual Task<Result<Instance>> instance(Target target, std::string id) = 0;
+  // Those that pending(), run, or have a next_try: what a starting server must look after. By target, then
+  // id.
+  virtual Task<Result<std::vector<Instance>>> unsettled_instances() = 0;
+
+  // --- leases
+  virtual Task<Result<Lease>> lease(std::string name) = 0;  // never taken: holder "", token 0, revision 0
+  // Writes it when the stored revision equals lease.revision, then revision + 1; else conflict. What is
+  // stored now is returned.
+  virtual Task<Result<Lease>> swap_lease(Lease lease) = 0;
 
   // Cheap: can a write be taken now? For /readyz.
   virtual Task<Result<>> check() = 0;

@@ -59,31 +59,37 @@ void upsert_build(DB& db, Build b) {
 
 }  // namespace
 
+Entered enter_delivery(DB& db, const Delivery& d) {
+  if (d.verdict != "refused") {
+    Statement was(db,
+                  fmt::format("SELECT {} FROM deliveries WHERE hook = ? AND id = ? AND verdict <> 'refused'",
+                              kDeliveryColumns));
+    was.bind(1, d.hook);
+    was.bind(2, d.id);
+    if (was.executeStep()) return {read_delivery(was), 0};
+  }
+  Statement s(db,
+              "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
+              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  s.bind(1, d.hook);
+  s.bind(2, d.id);
+  s.bind(3, d.verdict);
+  s.bind(4, to_millis(d.at));
+  s.bind(5, d.from);
+  s.bind(6, d.caller);
+  s.bind(7, d.project);
+  s.bind(8, d.body);
+  s.bind(9, d.why);
+  s.exec();
+  return {std::nullopt, db.getLastInsertRowid()};
+}
+
 Task<Result<Accepted>> SqliteStore::accept(Delivery delivery, std::optional<Build> build) {
   return writer_->run<Accepted>([d = std::move(delivery), b = std::move(build)](DB& db) -> Result<Accepted> {
-    if (d.verdict != "refused") {
-      Statement was(
-          db, fmt::format("SELECT {} FROM deliveries WHERE hook = ? AND id = ? AND verdict <> 'refused'",
-                          kDeliveryColumns));
-      was.bind(1, d.hook);
-      was.bind(2, d.id);
-      if (was.executeStep()) return Accepted{true, read_delivery(was)};
-    }
-    Statement s(db,
-                "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    s.bind(1, d.hook);
-    s.bind(2, d.id);
-    s.bind(3, d.verdict);
-    s.bind(4, to_millis(d.at));
-    s.bind(5, d.from);
-    s.bind(6, d.caller);
-    s.bind(7, d.project);
-    s.bind(8, d.body);
-    s.bind(9, d.why);
-    s.exec();
+    Entered entered = enter_delivery(db, d);
+    if (entered.known) return Accepted{true, *entered.known};
     Accepted out{false, d};
-    out.delivery.seq = db.getLastInsertRowid();
+    out.delivery.seq = entered.seq;
     if (b) upsert_build(db, *b);
     return out;
   });

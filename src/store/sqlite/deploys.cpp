@@ -74,9 +74,10 @@ Task<Result<Deploy>> SqliteStore::create_deploy(Deploy deploy, DeployEvent first
   });
 }
 
-Task<Result<Deploy>> SqliteStore::update_deploy(Deploy deploy, std::vector<DeployEvent> events) {
+Task<Result<Deploy>> SqliteStore::update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) {
   return writer_->run<Deploy>(
-      [deploy = std::move(deploy), events = std::move(events)](DB& db) -> Result<Deploy> {
+      [deploy = std::move(deploy), events = std::move(events), fence](DB& db) -> Result<Deploy> {
+        if (auto ok = check_fence(db, fence); !ok) return fail(ok.error());
         Deploy d = deploy;
         ++d.revision;
         Statement s(db,

@@ -35,6 +35,15 @@ inline void bind_target(Statement& s, const Target& t, int64_t number) {
   s.bind(3, number);
 }
 
+// Writes the ledger entry; nullopt in `known`: it was not there before.
+struct Entered {
+  std::optional<Delivery> known;
+  int64_t seq = 0;
+};
+Entered enter_delivery(DB& db, const Delivery& delivery);
+
+Result<> check_fence(DB& db, const Fence& fence);
+
 inline std::string place(const Target& t, int64_t number) { return fmt::format("{} #{}", t.str(), number); }
 
 }  // namespace lemmy::store

@@ -40,6 +40,17 @@ CREATE INDEX events_by_deploy ON events (project, environment, number, seq);
 CREATE TABLE documents (project TEXT NOT NULL, environment TEXT NOT NULL, number INTEGER NOT NULL,
   name TEXT NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (project, environment, number, name));
+)",
+    R"(
+-- The hook writes `call`, whoever runs playbooks writes `result`.
+CREATE TABLE instances (project TEXT NOT NULL, environment TEXT NOT NULL, id TEXT NOT NULL,
+  asked_at INTEGER NOT NULL, asked INTEGER NOT NULL, answered INTEGER NOT NULL, open INTEGER NOT NULL,
+  call TEXT NOT NULL, result TEXT NOT NULL, PRIMARY KEY (project, environment, id)) WITHOUT ROWID;
+CREATE INDEX instances_by_time ON instances (asked_at DESC, project, environment, id);
+CREATE INDEX instances_of_target ON instances (project, environment, asked_at DESC, id);
+CREATE INDEX instances_unsettled ON instances (project, environment, id) WHERE open = 1 OR asked > answered;
+CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL,
+  revision INTEGER NOT NULL) WITHOUT ROWID;
 )"};
 constexpr int kVersion = std::size(kSteps);
 

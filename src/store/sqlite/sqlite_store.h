@@ -16,7 +16,8 @@ class SqliteStore : public Store {
   Task<Result<std::vector<std::string>>> projects_with_builds() override;
   Task<Result<Listing<Delivery>>> deliveries(Page page) override;
   Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) override;
-  Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events) override;
+  using Store::update_deploy;
+  Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) override;
   Task<Result<Deploy>> deploy(Target target, int64_t number) override;
   Task<Result<Listing<Deploy>>> deploys(Target target, Page page) override;
   Task<Result<std::vector<Deploy>>> unsettled_deploys() override;
@@ -25,6 +26,13 @@ class SqliteStore : public Store {
                                                        int limit) override;
   Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override;
   Task<Result<std::string>> document(Target target, int64_t number, std::string name) override;
+  Task<Result<Accepted>> accept_instance(Delivery delivery, std::optional<InstanceCall> call) override;
+  Task<Result<>> record_instances(std::vector<Instance> instances, Fence fence) override;
+  Task<Result<Listing<Instance>>> instances(std::string project, std::string environment, Page page) override;
+  Task<Result<Instance>> instance(Target target, std::string id) override;
+  Task<Result<std::vector<Instance>>> unsettled_instances() override;
+  Task<Result<Lease>> lease(std::string name) override;
+  Task<Result<Lease>> swap_lease(Lease lease) override;
   Task<Result<>> check() override;
 
   uint64_t commits() const { return writer_->commits(); }
