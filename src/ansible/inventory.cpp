@@ -1,3 +1,6 @@
+#include <set>
+#include <span>
+
 #include "ansible/prepare.h"
 #include "ansible/run.h"
 #include "async/subprocess.h"
@@ -36,6 +39,67 @@ Result<ProcessOutput> ask(const Tools& tools, const Plan& plan, std::vector<std:
 
 }  // namespace
 
+namespace {
+
+// As the inventory plug-ins of clouds and of people name them.
+constexpr std::string_view kIds[] = {"instance_id", "ec2_instance_id", "id", "vm_id"};
+constexpr std::string_view kAddresses[] = {"ansible_host",      "ansible_ssh_host", "private_ip_address",
+                                           "public_ip_address", "private_ip",       "public_ip",
+                                           "private_dns_name",  "public_dns_name"};
+
+void collect(const json::object& variables, std::span<const std::string_view> names,
+             std::vector<std::string>& out) {
+  for (std::string_view name : names) {
+    const json::value* v = variables.if_contains(name);
+    if (!v) continue;
+    if (const json::string* text = v->if_string(); text && !text->empty()) out.emplace_back(*text);
+    if (v->is_int64() || v->is_uint64()) out.push_back(json::serialize(*v));
+  }
+}
+
+// Of group to the names of hosts below it, through children of children.
+void add_hosts(const json::object& all, std::string_view group, std::set<std::string>& seen,
+               std::set<std::string>& hosts) {
+  if (!seen.insert(std::string(group)).second) return;
+  const json::value* g = all.if_contains(group);
+  if (!g || !g->is_object()) return;
+  for (const char* kind : {"hosts", "children"}) {
+    const json::value* names = g->get_object().if_contains(kind);
+    if (!names || !names->is_array()) continue;
+    for (const json::value& n : names->get_array()) {
+      if (!n.is_string()) continue;
+      if (kind[0] == 'h')
+        hosts.emplace(n.get_string());
+      else
+        add_hosts(all, n.get_string(), seen, hosts);
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::vector<InventoryHost>> read_inventory(std::string_view text) {
+  auto parsed = parse_json(text, "ansible-inventory --list", 256);
+  if (!parsed) return fail(parsed.error());
+  if (!parsed->is_object())
+    return fail(ErrorCode::invalid, "ansible-inventory --list", "an object of groups is expected");
+  const json::object& all = parsed->get_object();
+  std::set<std::string> seen, names;
+  add_hosts(all, "all", seen, names);
+  const json::value* variables = lemmy::find(*parsed, {"_meta", "hostvars"});
+  std::vector<InventoryHost> out;
+  for (const std::string& name : names) {
+    InventoryHost host{name, {}, {}};
+    if (variables && variables->is_object())
+      if (const json::value* v = variables->get_object().if_contains(name); v && v->is_object()) {
+        collect(v->get_object(), kIds, host.ids);
+        collect(v->get_object(), kAddresses, host.addresses);
+      }
+    out.push_back(std::move(host));
+  }
+  return out;
+}
+
 Task<Result<std::string>> version(Pool* pool, Tools tools) {
   co_return co_await pool->run([tools]() -> Result<std::string> {
     for (const char* name : {"ansible-runner", "ansible-playbook"}) {
@@ -62,6 +126,21 @@ Task<Result<std::vector<std::string>>> matching_hosts(Pool* pool, Tools tools, P
     auto out = ask(tools, plan, {program(tools, "ansible"), "--list-hosts", "-i", inventory, plan.hosts});
     if (!out) return fail(out.error());
     if (out->exit_code == 0) return listed(out->out);
+    return fail(in_its_words(ErrorCode::invalid, inventory, out->err + out->out));
+  });
+}
+
+Task<Result<std::vector<InventoryHost>>> inventory_hosts(Pool* pool, Tools tools, Plan plan) {
+  co_return co_await pool->run([tools, plan]() -> Result<std::vector<InventoryHost>> {
+    Plan asked = plan;
+    asked.id = "hosts";
+    asked.playbook.clear();
+    if (auto good = check(asked); !good) return fail(good.error());
+    std::string inventory = plan.ansible_dir + "/inventory";
+    auto out = ask(tools, plan,
+                   {program(tools, "ansible-inventory"), "--list", "-i", inventory, "--limit", plan.hosts});
+    if (!out) return fail(out.error());
+    if (out->exit_code == 0) return read_inventory(out->out);
     return fail(in_its_words(ErrorCode::invalid, inventory, out->err + out->out));
   });
 }

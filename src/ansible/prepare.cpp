@@ -77,6 +77,8 @@ std::map<std::string, std::string> ansible_environment(const Tools& tools, const
   unless_chosen("ANSIBLE_PIPELINING", "ssh_connection", "pipelining", "1");
   unless_chosen("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args",
                 "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes");
+  // Ansible's own five would make hundreds of hosts wait for each other.
+  unless_chosen("ANSIBLE_FORKS", "defaults", "forks", "25");
   std::string sockets = private_folder(home);  // the path of a socket has at most 107 bytes
   if (!sockets.empty())
     unless_chosen("ANSIBLE_SSH_CONTROL_PATH_DIR", "ssh_connection", "control_path_dir", sockets);

@@ -38,6 +38,17 @@ struct Outcome {
 // plug-in is broken, with what Ansible says; a vault password is missing, with what to do.
 Task<Result<std::vector<std::string>>> matching_hosts(Pool* pool, Tools tools, Plan plan);
 
+// A host of the inventory, with what an instance can be recognised by.
+struct InventoryHost {
+  std::string name;
+  std::vector<std::string> ids;        // variables instance_id, ec2_instance_id, id
+  std::vector<std::string> addresses;  // ansible_host, private_ip_address, public_ip_address, ...
+};
+// The hosts that the pattern selects, with these variables. Errors as of matching_hosts.
+Task<Result<std::vector<InventoryHost>>> inventory_hosts(Pool* pool, Tools tools, Plan plan);
+// What `ansible-inventory --list` prints. Pure.
+Result<std::vector<InventoryHost>> read_inventory(std::string_view text);
+
 class Runs {
  public:
   // runs_dir holds a folder for each run: its private data, its log, and who runs it (pid and start time).

@@ -26,6 +26,7 @@ json::object schemas();
 
 void add_projects(route::Router& router, Shared services);
 void add_deploys(route::Router& router, Shared services);
+void add_instances(route::Router& router, Shared services);
 void add_events(route::Router& router, Shared services);
 void add_system(route::Router& router, Shared services);
 

@@ -64,22 +64,36 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   co_await find_ansible();
   auto cluster = [this](const std::string& environment) { return clusters_->of(environment); };
   auto current = [this] { return config(); };
-  conductor_ = std::make_unique<deploy::Conductor>(
-      deploy::Surroundings{loop_.get_executor(), &pool_, store_.get(), current, cluster,
-                           [this](const Target& target) { feed_->changed(target); }, runs_.get(),
-                           ansible::Tools{options_.ansible}});
+  deploy::Surroundings around{loop_.get_executor(),
+                              &pool_,
+                              store_.get(),
+                              current,
+                              cluster,
+                              [this](const Target& target) { feed_->changed(target); },
+                              runs_.get(),
+                              ansible::Tools{options_.ansible}};
+  auto for_conductor = around;
+  for_conductor.changed = [this](const Target& target) {
+    feed_->changed(target);
+    if (instances_) instances_->deploys_changed(target);
+  };
+  conductor_ = std::make_unique<deploy::Conductor>(std::move(for_conductor));
+  instances_ = std::make_unique<deploy::Instances>(std::move(around), conductor_.get());
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
-                    [this] { return clusters_->states(); }, options_.simulated});
+                    [this] { return clusters_->states(); }, options_.simulated, instances_.get()});
   co_await reload();
   auto started = co_await conductor_->start();
+  if (!started) co_return one(started.error());
+  started = co_await conductor_->lead({});
+  if (started) started = co_await instances_->lead({});
   if (!started) co_return one(started.error());
 
   const bool open = !config()->has_access;
   router_ = std::make_unique<route::Router>(route::Settings{*key, open, current, {}});
-  live::Services services{loop_.get_executor(), &pool_,      store_.get(), conductor_.get(),
-                          board_.get(),         feed_.get(), current,      options_.simulated};
-  hooks::add_routes(*router_, services, {[this] { return keys_; }, open});
+  live::Services services{loop_.get_executor(), &pool_,  store_.get(),       conductor_.get(), board_.get(),
+                          feed_.get(),          current, options_.simulated, instances_.get()};
+  hooks::add_routes(*router_, services, {[this] { return keys_; }, open, [this] { return instance_keys_; }});
   api::add_routes(*router_, services);
   web::add_pages(*router_, services);
   server_ = std::make_unique<net::Server>(
@@ -123,6 +137,11 @@ Task<> App::reload() {
   });
   for (const Error& e : keys->problems) log::warning("a hook's secret cannot be read", {{"what", e.str()}});
   keys_ = keys;
+  instance_keys_ = co_await pool_.run([config] {
+    return std::make_shared<const access::InstanceKeys>(access::read_instance_keys(config->access));
+  });
+  for (const Error& e : instance_keys_->problems)
+    log::warning("a key for hosts that boot cannot be used", {{"what", e.str()}});
   co_await clusters_->use(config);
 }
 
@@ -135,6 +154,7 @@ Task<> App::follow_config() {
       log::info("new configuration", {{"revision", config()->revision}});
       co_await reload();
       conductor_->cluster_changed({});
+      instances_->deploys_changed({});
     }
     for (const Error& e : watcher_.problems())
       log::warning("the configuration's newest files are not used", {{"what", e.str()}});
@@ -145,6 +165,7 @@ Task<> App::follow_config() {
 Task<> App::stop() {
   if (server_) co_await server_->stop(seconds{3});
   group_.cancel();
+  if (instances_) co_await instances_->stop();
   if (conductor_) co_await conductor_->stop();
   if (clusters_) co_await clusters_->stop();
   co_await group_.join(seconds{2});

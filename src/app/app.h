@@ -43,11 +43,13 @@ class App {
   config::Watcher watcher_;
   Pool pool_{2};  // joined before what its work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
+  std::shared_ptr<const access::InstanceKeys> instance_keys_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<live::Feed> feed_;
   std::unique_ptr<Clusters> clusters_;
   std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed
   std::unique_ptr<deploy::Conductor> conductor_;
+  std::unique_ptr<deploy::Instances> instances_;
   std::unique_ptr<live::Board> board_;
   std::unique_ptr<route::Router> router_;
   std::unique_ptr<net::Server> server_;

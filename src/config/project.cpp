@@ -113,6 +113,11 @@ void Loader::project_yaml(const fs::path& dir, Project& p) {
     p.playbook = r.text("playbook", p.playbook);
     if (p.playbook.starts_with("-") || p.playbook.starts_with("/") || p.playbook.contains(".."))
       r.problem("playbook", "this is not the name of a file in ansible/playbooks/");
+    const std::string boot = r.text("boot", "deployed");
+    p.boot_newest = boot == "newest";
+    if (boot != "deployed" && boot != "newest")
+      r.problem("boot", fmt::format("'{}' is no build for hosts that boot", shorten(boot, 40)),
+                "deployed (the one that was deployed last) or newest (the newest that was built)");
   });
 }
 

@@ -19,7 +19,7 @@ inline const Section kEnvironment{"environments.yaml: an environment",
 inline const Section kRetire{"environments.yaml: retire", {"zero_after", "keep"}};
 inline const Section kProject{"project.yaml",
                               {"deployer", "description", "owners", "links", "deadline", "settle", "history",
-                               "service", "hosts", "playbook"}};
+                               "service", "hosts", "playbook", "boot"}};
 inline const Section kLink{"project.yaml: a link", {"title", "url"}};
 inline const Section kValues{"environments.json: an environment",
                              {"replicas", "autoscale", "env", "resources", "deployer", "vars"}};

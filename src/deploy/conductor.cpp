@@ -13,7 +13,7 @@
 
 namespace lemmy::deploy {
 namespace {
-constexpr size_t kKept = 40;  // finished deploys of a target in memory
+constexpr int kKept = 40;  // finished deploys of a target in memory
 constexpr std::string_view kActions[] = {"cancel", "zero", "delete", "restore", "rollback"};
 }  // namespace
 
@@ -37,25 +37,60 @@ Conductor::Conductor(Surroundings surroundings) : around_(std::move(surroundings
 
 Conductor::~Conductor() { group_.cancel(); }
 
-Task<Result<>> Conductor::start() {
-  auto unsettled = co_await around_.store->unsettled_deploys();
-  if (!unsettled) co_return fail(unsettled.error());
-  auto latest = co_await around_.store->latest_deploys();
-  if (!latest) co_return fail(latest.error());
-  for (auto* list : {&*unsettled, &*latest})
-    for (const Deploy& d : *list) state(d.target).deploys[d.number] = d;
+Task<Result<>> Conductor::start() { return refresh({}); }
+
+Task<Result<>> Conductor::lead(store::Fence fence) {
+  fence_ = std::move(fence);
+  // What another server did last is in the store only.
+  auto read = co_await refresh({});
+  if (!read) co_return read;
+  leading_ = true;
   for (auto& [target, s] : targets_) wake(target);
   co_return Result<>{};
 }
 
+Task<> Conductor::follow() {
+  leading_ = false;
+  co_await end_workers();
+}
+
 Task<> Conductor::stop() {
   stopping_ = true;
+  co_await end_workers();
+}
+
+Task<> Conductor::end_workers() {
   for (auto& [target, s] : targets_) s->signal.notify();
   // A step in flight may end by itself; what hangs is cut, and repeated when a server starts again.
   bool ended = co_await group_.join(seconds{3});
   if (ended) co_return;
   group_.cancel();
   co_await group_.join(seconds{5});
+}
+
+Task<Result<>> Conductor::refresh(Target target) {
+  std::vector<Deploy> all;
+  if (target.project.empty()) {
+    auto unsettled = co_await around_.store->unsettled_deploys();
+    if (!unsettled) co_return fail(unsettled.error());
+    auto latest = co_await around_.store->latest_deploys();
+    if (!latest) co_return fail(latest.error());
+    all = std::move(*unsettled);
+    all.insert(all.end(), latest->begin(), latest->end());
+  } else {
+    auto list = co_await around_.store->deploys(target, {kKept, ""});
+    if (!list) co_return fail(list.error());
+    all = std::move(list->items);
+  }
+  for (const Deploy& d : all) {
+    const Deploy* known = find(d.target, d.number);
+    if (known && known->revision >= d.revision) continue;
+    keep(d);
+    // The worker waits for the run's end: it must hear of this before.
+    if (leading_ && !d.cancel_requested_by.empty() && around_.runs) around_.runs->cancel(run_id(d));
+    if (leading_) wake(d.target);
+  }
+  co_return Result<>{};
 }
 
 Conductor::TargetState& Conductor::state(const Target& target) {
@@ -73,7 +108,7 @@ void Conductor::wake(const Target& target) {
   TargetState& s = state(target);
   ++s.version;
   s.signal.notify();
-  if (s.working || stopping_) return;
+  if (s.working || stopping_ || !leading_) return;
   s.working = true;
   group_.spawn("deploys of " + target.str(), [](Conductor* self, Target t) -> Task<> {
     Worker worker(self, t);
@@ -92,7 +127,7 @@ void Conductor::keep(const Deploy& d) {
   auto it = s.deploys.find(d.number);
   if (it != s.deploys.end() && it->second.revision > d.revision) return;  // a write overtook this one
   s.deploys[d.number] = d;
-  for (auto old = s.deploys.begin(); s.deploys.size() > kKept && old != std::prev(s.deploys.end());) {
+  for (auto old = s.deploys.begin(); s.deploys.size() > size_t{kKept} && old != std::prev(s.deploys.end());) {
     const Deploy& o = old->second;
     bool over = is_finished(o.phase) && (o.presence == Presence::none || o.presence == Presence::deleted) &&
                 (o.wanted == Wanted::running || o.presence == Presence::deleted);
@@ -109,7 +144,9 @@ Task<Result<Deploy>> Conductor::load(Target target, int64_t number) {
 Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> events) {
   Target target = deploy.target;
   int64_t number = deploy.number;
-  auto saved = co_await around_.store->update_deploy(std::move(deploy), events);
+  // People may ask any server; what follows from it is for the one that leads.
+  auto saved =
+      co_await around_.store->update_deploy(std::move(deploy), events, leading_ ? fence_ : store::Fence{});
   if (saved) {
     for (const DeployEvent& e : events)
       log::info(e.text, {{"project", target.project},
@@ -121,6 +158,7 @@ Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> eve
     keep(*saved);
     co_return saved;
   }
+  if (saved.error().code == ErrorCode::forbidden && around_.lost) around_.lost();
   if (saved.error().code == ErrorCode::conflict) {
     auto fresh = co_await around_.store->deploy(target, number);
     if (fresh) {
@@ -205,6 +243,15 @@ void Conductor::cluster_changed(const Target& target) {
   }
   std::vector<Target> all = targets();
   for (const Target& t : all) wake(t);
+}
+
+bool Conductor::take_hosts(const Target& target, const std::string& run_id) {
+  if (stopping_ || active(target) || !queued(target).empty()) return false;
+  return taken_.emplace(target, run_id).second;
+}
+
+void Conductor::free_hosts(const Target& target) {
+  if (taken_.erase(target) > 0 && targets_.contains(target)) wake(target);
 }
 
 std::vector<Target> Conductor::targets() const {

@@ -47,14 +47,22 @@ struct Surroundings {
   std::function<void(const Target&)> changed;  // a deploy of the target is different
   ansible::Runs* runs = nullptr;               // nullptr: there are no hosts here
   ansible::Tools ansible;
+  std::function<void()> lost;  // a write was refused by the fence; may be empty
 };
 
 class Conductor {
  public:
   explicit Conductor(Surroundings surroundings);
   ~Conductor();
-  // Reads what must be looked after, and goes on with it.
+  // Reads the picture; until it leads, requests are taken and kept, and nothing is done about them.
   Task<Result<>> start();
+  // Goes on with what must be looked after. Of several servers on one store one leads; `fence` is its lease,
+  // empty when there is only one.
+  Task<Result<>> lead(store::Fence fence);
+  Task<> follow();  // another server leads: stops at once, and repeats nothing
+  bool leading() const { return leading_; }
+  // Another server wrote: reads the target anew, or everything when it is empty.
+  Task<Result<>> refresh(Target target);
   Task<> stop();  // lets the write in flight end; deploys go on when a server starts again
 
   // Accepted once it returns: it is in the store. Errors: not_found (project, environment, build), invalid,
@@ -79,6 +87,13 @@ class Conductor {
   std::shared_ptr<const ansible::Progress> progress(const Target& target, int64_t number) const;
   Task<Result<std::string>> run_log(Deploy deploy) const;  // so far
 
+  // It is configured, and there is something to deploy to.
+  Result<> check_target(const Target& target) const;
+  // A run on instances that booted takes the hosts: a deploy waits for its end, and while a deploy waits or
+  // goes on none may begin (false).
+  bool take_hosts(const Target& target, const std::string& run_id);
+  void free_hosts(const Target& target);
+
   void cluster_changed(const Target& target);  // from the watches; an empty target: all
 
  private:
@@ -88,10 +103,10 @@ class Conductor {
   const TargetState* peek(const Target& target) const;
   void wake(const Target& target);
   void keep(const Deploy& deploy);
+  Task<> end_workers();
   Task<Result<Deploy>> load(Target target, int64_t number);
   // Writes it; on conflict the picture in memory is read anew.
   Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);
-  Result<> check_target(const Target& target) const;
   Result<> check_act(const Act& act, const Deploy& deploy) const;
   // Keeps what was asked for and wakes its worker.
   Task<Result<Deploy>> create(Deploy deploy, std::string text);
@@ -105,7 +120,9 @@ class Conductor {
   // Templates parsed once for each project and configuration.
   std::map<std::string, std::pair<std::string, std::shared_ptr<const manifest::Renderer>>> renderers_;
   std::map<std::pair<Target, int64_t>, std::shared_ptr<ansible::Progress>> progress_;
-  bool stopping_ = false;
+  std::map<Target, std::string> taken_;  // run id
+  store::Fence fence_;
+  bool leading_ = false, stopping_ = false;
 };
 
 }  // namespace lemmy::deploy

@@ -63,6 +63,8 @@ struct Conducting : testing::Test {
       Delivery d{0, "build", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
       auto kept = co_await store->accept(d, b);
       EXPECT_TRUE(kept);
+      auto leads = co_await conductor->lead({});
+      EXPECT_TRUE(leads);
       co_await body();
       co_await conductor->stop();
       co_await cluster->stop();

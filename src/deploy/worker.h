@@ -39,8 +39,6 @@ class Worker {
   // To hosts: hosts.cpp.
   Task<bool> prepare_hosts(Deploy d, Step* step);
   Task<bool> run_playbook(Deploy d, Step* step);
-  Task<Result<ansible::Plan>> plan(Deploy d);
-  Task<Result<json::value>> environment_of(Deploy d);
   Task<bool> replaced_on_hosts();
   Task<bool> prepare(Deploy d, Step* step);
   Task<bool> apply(Deploy d, Step* step);

@@ -7,7 +7,7 @@
 //   "ready"/"wanted_pods" as the cluster shows them now, "actions": ["zero", ...] that make sense now
 // build: domain/build.h to_json(Build), plus "short_sha", "age" (since pushed_at)
 // Times are RFC 3339 texts; absent ones are null.
-#include "deploy/conductor.h"
+#include "deploy/instances.h"
 #include "live/feed.h"
 
 namespace lemmy::live {
@@ -26,6 +26,7 @@ struct Sources {
   std::function<kube::Cluster*(const std::string& environment)> cluster;
   std::function<std::vector<ClusterState>()> clusters;
   bool simulated = false;  // the playground: every page says so
+  deploy::Instances* instances = nullptr;
 };
 
 class Board {
@@ -67,6 +68,13 @@ class Board {
   json::object deploy_json(const Deploy& deploy) const;
   json::object build_json(const Build& build) const;
 
+  // {"instances": [domain/instance.h to_json(Instance) + "age" (since asked_at), "short_sha", "pending" bool,
+  //    "state_text" for people, "task" (now, while it runs; may be empty), "log" (path of the run's log in
+  //    the API, or null)], "next", "counts": {"converged": 3, ...} of this page}
+  // Newest call first; of one project and environment, unless they are empty.
+  Task<Result<json::object>> instances(std::string project, std::string environment, store::Page page) const;
+  Task<Result<std::string>> instance_log(Target target, std::string run) const;
+
   // What the playbook run of a deploy to hosts printed, so far or in all. invalid: the deploy went to pods.
   Task<Result<std::string>> run_log(Target target, int64_t number) const;
 
@@ -96,6 +104,7 @@ struct Services {
   Feed* feed = nullptr;
   std::function<std::shared_ptr<const config::Config>()> config;
   bool simulated = false;
+  deploy::Instances* instances = nullptr;
 };
 
 }  // namespace lemmy::live

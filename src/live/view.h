@@ -13,6 +13,8 @@ json::value autoscaler_json(const kube::Autoscaler* hpa);
 std::string without_names(std::string message, const std::string& object_name);
 // Of the deploy's RC, autoscaler and pods: newest first, those that say the same together.
 json::array events_json(const kube::Cluster& cluster, const Deploy& deploy);
+// For people: "converged on web-1", "not in the inventory yet; next try in 20 s".
+std::string instance_text(const Instance& instance, Time now);
 std::string deploy_url(const Target& target, int64_t number);
 
 }  // namespace lemmy::live

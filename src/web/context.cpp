@@ -29,6 +29,9 @@ json::object page_json(const route::Call& call, std::string csrf, std::string li
   o["curl"] = "curl -H \"Authorization: Bearer $TOKEN\" -d project=" +
               (project == call.request.params.end() ? "hello-world" : project->second) +
               " -d sha=$(git rev-parse --short HEAD) -d branch=main \"$LEMMY_URL/hooks/build\"";
+  o["instance_curl"] =
+      "runcmd:\n  - curl --retry 10 --retry-all-errors -fsS -H \"Authorization: Bearer $TOKEN\" "
+      "-d project=NAME -d environment=NAME -d instance_id={{ v1.instance_id }} \"$LEMMY_URL/hooks/instance\"";
   return o;
 }
 

@@ -72,6 +72,17 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
   co_return co_await html(std::move(call), "confirm.html.j2", std::move(o));
 }
 
+Pages::Answer Pages::run_instance(route::Call call) {
+  auto form = fields(call.request);
+  if (!form) co_return error(call, form.error());
+  auto asked = co_await services_.instances->run_again(call.target(), (*form)["instance_id"], call.who.name,
+                                                       call.request.remote);
+  if (!asked) co_return error(call, asked.error());
+  const std::string query = (*form)["query"];
+  co_return see_other("/instances" +
+                      (query.empty() || query.find_first_of("\r\n") != query.npos ? "" : "?" + query));
+}
+
 Pages::Answer Pages::act(route::Call call) {
   auto form = fields(call.request);
   if (!form) co_return error(call, form.error());

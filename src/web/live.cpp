@@ -19,8 +19,9 @@ const net::Shared& constant(std::string_view which) {
 
 // What two viewers must have in common to be shown the same fragment.
 std::string key_of(View view, const route::Call& call, const config::Config& config) {
-  std::string key = call.request.path + "?after=" + std::string(call.request.query_value("after")) + "\n";
-  if (view == View::home) return key + join(call.who.projects, ",");
+  std::string key = call.request.path + "?" + query_of(call) + "\n";
+  if (view == View::instances) key += config::name(call.who.role);
+  if (view == View::home || view == View::instances) return key + join(call.who.projects, ",");
   if (view == View::deploy) return key + json::serialize(may_json(call.who, config, call.target()));
   for (const config::Environment& e : config.environments)
     key += json::serialize(may_json(call.who, config, {call.param("project"), e.name}));

@@ -13,12 +13,14 @@ namespace lemmy::web {
 namespace {
 
 constexpr milliseconds kPace{200};  // between two fragments for one viewer
-constexpr int kBuildsAPage = 20;
+constexpr int kBuildsAPage = 20, kInstancesAPage = 100;
 
-constexpr std::string_view kTemplates[] = {"home.html.j2", "project.html.j2", "status.html.j2"};
+constexpr std::string_view kTemplates[] = {"home.html.j2", "project.html.j2", "status.html.j2",
+                                           "instances.html.j2"};
 
 std::string stream_path(View view, const route::Call& call) {
   if (view == View::home) return "/live";
+  if (view == View::instances) return "/instances/live";
   if (view == View::project) return "/projects/" + call.param("project") + "/live";
   return fmt::format("/projects/{}/environments/{}/deploys/{}/live", call.param("project"),
                      call.param("environment"), call.param("number"));
@@ -41,6 +43,18 @@ void keep_own_projects(json::object& data, const access::Identity& who) {
   data["projects"] = std::move(own);
 }
 
+void say_what_may(json::object& data, const route::Call& call) {
+  json::array own;
+  for (json::value& v : data["instances"].as_array()) {
+    json::object& i = v.as_object();
+    const Target target{std::string(text_or(i, "project")), std::string(text_or(i, "environment"))};
+    if (!call.who.may_touch(target.project)) continue;
+    i["may"] = may_json(call.who, *call.config, target);
+    own.push_back(std::move(v));
+  }
+  data["instances"] = std::move(own);
+}
+
 }  // namespace
 
 Pages::Pages(route::Router* router, live::Services services)
@@ -50,7 +64,20 @@ std::string deploy_path(const Target& target, int64_t number) {
   return fmt::format("/projects/{}/environments/{}/deploys/{}", target.project, target.environment, number);
 }
 
+std::string query_of(const route::Call& call) {
+  std::string out;
+  for (const char* name : {"project", "environment", "after"})
+    if (auto value = call.request.query_value(name); !value.empty())
+      out += (out.empty() ? "" : "&") + std::string(name) + "=" + net::percent_encode(value);
+  return out;
+}
+
 std::string topic_of(View view, const route::Call& call) {
+  if (view == View::instances) {
+    std::string project(call.request.query_value("project"));
+    const std::string_view environment = call.request.query_value("environment");
+    return project.empty() || environment.empty() ? project : project + "/" + std::string(environment);
+  }
   return view == View::home ? "" : view == View::project ? call.param("project") : call.target().str();
 }
 
@@ -126,6 +153,14 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
         target.project, {kBuildsAPage, std::string(call.request.query_value("after"))});
     if (!got) co_return fail(got.error());
     data = std::move(*got);
+  } else if (view == View::instances) {
+    auto got = co_await services_.board->instances(
+        std::string(call.request.query_value("project")),
+        std::string(call.request.query_value("environment")),
+        {kInstancesAPage, std::string(call.request.query_value("after"))});
+    if (!got) co_return fail(got.error());
+    data = std::move(*got);
+    say_what_may(data, call);
   } else {
     auto number = number_of(call);
     if (!number) co_return fail(number.error());
@@ -151,6 +186,12 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     page["why"] = why;
     page["next"] = net::percent_encode(text_or(data, "next"));
   }
+  if (view == View::instances) {
+    page["project"] = call.request.query_value("project");
+    page["environment"] = call.request.query_value("environment");
+    page["next"] = net::percent_encode(text_or(data, "next"));
+    page["query"] = query_of(call);
+  }
   if (view == View::deploy) {
     const json::object& deploy = data["deploy"].as_object();
     page["may"] = may_json(call.who, *call.config, target);
@@ -166,8 +207,7 @@ Pages::Answer Pages::show(View view, route::Call call) {
   const std::string topic = topic_of(view, call);
   // Read before the data: what changes meanwhile comes by the stream.
   std::string live = stream_path(view, call) + "?since=" + services_.feed->id(services_.feed->version(topic));
-  if (auto after = call.request.query_value("after"); !after.empty())
-    live += "&after=" + net::percent_encode(after);
+  if (std::string query = query_of(call); !query.empty()) live += "&" + query;
   auto data = co_await load(view, call, call.csrf, live);
   if (!data) co_return error(call, data.error());
   std::string name(kTemplates[static_cast<int>(view)]);

@@ -7,7 +7,7 @@
 namespace lemmy::web {
 
 // Pages that update themselves.
-enum class View { home, project, deploy };
+enum class View { home, project, deploy, instances };
 
 class Pages : public std::enable_shared_from_this<Pages> {
  public:
@@ -22,6 +22,7 @@ class Pages : public std::enable_shared_from_this<Pages> {
 
   Answer deploy(route::Call call);  // forms
   Answer act(route::Call call);
+  Answer run_instance(route::Call call);
 
   Answer login_form(route::Call call);
   Answer login(route::Call call);
@@ -48,6 +49,8 @@ class Pages : public std::enable_shared_from_this<Pages> {
 // Fields of a form; of several with one name the last.
 Result<std::map<std::string, std::string>> fields(const net::Request& request);
 Result<int64_t> number_of(const route::Call& call);  // {number} of the pattern; not_found
+// The query that decides what a live page shows, as it is sent on: "project=web&after=3"; may be empty.
+std::string query_of(const route::Call& call);
 std::string topic_of(View view, const route::Call& call);
 std::string deploy_path(const Target& target, int64_t number);
 net::Response see_other(std::string location);

@@ -40,6 +40,9 @@ void add_pages(route::Router& router, live::Services services) {
   add_live("/", "/live", "What runs where", View::home);
   add_live(project, project + "/live", "A project: builds and environments", View::project);
   add_live(one, one + "/live", "The status of a deploy", View::deploy);
+  add_live("/instances", "/instances/live", "Hosts that asked for their build", View::instances);
+  add("POST", project + "/environments/{environment}/instances/run", Who::deployer,
+      "Runs the playbook on a host again", &Pages::run_instance);
   add("GET", one + "/manifests", Who::viewer, "What a deploy sent", &Pages::manifests);
   add("GET", one + "/logs", Who::viewer, "The log of a container", &Pages::logs);
   add("POST", deploys, Who::deployer, "Deploys a build", &Pages::deploy);

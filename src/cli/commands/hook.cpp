@@ -6,6 +6,7 @@
 #include "cli/remote.h"
 #include "cli/table.h"
 #include "domain/build.h"
+#include "domain/instance.h"
 
 namespace lemmy::cli {
 namespace {
@@ -17,9 +18,16 @@ which a server without access.yaml takes. It is sent again when the server may n
 Exit codes: 0 the server keeps it, 2 a value is malformed, 3 the signature was not taken, 6 the server cannot be
 reached.)";
 
+constexpr const char* kInstanceManual =
+    R"(Asks for the build of a host, as the host itself does when it boots: a playbook run of the build that was deployed
+last brings it there. Signed or not as `lemmy hook build`; --delivery makes it count once. `lemmy instances` shows
+what became of it.
+Exit codes: as of `lemmy hook build`.)";
+
 struct Arguments {
   RemoteOptions remote;
   Build build;
+  InstanceCall instance;
   std::string secret_file, delivery;
 };
 
@@ -28,16 +36,10 @@ Result<std::string> secret_of(const Arguments& a) {
   return from_environment("LEMMY_HOOK_SECRET");
 }
 
-Task<Result<int>> announce(std::shared_ptr<Remote> remote, Arguments a) {
-  if (auto ok = check_build(a.build); !ok) co_return fail(ok.error());
+Task<Result<json::value>> call(std::shared_ptr<Remote> remote, Arguments a, std::string path,
+                               json::object o) {
   auto secret = secret_of(a);
   if (!secret) co_return fail(secret.error());
-  json::object o{{"project", a.build.project}, {"sha", a.build.sha}, {"branch", a.build.branch}};
-  for (auto [key, value] : {std::pair{"image", &a.build.image},
-                            {"url", &a.build.url},
-                            {"author", &a.build.author},
-                            {"message", &a.build.message}})
-    if (!value->empty()) o[key] = *value;
   const std::string body = json::serialize(o);
   net::Headers headers;
   headers.emplace("X-Lemmy-Delivery", a.delivery.empty() ? "cli-" + random_hex(16) : a.delivery);
@@ -46,13 +48,41 @@ Task<Result<int>> announce(std::shared_ptr<Remote> remote, Arguments a) {
     headers.emplace("X-Lemmy-Timestamp", at);
     headers.emplace("X-Lemmy-Signature", access::sign_hook(*secret, body, at));
   }
-  auto answer = co_await remote->post("/hooks/build", body, headers);
+  auto answer = co_await remote->post(path, body, headers);
   if (!answer) {
     Error e = answer.error();
     if (e.code == ErrorCode::unauthorized && secret->empty())
       e.hint = "set LEMMY_HOOK_SECRET or --secret-file to the secret of a hook in the server's access.yaml";
     co_return fail(std::move(e));
   }
+  co_return answer;
+}
+
+Task<Result<int>> ask(std::shared_ptr<Remote> remote, Arguments a) {
+  const InstanceCall& i = a.instance;
+  if (auto ok = check_instance_call(i); !ok) co_return fail(ok.error());
+  json::object o{{"project", i.target.project}, {"environment", i.target.environment}, {"instance_id", i.id}};
+  if (!i.address.empty()) o["address"] = i.address;
+  auto answer = co_await call(remote, a, "/hooks/instance", std::move(o));
+  if (!answer) co_return fail(answer.error());
+  if (a.remote.json())
+    print_json(*answer);
+  else
+    fmt::print("the call of {} is {}\n", i.id,
+               bool_or(answer->as_object(), "duplicate") ? "kept already" : "kept");
+  co_return 0;
+}
+
+Task<Result<int>> announce(std::shared_ptr<Remote> remote, Arguments a) {
+  if (auto ok = check_build(a.build); !ok) co_return fail(ok.error());
+  json::object o{{"project", a.build.project}, {"sha", a.build.sha}, {"branch", a.build.branch}};
+  for (auto [key, value] : {std::pair{"image", &a.build.image},
+                            {"url", &a.build.url},
+                            {"author", &a.build.author},
+                            {"message", &a.build.message}})
+    if (!value->empty()) o[key] = *value;
+  auto answer = co_await call(remote, a, "/hooks/build", std::move(o));
+  if (!answer) co_return fail(answer.error());
   if (a.remote.json()) {
     print_json(*answer);
     co_return 0;
@@ -85,6 +115,19 @@ void add_hook(CLI::App& app, Action& action) {
   add_remote_options(*c, a->remote);
   c->callback([&action, a] {
     action = [a] { return run_remote(a->remote, [a](auto remote) { return announce(remote, *a); }); };
+  });
+
+  auto* i = hook->add_subcommand("instance", "Ask for the build of a host");
+  i->footer(kInstanceManual);
+  i->add_option("--project", a->instance.target.project)->required();
+  i->add_option("--environment", a->instance.target.environment)->required();
+  i->add_option("--instance-id", a->instance.id, "as its cloud names it")->required();
+  i->add_option("--address", a->instance.address, "by which the inventory knows it");
+  i->add_option("--delivery", a->delivery, "an id; the same one again is counted once");
+  i->add_option("--secret-file", a->secret_file, "file with the secret; else LEMMY_HOOK_SECRET");
+  add_remote_options(*i, a->remote);
+  i->callback([&action, a] {
+    action = [a] { return run_remote(a->remote, [a](auto remote) { return ask(remote, *a); }); };
   });
 }
 

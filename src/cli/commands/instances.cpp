@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/remote.h"
+#include "cli/table.h"
+
+namespace lemmy::cli {
+namespace {
+
+constexpr const char* kManual =
+    R"(Lists hosts that booted and asked for their build (POST /hooks/instance), newest call first: what each asked for,
+what it got, and why not. --run-again ID runs the playbook on one of them once more, as if it had called again.
+Exit codes: 0, 2 bad arguments, 3 not allowed, 4 no such instance, 6 the server cannot be reached.)";
+
+struct Arguments {
+  RemoteOptions remote;
+  std::string project, environment, after, run_again;
+  int limit = 50;
+};
+
+Task<Result<int>> list(std::shared_ptr<Remote> remote, Arguments a) {
+  auto page = co_await remote->get(fmt::format(
+      "/api/v1/instances?limit={}&project={}&environment={}&after={}", a.limit,
+      net::percent_encode(a.project), net::percent_encode(a.environment), net::percent_encode(a.after)));
+  if (!page) co_return fail(page.error());
+  if (a.remote.json()) {
+    print_json(*page);
+    co_return 0;
+  }
+  const json::object& o = page->as_object();
+  Table table({"INSTANCE", "TARGET", "ASKED", "STATE", "BUILD", "DEPLOY", "WHY"});
+  for (const json::value& v : array_in(o, "instances")) {
+    const json::object& i = v.as_object();
+    const int64_t deploy = int_or(i, "deploy");
+    table.add({field(i, "instance_id"), field(i, "project") + "/" + field(i, "environment"),
+               field(i, "age") + " ago", field(i, "state_text"), field(i, "short_sha"),
+               deploy > 0 ? fmt::format("#{}", deploy) : "", field(i, "why")});
+  }
+  if (table.empty())
+    fmt::print("no host has asked for its build yet\n");
+  else
+    table.print();
+  if (!field(o, "next").empty()) fmt::print("older ones: --after '{}'\n", clean(field(o, "next")));
+  co_return 0;
+}
+
+Task<Result<int>> run_again(std::shared_ptr<Remote> remote, Arguments a) {
+  if (a.project.empty() || a.environment.empty())
+    co_return fail(ErrorCode::invalid, "PROJECT ENVIRONMENT", "both are needed with --run-again",
+                   "lemmy instances PROJECT ENVIRONMENT --run-again ID");
+  auto answer = co_await remote->post(target_path({a.project, a.environment}) + "/instances/run",
+                                      json::serialize(json::object{{"instance_id", a.run_again}}), {});
+  if (!answer) co_return fail(answer.error());
+  if (a.remote.json())
+    print_json(*answer);
+  else
+    fmt::print("{} is in line\n", clean(a.run_again));
+  co_return 0;
+}
+
+}  // namespace
+
+void add_instances(CLI::App& app, Action& action) {
+  auto* c = app.add_subcommand("instances", "List hosts that asked for their build");
+  c->footer(kManual);
+  auto a = std::make_shared<Arguments>();
+  c->add_option("project", a->project, "only of this project");
+  c->add_option("environment", a->environment, "only of this environment");
+  c->add_option("--limit", a->limit)->check(CLI::Range(1, 1000))->capture_default_str();
+  c->add_option("--after", a->after, "goes on after the page that said so");
+  c->add_option("--run-again", a->run_again, "id of an instance");
+  add_remote_options(*c, a->remote);
+  c->callback([&action, a] {
+    action = [a] {
+      return run_remote(a->remote, [a](auto remote) {
+        return a->run_again.empty() ? list(remote, *a) : run_again(remote, *a);
+      });
+    };
+  });
+}
+
+}  // namespace lemmy::cli

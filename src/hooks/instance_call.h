@@ -1,0 +1,19 @@
+#pragma once
+// What a call of POST /hooks/instance says, as a value. Pure.
+#include "access/instance.h"
+#include "domain/instance.h"
+#include "net/http.h"
+
+namespace lemmy::hooks {
+
+struct InstanceFields {
+  InstanceCall call;              // not checked yet; without identity
+  access::InstanceRequest proof;  // document, signature, pkcs7, as far as they were sent
+  std::string for_ledger;         // what it said, as JSON, without proofs
+};
+
+// From the body (JSON or a form), and what the body has not from the query. An address that is not said is
+// the one that the call came from. Errors: invalid, with the field as where.
+Result<InstanceFields> read_instance_call(const net::Request& request, Time now);
+
+}  // namespace lemmy::hooks
