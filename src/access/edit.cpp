@@ -117,6 +117,28 @@ Result<std::string> remove_token(const std::string& text, const std::string& nam
   return checked(remove_entry(text, "tokens", name), *a);
 }
 
+Result<std::string> add_instance_token(const std::string& text, const config::InstanceToken& token) {
+  auto a = parse(text);
+  if (!a) return fail(a.error());
+  if (by_name(a->instance_tokens, token.name) != a->instance_tokens.end())
+    return taken("token of instances", token.name);
+  a->instance_tokens.push_back(token);
+  return checked(add_entry(text, "instances.tokens", token.name,
+                           {{"project", token.project},
+                            {"environment", quoted(token.environment)},
+                            {"token_hash", quoted(token.token_hash)}}),
+                 *a);
+}
+
+Result<std::string> remove_instance_token(const std::string& text, const std::string& name) {
+  auto a = parse(text);
+  if (!a) return fail(a.error());
+  auto token = by_name(a->instance_tokens, name);
+  if (token == a->instance_tokens.end()) return absent("token of instances", name);
+  a->instance_tokens.erase(token);
+  return checked(remove_entry(text, "instances.tokens", name), *a);
+}
+
 std::string list_users(const config::Access& access) {
   std::vector<std::vector<std::string>> rows{{"NAME", "ROLE", "PASSWORD"}};
   for (const config::User& u : access.users)
@@ -132,6 +154,8 @@ std::string list_tokens(const config::Access& access, Time now) {
                     !t.expires          ? "never"
                     : *t.expires <= now ? "expired"
                                         : format_time(*t.expires)});
+  for (const config::InstanceToken& t : access.instance_tokens)
+    rows.push_back({t.name, "instances", Target{t.project, t.environment}.str(), "never"});
   return table(rows);
 }
 

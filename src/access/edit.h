@@ -16,8 +16,13 @@ Result<std::string> remove_user(const std::string& text, const std::string& name
 Result<std::string> add_token(const std::string& text, const config::Token& token);
 Result<std::string> remove_token(const std::string& text, const std::string& name);
 
+// Tokens of instances have names of their own.
+Result<std::string> add_instance_token(const std::string& text, const config::InstanceToken& token);
+Result<std::string> remove_instance_token(const std::string& text, const std::string& name);
+
 // Tables for people, without hashes.
 std::string list_users(const config::Access& access);
+// Those of instances too, with the target in place of projects.
 std::string list_tokens(const config::Access& access, Time now);
 
 // Empty text when there is no file.

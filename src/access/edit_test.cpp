@@ -84,6 +84,50 @@ TEST(Edit, tokens_are_added_and_removed) {
   EXPECT_EQ(add_token(*text, token).error().code, ErrorCode::conflict);
 }
 
+TEST(Edit, tokens_of_instances_are_added_and_removed_in_their_inner_section) {
+  const config::InstanceToken token{"web", "web", "production", std::string(64, 'a')};
+  auto text = add_instance_token("", token);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_EQ(*text,
+            "instances:\n  tokens:\n    web:\n      project: web\n      environment: \"production\"\n"
+            "      token_hash: \"" +
+                token.token_hash + "\"\n");
+  EXPECT_EQ(add_instance_token(*text, token).error().code, ErrorCode::conflict);
+  config::InstanceToken second = token;
+  second.name = "web-2";
+  second.environment = "on";  // a text, whatever YAML 1.1 thinks
+  text = add_instance_token(*text, second);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_EQ(config::parse_access(*text, "")->instance_tokens, (std::vector{token, second}));
+  auto back = remove_instance_token(*text, "web");
+  ASSERT_TRUE(back) << back.error().str();
+  back = remove_instance_token(*back, "web-2");
+  ASSERT_TRUE(back) << back.error().str();
+  EXPECT_EQ(*back, "instances:\n  tokens:\n");
+  EXPECT_TRUE(add_instance_token(*back, token));
+  EXPECT_EQ(remove_instance_token(*back, "web").error().code, ErrorCode::not_found);
+  EXPECT_EQ(remove_instance_token(kFile, "ann").error().code, ErrorCode::not_found);
+}
+
+TEST(Edit, what_else_stands_in_the_outer_section_stays) {
+  const config::InstanceToken token{"web", "web", "production", std::string(64, 'a')};
+  const std::string aws = "  aws: # ours\n    accounts: [\"123456789012\"]\n    certificates: [aws.pem]\n";
+  const std::string entry =
+      "    web:\n      project: web\n      environment: \"production\"\n      token_hash: \"" +
+      token.token_hash + "\"\n";
+  auto text = add_instance_token("instances:\n" + aws + "\n# log-ins\nsession:\n  lifetime: 8h\n", token);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_EQ(*text, "instances:\n" + aws + "  tokens:\n" + entry + "\n# log-ins\nsession:\n  lifetime: 8h\n");
+  text = add_instance_token("tokens: {}\ninstances:\n  tokens: {} # none yet\n" + aws, token);
+  ASSERT_TRUE(text) << text.error().str();
+  EXPECT_EQ(*text, "tokens: {}\ninstances:\n  tokens: # none yet\n" + entry + aws);
+  EXPECT_EQ(add_instance_token("instances: {aws: null}\n", token).error().code, ErrorCode::invalid);
+  // The tokens of the API are others, though they may have the same name.
+  auto both = add_token(*text, {"web", Role::viewer, std::string(64, 'b'), {}, std::nullopt});
+  ASSERT_TRUE(both) << both.error().str();
+  EXPECT_EQ(*remove_token(*both, "web"), "tokens:\n" + text->substr(text->find("instances:")));
+}
+
 TEST(Edit, what_cannot_be_changed_safely_is_left_alone) {
   EXPECT_EQ(add_user("users: {ann: {role: admin}}\n", "bob", Role::viewer, "").error().hint,
             "write each key on a line of its own, or change the file by hand");
@@ -104,6 +148,10 @@ TEST(Edit, lists_never_show_hashes) {
   EXPECT_EQ(list_tokens(a, now),
             "NAME  ROLE      PROJECTS  EXPIRES\nci    deployer  hello     expired\nbot   viewer    all       "
             "never\n");
+  a.tokens.clear();
+  a.instance_tokens = {{"web", "web", "production", std::string(64, 'c')}};
+  EXPECT_EQ(list_tokens(a, now),
+            "NAME  ROLE       PROJECTS        EXPIRES\nweb   instances  web/production  never\n");
 }
 
 TEST(Edit, the_file_is_for_its_owner_alone) {

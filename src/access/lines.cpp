@@ -89,9 +89,16 @@ std::unexpected<Error> one_line(const std::string& key) {
 }
 
 std::optional<Range> find_entry(const Lines& lines, const std::string& section, const std::string& name) {
-  auto s = find_key(lines, {0, lines.size()}, 0, section);
-  auto in = s ? child_indent(lines, *s) : std::nullopt;
-  return in ? find_key(lines, {s->first + 1, s->end}, *in, name) : std::nullopt;
+  Range within{0, lines.size()};
+  size_t in = 0;
+  for (std::string_view part : split(section, '.')) {
+    auto s = find_key(lines, within, in, std::string(part));
+    auto deeper = s ? child_indent(lines, *s) : std::nullopt;
+    if (!deeper) return std::nullopt;
+    within = {s->first + 1, s->end};
+    in = *deeper;
+  }
+  return find_key(lines, within, in, name);
 }
 
 }  // namespace
@@ -99,22 +106,29 @@ std::optional<Range> find_entry(const Lines& lines, const std::string& section, 
 Result<std::string> add_entry(const std::string& text, const std::string& section, const std::string& name,
                               const std::vector<Field>& fields) {
   Lines lines = to_lines(text);
-  auto s = find_key(lines, {0, lines.size()}, 0, section);
-  if (!s) {
-    if (!lines.empty()) lines.push_back("");
-    lines.push_back(section + ":");
-    s = Range{lines.size() - 1, lines.size()};
+  Range within{0, lines.size()};
+  size_t in = 0;
+  for (std::string_view name_of_part : split(section, '.')) {
+    const std::string part(name_of_part);
+    auto s = find_key(lines, within, in, part);
+    if (!s) {
+      size_t at = within.end;
+      if (in == 0 && at > 0) lines.insert(lines.begin() + at++, "");
+      lines.insert(lines.begin() + at, std::string(in, ' ') + part + ":");
+      s = Range{at, at + 1};
+    }
+    std::string_view rest = *after_key(lines[s->first], part), value = value_of(rest);
+    if (value == "{}" || value == "null" || value == "~")
+      lines[s->first] = std::string(in, ' ') + part + ":" + std::string(rest.substr(comment_at(rest)));
+    else if (!value.empty())
+      return one_line(section);
+    within = {s->first + 1, s->end};
+    in = child_indent(lines, *s).value_or(in + 2);
   }
-  std::string_view rest = *after_key(lines[s->first], section), value = value_of(rest);
-  if (value == "{}" || value == "null" || value == "~")
-    lines[s->first] = section + ":" + std::string(rest.substr(comment_at(rest)));
-  else if (!value.empty())
-    return one_line(section);
-  size_t in = child_indent(lines, *s).value_or(2);
   Lines entry{std::string(in, ' ') + name + ":"};
   for (const Field& f : fields)
     entry.push_back(fmt::format("{}{}: {}", std::string(in + 2, ' '), f.key, f.value));
-  lines.insert(lines.begin() + s->end, entry.begin(), entry.end());
+  lines.insert(lines.begin() + within.end, entry.begin(), entry.end());
   return to_text(lines);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Inside room access: changes to block-style YAML of the shape "section: name: field: value", line by line,
-// so that comments and the order stay. Errors: invalid when the text is written otherwise.
+// so that comments and the order stay. A section in a section is "outer.inner". Errors: invalid when the text
+// is written otherwise.
 #include <string>
 #include <vector>
 

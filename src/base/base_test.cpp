@@ -52,6 +52,12 @@ TEST(Strings, hex_and_base64_go_both_ways) {
   EXPECT_EQ(from_hex("xyz0"), std::nullopt);
   EXPECT_EQ(from_base64(to_base64(raw)), raw);
   EXPECT_EQ(from_base64("!!"), std::nullopt);
+  EXPECT_EQ(from_base64("QU\r\nI="), "AB");
+  EXPECT_EQ(from_base64url("-_8"), "\xfb\xff");
+  for (const char* other : {"-_8=", "+/8", "-_ 8", "-_9", "-", "-_8\n", "-_\xe2"})
+    EXPECT_EQ(from_base64url(other), std::nullopt) << other;
+  for (int c = 128; c < 256; ++c)
+    EXPECT_EQ(from_base64(std::string("AA") + static_cast<char>(c) + "A"), std::nullopt) << c;
 }
 
 TEST(Strings, nearest_offers_a_near_word_and_nothing_far) {

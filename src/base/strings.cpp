@@ -109,16 +109,28 @@ std::string to_base64(std::string_view bytes) {
   return out;
 }
 
-std::optional<std::string> from_base64(std::string_view text) {
+namespace {
+std::optional<std::string> decoded(std::string_view text, const char* ignored, int variant) {
+  // libsodium takes some bytes above 127 for letters, so that one text could be written in several ways.
+  if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) > 127; }))
+    return std::nullopt;
   std::string out(text.size() / 4 * 3 + 3, '\0');
   size_t used = 0;
   const char* end = nullptr;
   if (sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(), text.size(),
-                        "\r\n ", &used, &end, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+                        ignored, &used, &end, variant) != 0 ||
       end != text.data() + text.size())
     return std::nullopt;
   out.resize(used);
   return out;
+}
+}  // namespace
+
+std::optional<std::string> from_base64(std::string_view text) {
+  return decoded(text, "\r\n ", sodium_base64_VARIANT_ORIGINAL);
+}
+std::optional<std::string> from_base64url(std::string_view text) {
+  return decoded(text, nullptr, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 namespace {

@@ -21,6 +21,8 @@ std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view hex);
 std::string to_base64(std::string_view bytes);
 std::optional<std::string> from_base64(std::string_view text);  // standard alphabet, padding needed
+// RFC 7515: the alphabet of URLs, no padding, and nothing else in between.
+std::optional<std::string> from_base64url(std::string_view text);
 
 // Lines line-2 .. line+2 with their numbers, and a mark of that width under `column` (from 1; 0: no mark).
 std::string excerpt(std::string_view text, size_t line, size_t column, size_t width = 1);

@@ -30,36 +30,40 @@ bool is_name(std::string_view name) {
                      [&](char c) { return letter(c) || c == '.' || c == '_' || c == '@' || c == '-'; });
 }
 
-void check_name(Reader& r, const std::string& name) {
+}  // namespace
+
+void check_access_name(Reader& r, const std::string& name) {
   if (!is_name(name))
     r.problem("", fmt::format("'{}' is not a name", shorten(name, 80)),
               "use up to 64 letters, digits, '.', '_', '@' and '-', starting with a letter or digit");
 }
 
-std::string hash(Reader& r, const std::string& key) {
+std::string token_hash(Reader& r, const std::string& key) {
   std::string h = r.text(key);
   if (r.has(key) && (h.size() != 64 || h.find_first_not_of("0123456789abcdef") != h.npos))
     r.problem(key, "this is not a SHA-256 hash: 64 lower-case hex digits are expected",
-              "`lemmy token create` makes one");
+              "`lemmy token add` makes one");
   return h;
 }
 
-std::vector<std::string> project_list(Reader& r, const std::vector<std::string>* known) {
+void check_project(Reader& r, const std::string& key, const std::string& project, const Known* known) {
+  if (known && std::ranges::find(known->projects, project) == known->projects.end())
+    r.problem(key, fmt::format("there is no project '{}'", shorten(project, 80)),
+              suggestion(project, known->projects));
+}
+
+std::vector<std::string> project_list(Reader& r, const Known* known) {
   std::vector<std::string> names = r.texts("projects");
   if (r.has("projects") && names.empty())
     r.problem("projects", "the list is empty", "leave it out to allow all projects");
-  for (const std::string& n : names)
-    if (known && std::find(known->begin(), known->end(), n) == known->end())
-      r.problem("projects", fmt::format("there is no project '{}'", shorten(n, 80)), suggestion(n, *known));
+  for (const std::string& n : names) check_project(r, "projects", n, known);
   return names;
 }
 
-}  // namespace
-
-Access read_access(Reader& r, const std::vector<std::string>* projects) {
+Access read_access(Reader& r, const Known* known) {
   Access a;
   r.entries("users", kUser, [&](const std::string& name, Reader& u) {
-    check_name(u, name);
+    check_access_name(u, name);
     User user{name, Role::viewer, u.text("password_hash")};
     if (auto role = u.role("role"))
       user.role = *role;
@@ -72,9 +76,9 @@ Access read_access(Reader& r, const std::vector<std::string>* projects) {
     a.users.push_back(std::move(user));
   });
   r.entries("tokens", kToken, [&](const std::string& name, Reader& t) {
-    check_name(t, name);
-    Token token{name, Role::viewer, hash(t, "hash"), project_list(t, projects), std::nullopt};
-    if (!t.has("hash")) t.problem("hash", "the hash is missing", "`lemmy token create` makes one");
+    check_access_name(t, name);
+    Token token{name, Role::viewer, token_hash(t, "hash"), project_list(t, known), std::nullopt};
+    if (!t.has("hash")) t.problem("hash", "the hash is missing", "`lemmy token add` makes one");
     if (auto role = t.role("role"))
       token.role = *role;
     else if (!t.has("role"))
@@ -86,13 +90,14 @@ Access read_access(Reader& r, const std::vector<std::string>* projects) {
     a.tokens.push_back(std::move(token));
   });
   r.entries("hooks", kHook, [&](const std::string& name, Reader& h) {
-    check_name(h, name);
-    Hook hook{name, h.text("secret_file"), h.text("secret_env"), hash(h, "token_hash"),
-              project_list(h, projects)};
+    check_access_name(h, name);
+    Hook hook{name, h.text("secret_file"), h.text("secret_env"), token_hash(h, "token_hash"),
+              project_list(h, known)};
     if (h.has("secret_file") + h.has("secret_env") + h.has("token_hash") != 1)
       h.problem("", "exactly one of secret_file, secret_env and token_hash is expected");
     a.hooks.push_back(std::move(hook));
   });
+  r.mapping("instances", kInstances, [&](Reader& i) { read_instances(i, known, a); });
   if (r.text("anonymous") != "none") a.anonymous = r.role("anonymous");
   using namespace std::chrono;
   r.mapping("session", kSession, [&](Reader& s) {

@@ -121,10 +121,10 @@ struct AwsIdentity {
 };
 // Instance identity tokens of Google Compute Engine (JWT, RS256, format=full).
 struct GceIdentity {
-  std::vector<std::string> projects_gce;  // Google's project ids; never empty
+  std::vector<std::string> google_projects;  // Google's project ids; never empty
   std::string audience;
-  std::string keys_file;  // JWKS
-  std::vector<std::string> projects;
+  std::string keys_file;              // JWKS
+  std::vector<std::string> projects;  // that these instances may ask for; empty: all
   bool operator==(const GceIdentity&) const = default;
 };
 

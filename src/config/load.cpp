@@ -166,9 +166,13 @@ void Loader::environments() {
 
 void Loader::access() {
   out_->has_access = yaml(dir_ / "access.yaml", kAccess, [&](Reader& r) {
-    out_->access = read_access(r, folders_.empty() ? nullptr : &folders_);
-    for (Hook& h : out_->access.hooks)
+    const Known known{folders_, problems_.empty() ? &out_->projects : nullptr};
+    Access& a = out_->access = read_access(r, folders_.empty() ? nullptr : &known);
+    for (Hook& h : a.hooks)
       if (!h.secret_file.empty()) h.secret_file = in_tree(h.secret_file);
+    if (a.aws)
+      for (std::string& file : a.aws->certificates) file = in_tree(file);
+    if (a.gce) a.gce->keys_file = in_tree(a.gce->keys_file);
   });
 }
 

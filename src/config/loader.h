@@ -47,8 +47,19 @@ class Loader {
   bool clusters_read_ = false;        // else every name of a cluster would look wrong
 };
 
-// `projects` names those that exist, nullptr: not looked up.
-Access read_access(Reader& r, const std::vector<std::string>* projects);
+// What access.yaml may refer to.
+struct Known {
+  const std::vector<std::string>& projects;            // good or bad
+  const std::map<std::string, Project>* environments;  // nullptr: not all could be read
+};
+// nullptr: names are not looked up.
+Access read_access(Reader& r, const Known* known);
+void read_instances(Reader& r, const Known* known, Access& access);  // instances.cpp
+// Shared by both.
+void check_access_name(Reader& r, const std::string& name);
+std::string token_hash(Reader& r, const std::string& key);
+std::vector<std::string> project_list(Reader& r, const Known* known);
+void check_project(Reader& r, const std::string& key, const std::string& project, const Known* known);
 
 bool is_skipped(std::string_view file_name);
 std::vector<std::filesystem::path> sorted_entries(const std::filesystem::path& dir);

@@ -25,15 +25,24 @@ inline const Section kValues{"environments.json: an environment",
                              {"replicas", "autoscale", "env", "resources", "deployer", "vars"}};
 inline const Section kAutoscale{"environments.json: autoscale", {"min", "max", "cpu"}};
 inline const Section kResources{"environments.json: resources", {"requests", "limits"}};
-inline const Section kAccess{"access.yaml", {"users", "tokens", "hooks", "anonymous", "session", "limits"}};
+inline const Section kAccess{"access.yaml",
+                             {"users", "tokens", "hooks", "instances", "anonymous", "session", "limits"}};
 inline const Section kUser{"access.yaml: a user", {"role", "password_hash"}};
 inline const Section kToken{"access.yaml: a token", {"role", "hash", "projects", "expires"}};
 inline const Section kHook{"access.yaml: a hook", {"secret_file", "secret_env", "token_hash", "projects"}};
+inline const Section kInstances{"access.yaml: instances", {"tokens", "aws", "gce"}};
+inline const Section kInstanceToken{"access.yaml: a token of instances",
+                                    {"project", "environment", "token_hash"}};
+inline const Section kAws{"access.yaml: instances.aws",
+                          {"accounts", "regions", "certificates", "projects", "check_address", "max_age"}};
+inline const Section kGce{"access.yaml: instances.gce",
+                          {"google_projects", "audience", "keys_file", "projects"}};
 inline const Section kSession{"access.yaml: session", {"lifetime"}};
 inline const Section kLimits{"access.yaml: limits", {"logins_per_minute", "hooks_per_minute"}};
 
 inline const Section* const kSections[] = {
-    &kClusters,  &kCluster,   &kEnvironments, &kEnvironment, &kRetire, &kProject, &kLink,    &kValues,
-    &kAutoscale, &kResources, &kAccess,       &kUser,        &kToken,  &kHook,    &kSession, &kLimits};
+    &kClusters,  &kCluster,       &kEnvironments, &kEnvironment, &kRetire,  &kProject, &kLink,
+    &kValues,    &kAutoscale,     &kResources,    &kAccess,      &kUser,    &kToken,   &kHook,
+    &kInstances, &kInstanceToken, &kAws,          &kGce,         &kSession, &kLimits};
 
 }  // namespace lemmy::config

@@ -127,6 +127,23 @@ class AccessFile(unittest.TestCase):
         self.assertEqual(self.cli("token", "remove", "ci")[0], 0)
         self.assertEqual(self.cli("token", "remove", "ci")[0], 4)
 
+    def test_a_token_of_instances_is_for_one_target(self):
+        code, out, err = self.cli("token", "add", "web", "--instances", "web/production")
+        self.assertEqual((code, out.startswith("lmy_")), (0, True), err)
+        text = content(self.folder.name + "/access.yaml")
+        self.assertIn("instances:\n  tokens:\n    web:\n", text)
+        self.assertNotIn(out.strip(), text)
+        listed = json.loads(self.cli("token", "list", "--output", "json")[1])
+        self.assertEqual(listed["instances"], [{"name": "web", "project": "web", "environment": "production"}])
+        self.assertIn("web/production", self.cli("token", "list")[1])
+        self.assertEqual(self.cli("token", "add", "web", "--instances", "web/production")[0], 5)
+        for target in ("web", "Web/production", "web/a/b", "/", "web/"):
+            self.assertEqual(self.cli("token", "add", "x", "--instances", target)[0], 2, target)
+        self.assertNotEqual(self.cli("token", "add", "x", "--instances", "a/b", "--role", "viewer")[0], 0)
+        self.assertEqual(self.cli("token", "add", "x")[0], 2)
+        self.assertEqual(self.cli("token", "remove", "web")[0], 4)
+        self.assertEqual(self.cli("token", "remove", "--instances", "web")[0], 0)
+
     def test_a_folder_that_is_not_there_is_told(self):
         self.assertEqual(run("token", "add", "x", "--role", "viewer", "--config", "/no/such")[0], 4)
 
