@@ -14,6 +14,7 @@ namespace lemmy::app {
 namespace {
 
 constexpr milliseconds kConfigPoll{1000};
+constexpr int kKeyPolls = 60;
 
 bool is_loopback(const std::string& host) {
   boost::system::error_code ec;
@@ -130,24 +131,33 @@ Task<> App::find_ansible() {
 }
 
 Task<> App::reload() {
+  co_await read_keys();
+  co_await clusters_->use(watcher_.current());
+}
+
+Task<> App::read_keys() {
   auto config = watcher_.current();
   auto keys = co_await pool_.run([config] {
-    return std::make_shared<const access::HookKeys>(
-        access::read_hook_keys(config->access, [](const char* name) { return std::getenv(name); }));
+    return std::pair{
+        std::make_shared<const access::HookKeys>(
+            access::read_hook_keys(config->access, [](const char* name) { return std::getenv(name); })),
+        std::make_shared<const access::InstanceKeys>(access::read_instance_keys(config->access))};
   });
-  for (const Error& e : keys->problems) log::warning("a hook's secret cannot be read", {{"what", e.str()}});
-  keys_ = keys;
-  instance_keys_ = co_await pool_.run([config] {
-    return std::make_shared<const access::InstanceKeys>(access::read_instance_keys(config->access));
-  });
-  for (const Error& e : instance_keys_->problems)
-    log::warning("a key for hosts that boot cannot be used", {{"what", e.str()}});
-  co_await clusters_->use(config);
+  for (const auto* problems : {&keys.first->problems, &keys.second->problems})
+    for (const Error& e : *problems) {
+      // Said once, not at each look.
+      if (said_.insert(e.str()).second) log::warning("a key of access.yaml", {{"what", e.str()}});
+      if (said_.size() > 100) said_.clear();
+    }
+  keys_ = keys.first;
+  instance_keys_ = keys.second;
 }
 
 Task<> App::follow_config() {
-  for (;;) {
+  for (int n = 1;; ++n) {
     co_await sleep_for(kConfigPoll);
+    // Files with keys are not part of the tree: clouds and people change them by themselves.
+    if (n % kKeyPolls == 0) co_await read_keys();
     auto news = co_await pool_.run([this] { return watcher_.poll(); });
     if (news == config::News::none) continue;
     if (news == config::News::config) {

@@ -2,6 +2,7 @@
 // A running Lemmy: configuration, store, clusters, deploys, and the server. Loop thread only.
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "app/clusters.h"
 #include "config/watcher.h"
@@ -33,6 +34,7 @@ class App {
 
  private:
   Task<> reload();
+  Task<> read_keys();
   Task<> follow_config();
   Task<> find_ansible();
   Result<> check_binding() const;
@@ -44,6 +46,7 @@ class App {
   Pool pool_{2};  // joined before what its work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
   std::shared_ptr<const access::InstanceKeys> instance_keys_;
+  std::set<std::string> said_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<live::Feed> feed_;
   std::unique_ptr<Clusters> clusters_;

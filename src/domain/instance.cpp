@@ -51,6 +51,7 @@ Instance with_call(const std::optional<Instance>& was, const InstanceCall& call)
   i.identity = call.identity;
   if (i.asked++ == 0) i.first_asked_at = call.at;
   i.asked_at = std::max(i.asked_at, call.at);
+  if (call.launched_at) i.launched_at = std::max(i.launched_at, call.launched_at);
   return i;
 }
 
@@ -64,6 +65,7 @@ json::object to_json(const Instance& i) {
           {"asked", i.asked},
           {"first_asked_at", format_time(i.first_asked_at)},
           {"asked_at", format_time(i.asked_at)},
+          {"launched_at", time_or_null(i.launched_at)},
           {"state", name(r.state)},
           {"answered", r.answered},
           {"host", r.host},
@@ -92,6 +94,7 @@ Result<Instance> instance_from_json(const json::value& v) {
   i.asked = int_or(*o, "asked");
   i.first_asked_at = parse_time(text("first_asked_at")).value_or(Time{});
   i.asked_at = parse_time(text("asked_at")).value_or(Time{});
+  i.launched_at = parse_time(text("launched_at"));
   InstanceResult& r = i.result;
   r.state = *state;
   r.answered = int_or(*o, "answered");

@@ -42,6 +42,7 @@ struct Instance {
   int64_t asked = 0;     // calls so far
   Time first_asked_at{};
   Time asked_at{};
+  std::optional<Time> launched_at;  // by its cloud's signed word; an older one is a replay
   InstanceResult result;
 
   // A call came after its last run began: what is pending is never forgotten, however often it calls.
@@ -53,6 +54,7 @@ struct InstanceCall {
   Target target;
   std::string id, address, identity;
   Time at{};
+  std::optional<Time> launched_at = {};
 };
 // Project, environment, id and address by the naming standard. Errors: invalid, with the field as where.
 Result<> check_instance_call(const InstanceCall& call);

@@ -78,6 +78,18 @@ bool is_replay(const Delivery& first, const Facts& facts, const std::string& bod
   return first.from != facts.from || first.body != body;
 }
 
+// A cloud serves one document until the instance is stopped: an older one than was seen is somebody's copy.
+Task<Result<>> check_launch(Shared state, InstanceCall call) {
+  if (!call.launched_at) co_return Result<>{};
+  auto known =
+      co_await with_deadline(state->services.store->instance(call.target, call.id), kStoreLimit, "the store");
+  if (!known && known.error().code != ErrorCode::not_found) co_return fail(known.error());
+  if (!known || !known->launched_at || *known->launched_at <= *call.launched_at) co_return Result<>{};
+  co_return fail(ErrorCode::unauthorized, "hook",
+                 "the document is older than one that was seen of this instance",
+                 "read it anew from the instance's metadata");
+}
+
 Task<Result<store::Accepted>> keep(Shared state, Delivery delivery, InstanceCall call) {
   return with_deadline(state->services.store->accept_instance(std::move(delivery), std::move(call)),
                        kStoreLimit, "the store");
@@ -104,6 +116,11 @@ Task<net::Response> take_instance(Shared state, route::Call call) {
   InstanceCall& asks = fields->call;
   if (!caller->address.empty()) asks.address = caller->address;
   asks.identity = caller->name;
+  asks.launched_at = caller->launched_at;
+  if (auto good = co_await check_launch(state, asks); !good) {
+    if (good.error().code != ErrorCode::unauthorized) co_return answer(good.error(), path);
+    co_return co_await refuse(state, facts, kept_body, good.error(), path);
+  }
   // A host that boots again says the same as before: without an id every call counts.
   std::string id = "call-" + random_hex(12);
   if (!caller->once.empty()) {
