@@ -9,6 +9,10 @@
 namespace lemmy::cli {
 namespace {
 
+const char* places(const json::object& deploy) {
+  return field(deploy, "deployer") == "ansible" ? "hosts" : "pods";
+}
+
 constexpr milliseconds kIdle{45'000};     // the server says something every 15 s
 constexpr seconds kPatience{60};          // how long a server may stay away
 constexpr size_t kLongestLine = 8 << 20;  // of a status
@@ -43,7 +47,7 @@ void show_status(Seen& s) {
   else if (!note.empty())
     line += note;
   else
-    line += fmt::format("{}/{} pods ready", field(d, "ready"), field(d, "wanted_pods"));
+    line += fmt::format("{}/{} {} ready", field(d, "ready"), field(d, "wanted_pods"), places(d));
   line = shorten(line, 160);
   if (line == s.shown) return;
   clear_line(s);
@@ -105,7 +109,7 @@ int conclude(const Seen& s, const Follow& f) {
   const std::string what = fmt::format("{} #{} of build {}", f.target.str(), f.number, field(d, "short_sha"));
   if (phase == "live") {
     if (!f.json)
-      fmt::print("{} is live, {}/{} pods ready\n", what, field(d, "ready"), field(d, "wanted_pods"));
+      fmt::print("{} is live, {}/{} {} ready\n", what, field(d, "ready"), field(d, "wanted_pods"), places(d));
     return 0;
   }
   show_cause(s.status);

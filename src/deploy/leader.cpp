@@ -13,13 +13,13 @@ Task<> Leader::run() {
   for (;;) {
     co_await look();
     metrics::gauge("lemmy_leader", "1 when this server moves deploys", {}, leading_ ? 1 : 0);
-    co_await sleep_for(kRenew);
+    co_await sleep_for(times_.renew);
   }
 }
 
 Task<> Leader::look() {
   const auto before = Clock::now();
-  if (leading_ && (lost_ || before - seen_ > kGiveUp)) co_await stop_leading();
+  if (leading_ && (lost_ || before - seen_ > times_.give_up)) co_await stop_leading();
   if (leading_) {
     auto renewed = co_await with_deadline(store_->swap_lease(lease_), kStoreLimit, "the store");
     if (renewed) {
@@ -37,7 +37,7 @@ Task<> Leader::look() {
         seen_ = Clock::now();
       }
     }
-    if (leading_ && Clock::now() - seen_ > kGiveUp) co_await stop_leading();
+    if (leading_ && Clock::now() - seen_ > times_.give_up) co_await stop_leading();
     co_return;
   }
   auto found = co_await with_deadline(store_->lease(kLease), kStoreLimit, "the store");
@@ -48,7 +48,7 @@ Task<> Leader::look() {
     seen_ = Clock::now();
   }
   const bool free = lease_.holder.empty() || lease_.holder == name_;
-  if (!free && Clock::now() - seen_ < kPatience) co_return;
+  if (!free && Clock::now() - seen_ < times_.patience) co_return;
   store::Lease next = lease_;
   next.holder = name_;
   ++next.token;

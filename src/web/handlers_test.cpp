@@ -46,9 +46,11 @@ struct Handlers : testing::Test {
     cluster =
         std::make_unique<kube::Cluster>("main", loop.get_executor(), client.value(), [](const Target&) {});
     auto one_cluster = [this](const std::string&) { return cluster.get(); };
-    conductor = std::make_unique<deploy::Conductor>(
-        deploy::Surroundings{loop.get_executor(), &pool, store.get(), now_config, one_cluster,
-                             [this](const Target& t) { feed.changed(t); }});
+    deploy::Surroundings around{loop.get_executor(), &pool,
+                                store.get(),         now_config,
+                                one_cluster,         [this](const Target& t) { feed.changed(t); }};
+    conductor = std::make_unique<deploy::Conductor>(around);
+    instances = std::make_unique<deploy::Instances>(around, conductor.get());
     board = std::make_unique<live::Board>(
         live::Sources{store.get(), conductor.get(), now_config, [this] { return problems; }, one_cluster,
                       [] { return std::vector<live::ClusterState>{}; }, true});
@@ -65,8 +67,9 @@ struct Handlers : testing::Test {
     config->has_access = !open;
     router = std::make_unique<route::Router>(
         route::Settings{kKey, open, [this] { return std::shared_ptr<const config::Config>(config); }, {}});
-    add_pages(*router, {loop.get_executor(), &pool, store.get(), conductor.get(), board.get(), &feed,
-                        [this] { return std::shared_ptr<const config::Config>(config); }, true});
+    add_pages(*router,
+              {loop.get_executor(), &pool, store.get(), conductor.get(), board.get(), &feed,
+               [this] { return std::shared_ptr<const config::Config>(config); }, true, instances.get()});
   }
   template <class T>
   T run(Task<T> task) {
@@ -108,6 +111,7 @@ struct Handlers : testing::Test {
   std::shared_ptr<config::Config> config;
   config::Problems problems;
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<deploy::Instances> instances;
   std::unique_ptr<kube::Cluster> cluster;
   std::unique_ptr<deploy::Conductor> conductor;
   std::unique_ptr<live::Board> board;
@@ -190,6 +194,37 @@ TEST_F(Handlers, what_was_sent_to_a_hook_is_for_deployers_as_in_the_api) {
   config->access.anonymous = access::Role::viewer;
   EXPECT_THAT(send("GET", "/deliveries").body,
               AllOf(HasSubstr("accepted"), Not(HasSubstr("<summary>body</summary>"))));
+}
+
+TEST_F(Handlers, hosts_that_asked_are_shown_and_run_again_by_those_who_may) {
+  EXPECT_THAT(send("GET", "/instances").body, HasSubstr("No host has asked yet"));
+  Delivery d{0, "instance", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
+  run(store->accept_instance(d,
+                             InstanceCall{{"hello-world", "staging"}, "i-1", "10.0.0.1", "hook ci", now()}))
+      .value();
+  EXPECT_THAT(
+      send("GET", "/instances").body,
+      AllOf(HasSubstr("i-1"), HasSubstr("asked, is gathered with others"), Not(HasSubstr("Run again"))));
+  Instance i = *run(store->instance({"hello-world", "staging"}, "i-1"));
+  i.result.answered = 1;
+  i.result.state = InstanceState::failed;
+  i.result.why = "<b>disk full</b>";
+  run(store->record_instances({i}, {})).value();
+  EXPECT_THAT(send("GET", "/instances?project=hello-world&environment=staging").body,
+              AllOf(HasSubstr("&lt;b&gt;disk full"), HasSubstr("Run again")));
+  EXPECT_THAT(send("GET", "/instances?project=other").body, HasSubstr("No host of it has asked yet"));
+  EXPECT_EQ(send("POST", "/projects/hello-world/environments/staging/instances/run",
+                 "instance_id=i-1&csrf=" + csrf())
+                .status,
+            303);
+  EXPECT_EQ(run(store->instance({"hello-world", "staging"}, "i-1"))->asked, 2);
+  EXPECT_EQ(send("POST", "/projects/hello-world/environments/staging/instances/run",
+                 "instance_id=i-9&csrf=" + csrf())
+                .status,
+            404);
+  make_router(false);
+  config->access.anonymous = access::Role::viewer;
+  EXPECT_THAT(send("GET", "/instances").body, Not(HasSubstr("Run again")));
 }
 
 TEST_F(Handlers, a_stranger_at_the_form_to_sign_in_is_told_no_names_of_files_and_hosts) {
