@@ -51,7 +51,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
       co_await pool_.run([file = options_.data_dir + "/session.key"] { return access::server_key(file); });
   if (!key) co_return one(key.error());
   if (options_.store.empty()) options_.store = "sqlite:" + options_.data_dir + "/lemmy.db";
-  auto opened = store::open_store(loop_.get_executor(), options_.store);
+  auto opened = co_await store::open_store(loop_.get_executor(), options_.store);
   if (!opened) co_return one(opened.error());
   store_ = std::move(*opened);
 
@@ -71,6 +71,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated});
+  store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   auto started = co_await conductor_->start();
   if (!started) co_return one(started.error());
@@ -89,9 +90,18 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   group_.spawn("configuration", follow_config());
   log::info("listening", {{"host", options_.host},
                           {"port", std::to_string(*port)},
-                          {"store", options_.store},
+                          {"store", store::shown(options_.store)},
                           {"access", open ? "open to this machine" : "by access.yaml"}});
   co_return *port;
+}
+
+void App::changed_elsewhere(const store::Change& change) {
+  if (change.project.empty())
+    feed_->changed_all();
+  else if (change.environment.empty())
+    feed_->changed_project(change.project);
+  else
+    feed_->changed({change.project, change.environment});
 }
 
 // Runs of a server that was killed go on without it: they are ended, and their deploys run them again.

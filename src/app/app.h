@@ -14,7 +14,7 @@ namespace lemmy::app {
 struct Options {
   std::string config_dir = "config";
   std::string data_dir = "data";  // the session key, and the store unless told otherwise
-  std::string store;              // sqlite:PATH; empty: in data_dir
+  std::string store;              // as open_store takes it; empty: sqlite in data_dir
   std::string host = "127.0.0.1";
   uint16_t port = 8484;  // 0: a free one
   ClusterOptions clusters;
@@ -35,6 +35,7 @@ class App {
   Task<> reload();
   Task<> follow_config();
   Task<> find_ansible();
+  void changed_elsewhere(const store::Change& change);
   Result<> check_binding() const;
   std::shared_ptr<const config::Config> config() const { return watcher_.current(); }
 

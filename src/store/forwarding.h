@@ -63,6 +63,7 @@ class Forwarding : public Store {
   Task<Result<Lease>> lease(std::string name) override { return to_->lease(std::move(name)); }
   Task<Result<Lease>> swap_lease(Lease lease) override { return to_->swap_lease(std::move(lease)); }
   Task<Result<>> check() override { return to_->check(); }
+  void on_change(std::function<void(Change)> told) override { to_->on_change(std::move(told)); }
 
  private:
   std::unique_ptr<Store> to_;
