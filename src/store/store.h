@@ -51,7 +51,7 @@ struct Fence {
 };
 
 // What another server wrote: a build of the project, or something of one target when there is an environment.
-// Both empty: much may have changed (the connection was lost for a while): look at everything.
+// Both empty: much may have changed (nobody listened for a while): look at everything.
 struct Change {
   std::string project, environment;
   bool operator==(const Change&) const = default;

@@ -67,10 +67,10 @@ Task<Result<Answers>> Lane::run(Batch batch) {
     if (!gone && (job->begun || Clock::now() < job->until)) continue;
     std::erase(jobs_, job);
     if (gone) co_return fail(ErrorCode::cancelled, address_.shown, "cancelled");
-    if (!down_)
-      co_return fail(ErrorCode::unavailable, address_.shown, "the store has too much to do",
-                     "try again in a moment");
-    co_return fail(last_error_);
+    if (down_) co_return fail(last_error_);
+    co_return fail(ErrorCode::unavailable, address_.shown,
+                   connections_.empty() ? "the database does not answer" : "the store has too much to do",
+                   "try again in a moment");
   }
   co_return std::move(job->result);
 }

@@ -56,12 +56,11 @@ Task<Result<>> listen(Listening& l) {
 
 Task<> follow(Listening l) {
   milliseconds wait = l.settings.first_wait;
-  for (bool first = true; !*l.stopping;) {
+  while (!*l.stopping) {
     auto listening = co_await listen(l);
     if (listening) {
       wait = l.settings.first_wait;
-      // What was written while nobody listened is not told any more.
-      if (!std::exchange(first, false)) l.told({});
+      l.told({});  // what was written while nobody listened is not told any more
       for (;;) {
         auto payloads = co_await l.connection->notices();
         if (!payloads) break;
