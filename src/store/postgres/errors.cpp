@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 
 #include "base/strings.h"
@@ -55,7 +56,8 @@ Error connect_error(const char* message, const std::string& where) {
     if (line.empty() || line.starts_with("LOCATION:")) continue;
     std::string found = take_sqlstate(line);
     if (state.empty()) state = found;
-    lines.push_back(valid_utf8(line));
+    // With TLS and then without, it may say the same twice.
+    if (std::ranges::find(lines, line) == lines.end()) lines.push_back(valid_utf8(line));
   }
   std::string what = lines.empty() ? "no connection" : shorten(join(lines, "; "), 600);
   // A value that is not allowed may be a piece of a password in the wrong place: it is not repeated.

@@ -10,7 +10,7 @@ namespace lemmy::store::postgres {
 struct Settings {
   int writers = 4, readers = 2;                       // connections; one more listens
   size_t queue = 4096;                                // calls that wait, of writers and of readers each
-  milliseconds patience{10'000};                      // how long a call waits for a connection
+  milliseconds patience{5'000};                       // how long a call waits for a connection
   milliseconds connect{10'000};                       // for one try to connect
   milliseconds statement{30'000};                     // the server gives a statement up
   milliseconds answer{40'000};                        // a server that does not answer is given up
