@@ -4,9 +4,10 @@
 #
 # The include root is build/rooms/<room>/ with one link <room> -> src/<room>, so `#include "store/store.h"`
 # compiles only in rooms that name `store` in USES (or get it through one). USES must point downward.
-# Files *_test.cpp beside the code become the test program <room>_test.
+# Files *_test.cpp beside the code become the test program <room>_test. UNIT_TESTS is a filter of GoogleTest:
+# the others are added by the room itself, as one test that starts what they need once.
 function(lemmy_room name)
-  cmake_parse_arguments(ROOM "ASIO" "FLOOR" "USES;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "ASIO" "FLOOR;UNIT_TESTS" "USES;LIBS;TEST_LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cpp)
   set(tests ${sources})
@@ -46,7 +47,10 @@ function(lemmy_room name)
     else()
       target_precompile_headers(${name}_test REUSE_FROM pch_plain)
     endif()
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." PROPERTIES LABELS unit TIMEOUT 120
-                         DISCOVERY_TIMEOUT 60)
+    if(NOT ROOM_UNIT_TESTS)
+      set(ROOM_UNIT_TESTS "*")
+    endif()
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." TEST_FILTER "${ROOM_UNIT_TESTS}"
+                         PROPERTIES LABELS unit TIMEOUT 120 DISCOVERY_TIMEOUT 60)
   endif()
 endfunction()

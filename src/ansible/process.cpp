@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -176,6 +177,9 @@ Result<Started> start_process(const std::vector<std::string>& argv,
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
     ::signal(SIGINT, SIG_DFL);
+    // Another server may take over within seconds: a run must not go on beside that one's. The thread that
+    // forks is of a pool that lives as long as the server.
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
     ::dup2(out[1], 1);
     ::dup2(out[1], 2);

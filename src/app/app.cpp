@@ -52,7 +52,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
       co_await pool_.run([file = options_.data_dir + "/session.key"] { return access::server_key(file); });
   if (!key) co_return one(key.error());
   if (options_.store.empty()) options_.store = "sqlite:" + options_.data_dir + "/lemmy.db";
-  auto opened = store::open_store(loop_.get_executor(), options_.store);
+  auto opened = co_await store::open_store(loop_.get_executor(), options_.store);
   if (!opened) co_return one(opened.error());
   store_ = std::move(*opened);
 
@@ -83,11 +83,11 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated, instances_.get()});
+  store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   auto started = co_await conductor_->start();
   if (!started) co_return one(started.error());
-  started = co_await conductor_->lead({});
-  if (started) started = co_await instances_->lead({});
+  started = co_await begin_to_lead();
   if (!started) co_return one(started.error());
 
   const bool open = !config()->has_access;
@@ -104,7 +104,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   group_.spawn("configuration", follow_config());
   log::info("listening", {{"host", options_.host},
                           {"port", std::to_string(*port)},
-                          {"store", options_.store},
+                          {"store", store::shown(options_.store)},
                           {"access", open ? "open to this machine" : "by access.yaml"}});
   co_return *port;
 }
@@ -177,6 +177,7 @@ Task<> App::stop() {
   group_.cancel();
   if (instances_) co_await instances_->stop();
   if (conductor_) co_await conductor_->stop();
+  if (leader_) co_await leader_->resign();
   if (clusters_) co_await clusters_->stop();
   co_await group_.join(seconds{2});
 }

@@ -6,6 +6,7 @@
 
 #include "app/clusters.h"
 #include "config/watcher.h"
+#include "deploy/leader.h"
 #include "hooks/hooks.h"
 #include "net/server.h"
 #include "route/router.h"
@@ -15,7 +16,7 @@ namespace lemmy::app {
 struct Options {
   std::string config_dir = "config";
   std::string data_dir = "data";  // the session key, and the store unless told otherwise
-  std::string store;              // sqlite:PATH; empty: in data_dir
+  std::string store;              // as open_store takes it; empty: sqlite in data_dir
   std::string host = "127.0.0.1";
   uint16_t port = 8484;  // 0: a free one
   ClusterOptions clusters;
@@ -37,6 +38,12 @@ class App {
   Task<> read_keys();
   Task<> follow_config();
   Task<> find_ansible();
+  // Several servers on one store: together.cpp.
+  Task<Result<>> begin_to_lead();
+  void changed_elsewhere(const store::Change& change);
+  Task<> follow_store();
+  Task<Result<>> lead(store::Fence fence);
+  Task<> stop_leading();
   Result<> check_binding() const;
   std::shared_ptr<const config::Config> config() const { return watcher_.current(); }
 
@@ -53,6 +60,9 @@ class App {
   std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed
   std::unique_ptr<deploy::Conductor> conductor_;
   std::unique_ptr<deploy::Instances> instances_;
+  std::unique_ptr<deploy::Leader> leader_;                 // none: only this server can use the store
+  std::set<std::pair<std::string, std::string>> changes_;  // that other servers told of
+  std::unique_ptr<Signal> news_;
   std::unique_ptr<live::Board> board_;
   std::unique_ptr<route::Router> router_;
   std::unique_ptr<net::Server> server_;

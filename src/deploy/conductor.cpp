@@ -82,13 +82,38 @@ Task<Result<>> Conductor::refresh(Target target) {
     if (!list) co_return fail(list.error());
     all = std::move(list->items);
   }
-  for (const Deploy& d : all) {
+  take(all);
+  co_return Result<>{};
+}
+
+void Conductor::take(const std::vector<Deploy>& read) {
+  for (const Deploy& d : read) {
     const Deploy* known = find(d.target, d.number);
     if (known && known->revision >= d.revision) continue;
     keep(d);
+    if (!leading_) continue;
     // The worker waits for the run's end: it must hear of this before.
-    if (leading_ && !d.cancel_requested_by.empty() && around_.runs) around_.runs->cancel(run_id(d));
-    if (leading_) wake(d.target);
+    if (!d.cancel_requested_by.empty() && around_.runs) around_.runs->cancel(run_id(d));
+    wake(d.target);
+  }
+}
+
+Task<Result<>> Conductor::refresh_unsettled() {
+  auto unsettled = co_await around_.store->unsettled_deploys();
+  if (!unsettled) co_return fail(unsettled.error());
+  take(*unsettled);
+  std::set<std::pair<Target, int64_t>> there;
+  for (const Deploy& d : *unsettled) there.emplace(d.target, d.number);
+  std::vector<std::pair<Target, int64_t>> settled;  // meanwhile
+  for (const auto& [target, s] : targets_)
+    for (const auto& [number, d] : s->deploys)
+      if ((!is_finished(d.phase) || d.presence == Presence::running || d.presence == Presence::zeroed) &&
+          !there.contains({target, number}))
+        settled.emplace_back(target, number);
+  for (const auto& [target, number] : settled) {
+    auto d = co_await around_.store->deploy(target, number);
+    if (!d) co_return fail(d.error());
+    take({*d});
   }
   co_return Result<>{};
 }

@@ -63,6 +63,8 @@ class Conductor {
   bool leading() const { return leading_; }
   // Another server wrote: reads the target anew, or everything when it is empty.
   Task<Result<>> refresh(Target target);
+  // The same for what is not settled: cheap enough to be done every few seconds.
+  Task<Result<>> refresh_unsettled();
   Task<> stop();  // lets the write in flight end; deploys go on when a server starts again
 
   // Accepted once it returns: it is in the store. Errors: not_found (project, environment, build), invalid,
@@ -104,6 +106,7 @@ class Conductor {
   void wake(const Target& target);
   void keep(const Deploy& deploy);
   Task<> end_workers();
+  void take(const std::vector<Deploy>& read);  // what the store has, as far as it is news
   Task<Result<Deploy>> load(Target target, int64_t number);
   // Writes it; on conflict the picture in memory is read anew.
   Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);

@@ -39,7 +39,7 @@ struct Conducting : testing::Test {
     for (auto& [name, project] : changed->projects) project.settle = 50ms;
     for (config::Environment& e : changed->environments) e.retire = {};
     config = changed;
-    auto opened = store::open_store(loop.get_executor(), "sqlite:" + (dir / "lemmy.db").string());
+    auto opened = store::open_sqlite(loop.get_executor(), (dir / "lemmy.db").string());
     if (!opened) throw std::runtime_error(opened.error().str());
     store = std::make_unique<Doubtful>(std::move(*opened));
     sim = playground::SimulatedCluster::create(loop.get_executor(), playground::fast());

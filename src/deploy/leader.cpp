@@ -12,7 +12,7 @@ void Leader::lost() { lost_ = true; }
 Task<> Leader::run() {
   for (;;) {
     co_await look();
-    metrics::gauge("lemmy_leader", "1 when this server moves deploys", {}, leading_ ? 1 : 0);
+    metrics::gauge("lemmy_leader", "Whether this server moves deploys", {}, leading_ ? 1 : 0);
     co_await sleep_for(times_.renew);
   }
 }

@@ -20,7 +20,7 @@ constexpr const char* kBody = R"({"project":"hello","sha":"0123abcdef","branch":
 struct Hooks : testing::Test {
   Hooks() {
     std::filesystem::create_directory(dir);
-    auto opened = store::open_store(loop.get_executor(), "sqlite:" + (dir / "lemmy.db").string());
+    auto opened = store::open_sqlite(loop.get_executor(), (dir / "lemmy.db").string());
     EXPECT_TRUE(opened) << opened.error().str();
     store = std::move(*opened);
     config->has_access = true;

@@ -8,6 +8,7 @@ class Forwarding : public Store {
  public:
   explicit Forwarding(std::unique_ptr<Store> to) : to_(std::move(to)) {}
 
+  Sharing sharing() const override { return to_->sharing(); }
   Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) override {
     return to_->accept(std::move(delivery), std::move(build));
   }
@@ -63,6 +64,7 @@ class Forwarding : public Store {
   Task<Result<Lease>> lease(std::string name) override { return to_->lease(std::move(name)); }
   Task<Result<Lease>> swap_lease(Lease lease) override { return to_->swap_lease(std::move(lease)); }
   Task<Result<>> check() override { return to_->check(); }
+  void on_change(std::function<void(Change)> told) override { to_->on_change(std::move(told)); }
 
  private:
   std::unique_ptr<Store> to_;

@@ -4,6 +4,7 @@
 // returned is on disk; a write that failed with unavailable or timeout may or may not have happened, and
 // every write may be repeated without doing anything twice. Loop thread only; implementations do their I/O
 // elsewhere and come back. conformance.h holds for every backend.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,9 +50,20 @@ struct Fence {
   int64_t token = 0;
 };
 
+// What another server wrote: a build of the project, or something of one target when there is an environment.
+// Both empty: much may have changed (nobody listened for a while): look at everything.
+struct Change {
+  std::string project, environment;
+  bool operator==(const Change&) const = default;
+};
+
+// Whether other servers may use the store too, and whether on_change tells of what they write.
+enum class Sharing { single, told, polled };
+
 class Store {
  public:
   virtual ~Store() = default;
+  virtual Sharing sharing() const { return Sharing::single; }
 
   // --- builds and the ledger
   // One transaction: the ledger entry and, when given, the build (upsert by project and sha: later fields
@@ -112,10 +124,19 @@ class Store {
 
   // Cheap: can a write be taken now? For /readyz.
   virtual Task<Result<>> check() = 0;
+
+  // Calls `told` on the loop after another server on this store wrote; own writes need not be told. Once,
+  // after the store was opened. A backend that only one server can use tells nothing.
+  virtual void on_change(std::function<void(Change)> told) { (void)told; }
 };
 
-// sqlite:PATH. Creates the file (mode 0600) and migrates it forward; refuses a
-// newer schema, a corrupt file, a read-only place, each with what to do.
-Result<std::unique_ptr<Store>> open_store(asio::any_io_executor loop, const std::string& url);
+// sqlite:PATH creates the file (mode 0600); postgres://USER@HOST:PORT/DATABASE makes its tables. Both migrate
+// forward, and refuse a newer schema, a place that cannot be written or reached, each with what to do.
+// docs/stores.md.
+Task<Result<std::unique_ptr<Store>>> open_store(asio::any_io_executor loop, std::string url);
+Result<std::unique_ptr<Store>> open_sqlite(asio::any_io_executor loop, const std::string& path);
+
+// The URL for logs and people: without its password.
+std::string shown(const std::string& url);
 
 }  // namespace lemmy::store

@@ -40,7 +40,7 @@ struct Handlers : testing::Test {
     auto loaded = config::load(dir);
     if (!loaded) throw std::runtime_error(loaded.error().front().str());
     config = std::make_shared<config::Config>(**loaded);
-    store = std::move(*store::open_store(loop.get_executor(), "sqlite:" + (dir / "test.db").string()));
+    store = std::move(*store::open_sqlite(loop.get_executor(), (dir / "test.db").string()));
     auto now_config = [this] { return std::shared_ptr<const config::Config>(config); };
     auto client = kube::Client::create(loop.get_executor(), pool, {.server = "http://127.0.0.1:1"});
     cluster =

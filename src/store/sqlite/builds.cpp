@@ -97,26 +97,19 @@ Task<Result<Accepted>> SqliteStore::accept(Delivery delivery, std::optional<Buil
 
 Task<Result<Listing<Build>>> SqliteStore::builds(std::string project, Page page) {
   return reader_->run<Listing<Build>>([=](DB& db) -> Result<Listing<Build>> {
-    int64_t before = INT64_MAX;
-    std::string before_sha;
-    if (!page.after.empty()) {
-      size_t dash = page.after.find('-');
-      auto at = number_in(std::string_view(page.after).substr(0, dash));
-      if (!at || dash == page.after.npos) return bad_cursor(page);
-      before = *at;
-      before_sha = page.after.substr(dash + 1);
-    }
+    auto before = build_cursor(page);
+    if (!before) return bad_cursor(page);
     Statement s(db,
                 "SELECT body, pushed_at FROM builds WHERE project = ? AND (pushed_at, sha) < (?, ?) "
                 "ORDER BY pushed_at DESC, sha DESC LIMIT ?");
     s.bind(1, project);
-    s.bind(2, before);
-    s.bind(3, before_sha);
+    s.bind(2, before->at);
+    s.bind(3, before->sha);
     s.bind(4, limit_of(page) + 1);
     Listing<Build> out;
     while (s.executeStep()) {
       if (out.items.size() == static_cast<size_t>(limit_of(page))) {
-        out.next = fmt::format("{}-{}", to_millis(out.items.back().pushed_at), out.items.back().sha);
+        out.next = cursor_of(out.items.back());
         break;
       }
       auto b = read_build(s);
@@ -136,12 +129,9 @@ Task<Result<Build>> SqliteStore::build(std::string project, std::string sha) {
     s.bind(1, project);
     s.bind(2, sha);
     s.bind(3, sha + "g");  // after every hex digit
-    if (!s.executeStep())
-      return fail(ErrorCode::not_found, "build " + sha, fmt::format("project {} has no such build", project),
-                  "did the build system announce it? lemmy builds " + project);
+    if (!s.executeStep()) return no_such_build(project, sha);
     auto b = read_build(s);
-    if (b && b->sha != sha && s.executeStep())
-      return fail(ErrorCode::conflict, "build " + sha, "several builds begin like this", "give more digits");
+    if (b && b->sha != sha && s.executeStep()) return several_builds(sha);
     return b;
   });
 }
@@ -162,7 +152,7 @@ Task<Result<std::vector<std::string>>> SqliteStore::projects_with_builds() {
 
 Task<Result<Listing<Delivery>>> SqliteStore::deliveries(Page page) {
   return reader_->run<Listing<Delivery>>([=](DB& db) -> Result<Listing<Delivery>> {
-    auto before = page.after.empty() ? std::optional<int64_t>(INT64_MAX) : number_in(page.after);
+    auto before = number_cursor(page);
     if (!before) return bad_cursor(page);
     Statement s(db, fmt::format("SELECT {} FROM deliveries WHERE seq < ? ORDER BY seq DESC LIMIT ?",
                                 kDeliveryColumns));

@@ -4,13 +4,9 @@
 namespace lemmy::store {
 namespace {
 
-Result<Deploy> as_stored(const std::string& body) {
-  auto v = parse_json(body, "stored deploy");
-  if (!v) return fail(v.error());
-  return deploy_from_json(*v);
+Result<Deploy> read_deploy(Statement& s, int column) {
+  return stored_deploy(s.getColumn(column).getString());
 }
-
-Result<Deploy> read_deploy(Statement& s, int column) { return as_stored(s.getColumn(column).getString()); }
 
 Result<std::vector<Deploy>> read_deploys(Statement& s) {
   std::vector<Deploy> out;
@@ -20,14 +16,6 @@ Result<std::vector<Deploy>> read_deploys(Statement& s) {
     out.push_back(std::move(*d));
   }
   return out;
-}
-
-bool unsettled(const Deploy& d) {
-  bool agrees = (d.wanted == Wanted::zeroed && d.presence == Presence::zeroed) ||
-                (d.wanted == Wanted::deleted && d.presence == Presence::deleted) ||
-                d.wanted == Wanted::running;
-  return !is_finished(d.phase) || !agrees || d.presence == Presence::running ||
-         d.presence == Presence::zeroed;
 }
 
 void add_event(DB& db, const Deploy& d, DeployEvent e) {
@@ -70,7 +58,7 @@ Task<Result<Deploy>> SqliteStore::create_deploy(Deploy deploy, DeployEvent first
     s.bind(6, body);
     s.exec();
     add_event(db, d, first);
-    return as_stored(body);
+    return stored_deploy(body);
   });
 }
 
@@ -89,11 +77,9 @@ Task<Result<Deploy>> SqliteStore::update_deploy(Deploy deploy, std::vector<Deplo
         s.bind(6, unsettled(d) ? 1 : 0);
         std::string body = body_of(to_json(d));
         s.bind(7, body);
-        if (s.exec() != 1)
-          return fail(ErrorCode::conflict, place(d.target, d.number),
-                      "the deploy was changed by somebody else", "look again and repeat");
+        if (s.exec() != 1) return stale_deploy(d.target, d.number);
         for (const DeployEvent& e : events) add_event(db, d, e);
-        return as_stored(body);
+        return stored_deploy(body);
       });
 }
 
@@ -101,14 +87,14 @@ Task<Result<Deploy>> SqliteStore::deploy(Target target, int64_t number) {
   return reader_->run<Deploy>([=](DB& db) -> Result<Deploy> {
     Statement s(db, "SELECT body FROM deploys WHERE project = ? AND environment = ? AND number = ?");
     bind_target(s, target, number);
-    if (!s.executeStep()) return fail(ErrorCode::not_found, place(target, number), "there is no such deploy");
+    if (!s.executeStep()) return no_such_deploy(target, number);
     return read_deploy(s, 0);
   });
 }
 
 Task<Result<Listing<Deploy>>> SqliteStore::deploys(Target target, Page page) {
   return reader_->run<Listing<Deploy>>([=](DB& db) -> Result<Listing<Deploy>> {
-    auto before = page.after.empty() ? std::optional<int64_t>(INT64_MAX) : number_in(page.after);
+    auto before = number_cursor(page);
     if (!before) return bad_cursor(page);
     Statement s(db,
                 "SELECT body FROM deploys WHERE project = ? AND environment = ? AND number < ? "
@@ -154,10 +140,8 @@ Task<Result<std::vector<DeployEvent>>> SqliteStore::deploy_events(Target target,
     s.bind(5, std::clamp(limit, 1, 10'000));
     std::vector<DeployEvent> out;
     while (s.executeStep()) {
-      auto v = parse_json(s.getColumn(1).getString(), "stored event");
-      if (!v || !v->is_object()) continue;
-      out.push_back(event_from_json(v->get_object()));
-      out.back().seq = s.getColumn(0).getInt64();
+      if (auto e = stored_event(s.getColumn(1).getString(), s.getColumn(0).getInt64()))
+        out.push_back(std::move(*e));
     }
     return out;
   });

@@ -36,10 +36,6 @@ Result<std::optional<Instance>> find_instance(DB& db, const Target& target, cons
   return std::move(*i);
 }
 
-bool is_open(const Instance& i) {
-  return i.result.state == InstanceState::running || i.result.next_try.has_value();
-}
-
 }  // namespace
 
 Result<> check_fence(DB& db, const Fence& fence) {
@@ -47,33 +43,33 @@ Result<> check_fence(DB& db, const Fence& fence) {
   Statement s(db, "SELECT token FROM leases WHERE name = ?");
   s.bind(1, fence.lease);
   if (s.executeStep() && s.getColumn(0).getInt64() == fence.token) return {};
-  return fail(ErrorCode::forbidden, "lease " + fence.lease, "another server has taken over",
-              "this one must not write any more");
+  return lost_lease(fence.lease);
 }
 
 Task<Result<Accepted>> SqliteStore::accept_instance(Delivery delivery, std::optional<InstanceCall> call) {
-  return writer_->run<Accepted>([d = std::move(delivery),
-                                 call = std::move(call)](DB& db) -> Result<Accepted> {
-    Entered entered = enter_delivery(db, d);
-    if (entered.known) return Accepted{true, *entered.known};
-    Accepted out{false, d};
-    out.delivery.seq = entered.seq;
-    if (!call) return out;
-    auto was = find_instance(db, call->target, call->id);
-    if (!was) return fail(was.error());
-    const Instance i = with_call(*was, *call);
-    Statement s(db,
-                "INSERT INTO instances VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6, 'null') ON CONFLICT DO UPDATE SET "
-                "asked_at = ?4, asked = ?5, call = ?6");
-    s.bind(1, i.target.project);
-    s.bind(2, i.target.environment);
-    s.bind(3, i.id);
-    s.bind(4, to_millis(i.asked_at));
-    s.bind(5, i.asked);
-    s.bind(6, body_of(to_json(i)));
-    s.exec();
-    return out;
-  });
+  return writer_->run<Accepted>(
+      [d = std::move(delivery), call = std::move(call)](DB& db) -> Result<Accepted> {
+        Entered entered = enter_delivery(db, d);
+        if (entered.known) return Accepted{true, *entered.known};
+        Accepted out{false, d};
+        out.delivery.seq = entered.seq;
+        if (!call) return out;
+        auto was = find_instance(db, call->target, call->id);
+        if (!was) return fail(was.error());
+        const Instance i = with_call(*was, *call);
+        Statement s(
+            db,
+            "INSERT INTO instances VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6, 'null') ON CONFLICT DO UPDATE SET "
+            "asked_at = ?4, asked = ?5, call = ?6");
+        s.bind(1, i.target.project);
+        s.bind(2, i.target.environment);
+        s.bind(3, i.id);
+        s.bind(4, to_millis(i.asked_at));
+        s.bind(5, i.asked);
+        s.bind(6, body_of(to_json(i)));
+        s.exec();
+        return out;
+      });
 }
 
 Task<Result<>> SqliteStore::record_instances(std::vector<Instance> instances, Fence fence) {
@@ -99,24 +95,8 @@ Task<Result<>> SqliteStore::record_instances(std::vector<Instance> instances, Fe
 Task<Result<Listing<Instance>>> SqliteStore::instances(std::string project, std::string environment,
                                                        Page page) {
   return reader_->run<Listing<Instance>>([=](DB& db) -> Result<Listing<Instance>> {
-    // "millis/project/environment/id" of the last one; ids may have '/'.
-    int64_t before = INT64_MAX;
-    std::vector<std::string> last(3);
-    if (!page.after.empty()) {
-      std::string_view rest = page.after;
-      size_t slash = rest.find('/');
-      auto at = number_in(rest.substr(0, slash));
-      if (!at || slash == rest.npos) return bad_cursor(page);
-      before = *at;
-      rest.remove_prefix(slash + 1);
-      for (int n = 0; n < 2; ++n) {
-        slash = rest.find('/');
-        if (slash == rest.npos) return bad_cursor(page);
-        last[n] = rest.substr(0, slash);
-        rest.remove_prefix(slash + 1);
-      }
-      last[2] = rest;
-    }
+    auto last = instance_cursor(page);
+    if (!last) return bad_cursor(page);
     std::string of;
     if (!project.empty()) of += " AND project = ?6";
     if (!environment.empty()) of += " AND environment = ?7";
@@ -124,17 +104,17 @@ Task<Result<Listing<Instance>>> SqliteStore::instances(std::string project, std:
                                 "(project, environment, id) > (?2, ?3, ?4))){} "
                                 "ORDER BY asked_at DESC, project, environment, id LIMIT ?5",
                                 kColumns, of));
-    s.bind(1, before);
-    for (int n = 0; n < 3; ++n) s.bind(n + 2, last[n]);
+    s.bind(1, last->at);
+    s.bind(2, last->project);
+    s.bind(3, last->environment);
+    s.bind(4, last->id);
     s.bind(5, limit_of(page) + 1);
     if (!project.empty()) s.bind(6, project);
     if (!environment.empty()) s.bind(7, environment);
     Listing<Instance> out;
     while (s.executeStep()) {
       if (out.items.size() == static_cast<size_t>(limit_of(page))) {
-        const Instance& i = out.items.back();
-        out.next =
-            fmt::format("{}/{}/{}/{}", to_millis(i.asked_at), i.target.project, i.target.environment, i.id);
+        out.next = cursor_of(out.items.back());
         break;
       }
       auto i = read_instance(s);
@@ -150,8 +130,7 @@ Task<Result<Instance>> SqliteStore::instance(Target target, std::string id) {
     auto i = find_instance(db, target, id);
     if (!i) return fail(i.error());
     if (*i) return **i;
-    return fail(ErrorCode::not_found, "instance " + id, target.str() + " has no such instance",
-                "did it call POST /hooks/instance? lemmy instances lists those that did");
+    return no_such_instance(target, id);
   });
 }
 
@@ -191,8 +170,7 @@ Task<Result<Lease>> SqliteStore::swap_lease(Lease lease) {
     s.bind(2, lease.holder);
     s.bind(3, lease.token);
     if (lease.revision != 0) s.bind(4, lease.revision);
-    if (s.exec() != 1)
-      return fail(ErrorCode::conflict, "lease " + lease.name, "another server wrote it", "look again");
+    if (s.exec() != 1) return stale_lease(lease.name);
     Lease now = lease;
     ++now.revision;
     return now;

@@ -31,7 +31,7 @@ TEST_F(Sqlite, a_newer_schema_a_corrupt_file_and_a_missing_folder_are_refused_cl
   EXPECT_EQ(*read_file(junk), std::string(8192, 'j'));
   EXPECT_EQ(SqliteStore::open(loop.get_executor(), "/nowhere/x.db").error().code, ErrorCode::unavailable);
   for (auto bad : {"mysql://x", "sqlite:", "", "x.db"})
-    EXPECT_FALSE(open_store(loop.get_executor(), bad)) << bad;
+    EXPECT_FALSE(run(open_store(loop.get_executor(), bad))) << bad;
 }
 
 TEST_F(Sqlite, the_file_is_readable_by_its_owner_only) {

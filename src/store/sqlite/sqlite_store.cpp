@@ -1,28 +1,10 @@
 #include "store/sqlite/sqlite_store.h"
 
-#include <zlib.h>
-
 #include <filesystem>
 
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
-namespace {
-
-constexpr size_t kDocument = 16u << 20;
-
-std::string pack(std::string_view text) {
-  uLongf size = compressBound(text.size());
-  std::string packed(size, '\0');
-  // Cannot fail: the room is compressBound.
-  compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()),
-            text.size(), Z_BEST_SPEED);
-  packed.resize(size);
-  return packed;
-}
-
-}  // namespace
-
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(asio::any_io_executor loop,
                                                        const std::string& given) try {
   // Two ways to name one file must meet at one lock.
@@ -46,9 +28,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(asio::any_io_executor loo
 }
 
 Task<Result<>> SqliteStore::put_document(Target target, int64_t number, std::string name, std::string text) {
-  if (text.size() > kDocument)
-    co_return fail(ErrorCode::too_large, place(target, number) + " " + name,
-                   fmt::format("{} bytes; at most {} can be kept", text.size(), kDocument));
+  if (text.size() > kMostDocument) co_return too_large_document(target, number, name, text.size());
   // Not on the writer thread: everybody's commit would wait for it.
   std::string packed = co_await packing_.run([&text] { return pack(text); });
   auto state = co_await asio::this_coro::cancellation_state;
@@ -73,15 +53,10 @@ Task<Result<std::string>> SqliteStore::document(Target target, int64_t number, s
         "SELECT size, body FROM documents WHERE project = ? AND environment = ? AND number = ? AND name = ?");
     bind_target(s, target, number);
     s.bind(4, name);
-    std::string where = place(target, number);
-    if (!s.executeStep()) return fail(ErrorCode::not_found, where, "it has no " + name);
+    if (!s.executeStep()) return no_such_document(target, number, name);
     SQLite::Column body = s.getColumn(1);
-    uLongf size = s.getColumn(0).getInt64();
-    std::string out(size, '\0');
-    if (uncompress(reinterpret_cast<Bytef*>(out.data()), &size, static_cast<const Bytef*>(body.getBlob()),
-                   body.getBytes()) != Z_OK)
-      return fail(ErrorCode::internal, where, "the stored " + name + " is damaged");
-    return out;
+    std::string_view packed(static_cast<const char*>(body.getBlob()), body.getBytes());
+    return unpack(packed, s.getColumn(0).getInt64(), place(target, number), name);
   });
 }
 
@@ -91,16 +66,6 @@ Task<Result<>> SqliteStore::check() {
     db.exec(fmt::format("PRAGMA user_version = {}", db.execAndGet("PRAGMA user_version").getInt()));
     return {};
   });
-}
-
-Result<std::unique_ptr<Store>> open_store(asio::any_io_executor loop, const std::string& url) {
-  if (!url.starts_with("sqlite:") || url.size() == 7)
-    return fail(ErrorCode::invalid, "--store",
-                "'" + url.substr(0, url.find(':')) + ":' is not a store Lemmy knows",
-                "write sqlite:PATH, for example sqlite:lemmy.db");
-  auto s = SqliteStore::open(loop, url.substr(7));
-  if (!s) return fail(s.error());
-  return std::unique_ptr<Store>(std::move(*s));
 }
 
 }  // namespace lemmy::store

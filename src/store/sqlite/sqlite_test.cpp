@@ -8,7 +8,7 @@ namespace {
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance,
                          testing::Values(BackendFactory{"sqlite", [](asio::any_io_executor e) {
-                                                          auto s = open_store(e, "sqlite:" + fresh_path());
+                                                          auto s = open_sqlite(e, fresh_path());
                                                           if (!s) throw std::runtime_error(s.error().str());
                                                           return std::move(*s);
                                                         }}));

@@ -1,0 +1,7 @@
+lemmy_room(store FLOOR 3 USES domain async LIBS SQLiteCpp sqlite3 z PkgConfig::LIBPQ ASIO
+           UNIT_TESTS "-Postgres*")
+if(LEMMY_TESTS)
+  # On a PostgreSQL of their own, that is started once.
+  add_test(NAME store.postgres COMMAND store_test --gtest_filter=Postgres*)
+  set_tests_properties(store.postgres PROPERTIES LABELS stores TIMEOUT 600)
+endif()
