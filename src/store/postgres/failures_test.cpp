@@ -96,7 +96,8 @@ TEST_F(PostgresFailures, while_the_server_is_down_calls_wait_for_a_bounded_time_
   EXPECT_LT(Clock::now() - began, seconds(5));
   for (const Error& e : {write.error(), read.error(), run(store->check()).error()}) {
     EXPECT_EQ(e.code, ErrorCode::unavailable);
-    EXPECT_EQ(e.str().find(kPasswordInUrl), std::string::npos) << e.str();
+    // It goes out to whoever called: nothing of where the database is.
+    EXPECT_EQ(e.str().find("127.0.0.1"), std::string::npos) << e.str();
   }
   auto waiting = asio::co_spawn(loop, store->check(), asio::use_future);
   server.script("resume");

@@ -5,7 +5,9 @@
 namespace lemmy::store::postgres {
 namespace {
 constexpr int kTries = 8;  // of what the server refuses for now
-}
+// Callers' errors go out to whoever called Lemmy: host and user are only in the log.
+constexpr const char* kWhere = "the database";
+}  // namespace
 
 struct Lane::Job {
   std::shared_ptr<const Batch> batch;
@@ -43,15 +45,14 @@ void Lane::stop() {
   group_.cancel();
   for (auto& c : std::exchange(connections_, {})) c->close();
   for (auto& job : std::exchange(jobs_, {}))
-    job->finish(fail(ErrorCode::unavailable, address_.shown, "the store is stopping"));
+    job->finish(fail(ErrorCode::unavailable, kWhere, "the store is stopping"));
 }
 
 Task<Result<Answers>> Lane::run(Batch batch) {
   auto self = shared_from_this();
-  if (stopping_) co_return fail(ErrorCode::unavailable, address_.shown, "the store is stopping");
+  if (stopping_) co_return fail(ErrorCode::unavailable, kWhere, "the store is stopping");
   if (jobs_.size() >= settings_.queue)
-    co_return fail(ErrorCode::unavailable, address_.shown, "the store has too much to do",
-                   "try again in a moment");
+    co_return fail(ErrorCode::unavailable, kWhere, "the store has too much to do", "try again in a moment");
   std::shared_ptr<Job> job(new Job{.batch = std::make_shared<const Batch>(std::move(batch)),
                                    .result = {},
                                    .until = Clock::now() + settings_.patience,
@@ -66,11 +67,11 @@ Task<Result<Answers>> Lane::run(Batch batch) {
     bool gone = state.cancelled() != asio::cancellation_type::none;
     if (!gone && (job->begun || Clock::now() < job->until)) continue;
     std::erase(jobs_, job);
-    if (gone) co_return fail(ErrorCode::cancelled, address_.shown, "cancelled");
-    if (down_) co_return fail(last_error_);
-    co_return fail(ErrorCode::unavailable, address_.shown,
-                   connections_.empty() ? "the database does not answer" : "the store has too much to do",
-                   "try again in a moment");
+    if (gone) co_return fail(ErrorCode::cancelled, kWhere, "cancelled");
+    if (down_ || connections_.empty())
+      co_return fail(ErrorCode::unavailable, kWhere, "it cannot be reached",
+                     "Lemmy's log says why; it connects again by itself");
+    co_return fail(ErrorCode::unavailable, kWhere, "the store has too much to do", "try again in a moment");
   }
   co_return std::move(job->result);
 }
@@ -117,9 +118,8 @@ Task<std::shared_ptr<Connection>> Lane::connect() {
       connections_.insert(*opened);
       co_return *opened;
     }
-    last_error_ = opened.error();
     if (!std::exchange(down_, true))
-      log::warning("the database cannot be reached", {{"what", last_error_.str()}});
+      log::warning("the database cannot be reached", {{"what", opened.error().str()}});
     // Not all at the same moment.
     co_await sleep_for(wait / 2 + milliseconds(random_() % wait.count()));
     wait = std::min(wait * 2, settings_.longest_wait);
@@ -145,7 +145,9 @@ Task<> Lane::attempt(std::shared_ptr<Connection> c, std::shared_ptr<Job> job) {
       again(std::move(job));
       co_return;
     }
-    job->finish(fail(no.error));
+    Error error = no.error;
+    error.where = kWhere;
+    job->finish(fail(std::move(error)));
     co_return;
   }
 }

@@ -43,7 +43,6 @@ class Lane : public std::enable_shared_from_this<Lane> {
   Settings settings_;
   Kind kind_;
   bool stopping_ = false, down_ = false;
-  Error last_error_;  // of connecting
   std::deque<std::shared_ptr<Job>> jobs_;
   std::set<std::shared_ptr<Connection>> connections_;
   asio::steady_timer work_;  // workers without work wait on it
