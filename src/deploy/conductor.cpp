@@ -8,6 +8,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "deploy/dry_runs.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
 
@@ -33,7 +34,10 @@ void crash_point() {
   if (left > 0 && --left == 0) std::raise(SIGKILL);
 }
 
-Conductor::Conductor(Surroundings surroundings) : around_(std::move(surroundings)), group_(around_.loop) {}
+Conductor::Conductor(Surroundings surroundings)
+    : around_(std::move(surroundings)),
+      group_(around_.loop),
+      dry_runs_(std::make_unique<DryRuns>(around_, this)) {}
 
 Conductor::~Conductor() { group_.cancel(); }
 
@@ -44,12 +48,14 @@ Task<Result<>> Conductor::start() {
   if (!latest) co_return fail(latest.error());
   for (auto* list : {&*unsettled, &*latest})
     for (const Deploy& d : *list) state(d.target).deploys[d.number] = d;
+  co_await dry_runs_->forget_interrupted();
   for (auto& [target, s] : targets_) wake(target);
   co_return Result<>{};
 }
 
 Task<> Conductor::stop() {
   stopping_ = true;
+  co_await dry_runs_->stop();
   for (auto& [target, s] : targets_) s->signal.notify();
   // A step in flight may end by itself; what hangs is cut, and repeated when a server starts again.
   bool ended = co_await group_.join(seconds{3});
@@ -174,6 +180,7 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   d.who = r.who;
   d.reason = r.reason;
   d.request_id = r.request_id;
+  d.release = r.release;
   d.deployer = deployer_of(r.target);
   if (auto config = around_.config();
       const config::Environment* e = config->environment(d.target.environment))
@@ -205,6 +212,15 @@ void Conductor::cluster_changed(const Target& target) {
   }
   std::vector<Target> all = targets();
   for (const Target& t : all) wake(t);
+}
+
+bool Conductor::take_hosts(const Target& target, const std::string& run_id) {
+  if (stopping_ || active(target) || !queued(target).empty()) return false;
+  return taken_.emplace(target, run_id).second;
+}
+
+void Conductor::free_hosts(const Target& target) {
+  if (taken_.erase(target) > 0 && targets_.contains(target)) wake(target);
 }
 
 std::vector<Target> Conductor::targets() const {

@@ -9,8 +9,10 @@
 namespace lemmy::deploy {
 namespace {
 
-constexpr size_t kLog = 8u << 20;
 constexpr size_t kNamed = 3;  // hosts named in a sentence
+// So long a deploy waits for the run on instances that booted; then that is cut, and repeated after the
+// deploy.
+constexpr seconds kPatience{60};
 
 Cause cause_of(const ansible::Failure& f) {
   Cause c;
@@ -50,45 +52,44 @@ std::string run_id(const Deploy& d) {
 
 Task<Result<std::string>> Conductor::run_log(Deploy d) const {
   if (!around_.runs) co_return fail(ErrorCode::not_found, "ansible", "Ansible is not installed here");
-  co_return co_await around_.runs->log(run_id(d), kLog);
+  co_return co_await around_.runs->log(run_id(d), kRunLog);
 }
 
 // A roll back uses what its earlier deploy was configured with.
-Task<Result<json::value>> Worker::environment_of(Deploy d) {
+static Task<Result<json::value>> environment_of(Surroundings around, Deploy d) {
   if (d.rollback_of || d.phase != Phase::preparing) {
     const int64_t of = d.phase != Phase::preparing ? d.number : *d.rollback_of;
-    auto text = co_await c_.around_.store->document(target_, of, "environment");
+    auto text = co_await around.store->document(d.target, of, "environment");
     if (!text) co_return fail(text.error());
     co_return parse_json(*text, "stored environment");
   }
-  auto config = c_.around_.config();
-  const config::Project* p = config->project(target_.project);
-  const config::ProjectEnvironment* e = p ? p->environment(target_.environment) : nullptr;
+  auto config = around.config();
+  const config::Project* p = config->project(d.target.project);
+  const config::ProjectEnvironment* e = p ? p->environment(d.target.environment) : nullptr;
   if (!e)
-    co_return fail(ErrorCode::not_found, target_.str(), "the environment has left the configuration",
+    co_return fail(ErrorCode::not_found, d.target.str(), "the environment has left the configuration",
                    "put it back into environments.json");
   co_return json::value(e->values);
 }
 
-Task<Result<ansible::Plan>> Worker::plan(Deploy d) {
-  auto environment = co_await environment_of(d);
+Task<Result<ansible::Plan>> plan_for_hosts(Surroundings around, Deploy d) {
+  auto environment = co_await environment_of(around, d);
   if (!environment) co_return fail(environment.error());
-  auto build = co_await c_.around_.store->build(target_.project, d.sha);
+  auto build = co_await around.store->build(d.target.project, d.sha);
   if (!build) co_return fail(build.error());
-  auto config = c_.around_.config();
-  auto found = project(*config);
-  if (!found) co_return fail(found.error());
-  const config::Project* p = *found;
+  auto config = around.config();
+  const config::Project* p = config->project(d.target.project);
+  if (!p) co_return fail(project_left(d.target.project));
   ansible::Plan plan;
   plan.id = run_id(d);
   plan.ansible_dir = std::filesystem::absolute(config->ansible_dir()).string();
   plan.playbook = p->playbook;
-  plan.hosts = config::hosts_pattern(*p, target_.environment);
+  plan.hosts = config::hosts_pattern(*p, d.target.environment);
   json::object of_build = to_json(*build);
   of_build["short_sha"] = short_sha(build->sha);
   json::object lemmy;
-  lemmy["project"] = target_.project;
-  lemmy["environment"] = target_.environment;
+  lemmy["project"] = d.target.project;
+  lemmy["environment"] = d.target.environment;
   lemmy["build"] = std::move(of_build);
   lemmy["deploy"] = d.number;
   lemmy["config"] = std::move(*environment);
@@ -101,7 +102,7 @@ Task<bool> Worker::prepare_hosts(Deploy d, Step* step) {
   if (!c_.around_.runs)
     co_return co_await fail_deploy(d, {ErrorCode::not_found, "ansible", "Ansible is not installed here",
                                        "install ansible-core and ansible-runner, or start with --ansible"});
-  auto made = co_await plan(d);
+  auto made = co_await plan_for_hosts(c_.around_, d);
   if (!made) co_return co_await trouble(d, made.error(), step);
   auto hosts = co_await ansible::matching_hosts(c_.around_.pool, c_.around_.ansible, *made);
   if (!hosts) co_return co_await trouble(d, hosts.error(), step);
@@ -127,7 +128,15 @@ Task<bool> Worker::run_playbook(Deploy d, Step* step) {
   if (waits(d.number, step)) co_return false;
   if (!c_.around_.runs)
     co_return co_await fail_deploy(d, {ErrorCode::not_found, "ansible", "Ansible is not installed here"});
-  auto made = co_await plan(d);
+  if (auto taken = c_.taken_.find(target_); taken != c_.taken_.end()) {
+    if (now() - d.phase_at > kPatience) c_.around_.runs->cancel(taken->second);
+    step->sooner(seconds{1});
+    std::string note = "waiting for another run on its hosts to end";
+    if (d.note == note) co_return false;
+    d.note = std::move(note);
+    co_return co_await store({std::move(d), {}});
+  }
+  auto made = co_await plan_for_hosts(c_.around_, d);
   if (!made) co_return co_await trouble(d, made.error(), step);
   auto progress = std::make_shared<ansible::Progress>();
   const std::pair key{target_, d.number};
@@ -139,7 +148,7 @@ Task<bool> Worker::run_playbook(Deploy d, Step* step) {
     c_.around_.changed(target_);
   };
   auto outcome = co_await c_.around_.runs->run(*made, progress, changed);
-  auto log = co_await c_.around_.runs->log(made->id, kLog);
+  auto log = co_await c_.around_.runs->log(made->id, kRunLog);
   std::string hosts = json::serialize(to_json(*progress));
   auto kept = co_await c_.around_.store->put_document(target_, d.number, "hosts", hosts);
   if (kept && log) kept = co_await c_.around_.store->put_document(target_, d.number, "log", *log);

@@ -16,6 +16,11 @@ milliseconds back_off(int tries) { return std::min(kLongestRetry, kFirstRetry * 
 
 }  // namespace
 
+Error project_left(const std::string& project) {
+  return {ErrorCode::not_found, "project", "the project has left the configuration",
+          "put projects/" + project + " back"};
+}
+
 Task<> Worker::run() {
   Conductor::TargetState& s = c_.state(target_);
   while (!c_.stopping_) {
@@ -85,8 +90,7 @@ void Worker::retry_later(int64_t number, Step* step) {
 
 Result<const config::Project*> Worker::project(const config::Config& config) const {
   if (const config::Project* p = config.project(target_.project)) return p;
-  return fail(ErrorCode::not_found, "project", "the project has left the configuration",
-              "put projects/" + target_.project + " back");
+  return fail(project_left(target_.project));
 }
 
 Rules Worker::rules() const {

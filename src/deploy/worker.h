@@ -10,6 +10,8 @@ class Worker {
  public:
   Worker(Conductor* conductor, Target target) : c_(*conductor), target_(std::move(target)) {}
   Task<> run();
+  // Of each object whether the cluster would take it, as in DryRun::objects; nothing is applied.
+  Task<Result<json::array>> try_out(Deploy d);
 
  private:
   // What a step did: `again` looks at once for the next thing, else at most `wait` passes.
@@ -39,8 +41,6 @@ class Worker {
   // To hosts: hosts.cpp.
   Task<bool> prepare_hosts(Deploy d, Step* step);
   Task<bool> run_playbook(Deploy d, Step* step);
-  Task<Result<ansible::Plan>> plan(Deploy d);
-  Task<Result<json::value>> environment_of(Deploy d);
   Task<bool> replaced_on_hosts();
   Task<bool> prepare(Deploy d, Step* step);
   Task<bool> apply(Deploy d, Step* step);

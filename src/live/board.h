@@ -8,6 +8,7 @@
 // build: domain/build.h to_json(Build), plus "short_sha", "age" (since pushed_at)
 // Times are RFC 3339 texts; absent ones are null.
 #include "deploy/conductor.h"
+#include "deploy/releases.h"
 #include "live/feed.h"
 
 namespace lemmy::live {
@@ -40,7 +41,8 @@ class Board {
   //  "projects": [{"name", "description", "deployer", "owners", "known": bool (configured),
   //    "targets": [{"environment", "configured": bool,
   //       "health": "none | ok | busy | bad | zeroed | unknown" , "health_text",
-  //       "current": deploy|null, "active": deploy|null, "latest": deploy|null, "queued": [deploy]}]}]}
+  //       "deployer": "kubernetes | ansible", "current": deploy|null, "active": deploy|null, "latest":
+  //       deploy|null, "queued": [deploy]}]}]}
   // Targets stand in the order of environments, one for each, so that a table can be drawn.
   json::object overview() const;
 
@@ -66,6 +68,13 @@ class Board {
   Task<Result<json::object>> deploys(Target target, store::Page page) const;
   json::object deploy_json(const Deploy& deploy) const;
   json::object build_json(const Build& build) const;
+
+  // {"release": {"id", "project", "build", "short_sha", "branch", "who", "reason", "created_at", "age",
+  // "url",
+  //    "rollback": bool, "state": "in_progress | live | failed | mixed", "title" (of the state, with names),
+  //    "finished", "can_go_back": bool, "all_can_go_back": bool},
+  //  "deploys": [deploy + "way_back": {"kind": "goes | not_needed | cannot", "to", "why"}]}
+  Task<Result<json::object>> release(std::string project, std::string id) const;
 
   // What the playbook run of a deploy to hosts printed, so far or in all. invalid: the deploy went to pods.
   Task<Result<std::string>> run_log(Target target, int64_t number) const;

@@ -13,6 +13,7 @@ json::value autoscaler_json(const kube::Autoscaler* hpa);
 std::string without_names(std::string message, const std::string& object_name);
 // Of the deploy's RC, autoscaler and pods: newest first, those that say the same together.
 json::array events_json(const kube::Cluster& cluster, const Deploy& deploy);
+std::string release_url(const std::string& project, const std::string& id);
 std::string deploy_url(const Target& target, int64_t number);
 
 }  // namespace lemmy::live
