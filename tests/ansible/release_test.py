@@ -49,9 +49,10 @@ class Together(SshHosts):
         cls.write("projects/shop/project.yaml", "settle: 1s\n")
         cls.write("projects/shop/template.json.j2", TEMPLATE)
         cls.set_hosts()
+        cls.log = open(f"{cls.dir}/lemmy.log", "w")
         cls.server = subprocess.Popen(
             inside("server", LEMMY, "playground", "--config", cls.config, "--data", f"{cls.dir}/data", "--ansible",
-                   BIN, "--port", "0"), stdout=subprocess.PIPE, stderr=open(f"{cls.dir}/lemmy.log", "w"), text=True)
+                   BIN, "--port", "0"), stdout=subprocess.PIPE, stderr=cls.log, text=True)
         found = re.search(r"listening on (http://\S+)", cls.server.stdout.readline())
         if not found:
             raise AssertionError(open(f"{cls.dir}/lemmy.log").read())
@@ -64,6 +65,7 @@ class Together(SshHosts):
         if hasattr(cls, "server"):
             cls.server.terminate()
             cls.server.wait(20)
+            cls.log.close()
         super().take_down()
 
     @classmethod
@@ -118,7 +120,7 @@ class Together(SshHosts):
         self.assertEqual(code, 0, err + out)
         for host in HOSTS:
             self.assertIn(f"{host}: changed", out)
-        self.assertIn("task app : Write its configuration", out)
+        self.assertIn("task Write its configuration", out)
         self.assertRegex(out, rf'-\s+"build": "{running}"')
         self.assertRegex(out, rf'\+\s+"build": "{new}"')
         self.assertIn("nothing was changed", out)

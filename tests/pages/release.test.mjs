@@ -44,8 +44,8 @@ test("one form releases a build to pods and hosts, without JavaScript too", host
   const plain = await openPage(browser, server.url, { javaScriptEnabled: false });
   await plain.goto(`${server.url}/projects/shop`);
   await plain.locator(`#build-${first}`).getByRole("link", { name: "Release to several" }).click();
-  await plain.getByLabel(/^staging/).check();
-  await plain.getByLabel(/^hosts/).check();
+  await plain.getByLabel(/staging on pods/).check();
+  await plain.getByLabel(/hosts on hosts/).check();
   await plain.getByLabel(/Reason/).fill("the first");
   await plain.getByRole("button", { name: "to these" }).click();
   await plain.waitForURL("**/projects/shop/releases/*");
@@ -71,8 +71,8 @@ test("a dry run shows on its page what a deploy would change on each host, and c
 test("a release is followed live on its page, side by side", hosts, async () => {
   await page.goto(`${server.url}/projects/shop`);
   await page.locator(`#build-${second}`).getByRole("link", { name: "Release to several" }).click();
-  await page.getByLabel(/^staging/).check();
-  await page.getByLabel(/^hosts/).check();
+  await page.getByLabel(/staging on pods/).check();
+  await page.getByLabel(/hosts on hosts/).check();
   await clean("release-form");
   await page.getByRole("button", { name: "to these" }).click();
   await page.waitForURL("**/projects/shop/releases/*");
