@@ -156,6 +156,7 @@ void Progress::feed(const json::object& e) {
   } else if (kind.starts_with("runner_")) {
     Host* h = host(text_or(data, "host"));
     if (!h) return;
+    if (kind == "runner_on_file_diff") add_diff(text_or(data, "task"), text_or(e, "stdout"), *h);
     result(kind, data, *h);
   } else {
     return;

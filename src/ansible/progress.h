@@ -22,6 +22,7 @@ struct Host {
   HostState state = HostState::waiting;
   std::string task;  // now, or the last one; of a failed host: the one that failed
   std::string message;
+  std::string diff;  // what --diff shows of it, by task; at most 64 KiB, and only with keep_diffs()
   int ok = 0, changed = 0, failed = 0, skipped = 0, rescued = 0, ignored = 0, unreachable = 0;  // tasks
   bool done = false;
 };
@@ -41,6 +42,8 @@ class Progress {
   void feed(const json::object& event);  // a line that was parsed elsewhere
   // The folder that paths of tasks are shown relative to.
   void set_root(std::string folder) { root_ = std::move(folder); }
+  // Diffs are parts of files, so they are kept only where they are asked for.
+  void keep_diffs() { keeps_diffs_ = true; }
   const std::map<std::string, Host>& hosts() const { return hosts_; }
   const std::string& play() const { return play_; }
   const std::string& task() const { return task_; }  // now
@@ -62,6 +65,7 @@ class Progress {
   void result(std::string_view kind, const json::object& data, Host& host);
   void failed(const json::object& data, Host& host, bool unreachable);
   void stats(const json::object& data);
+  void add_diff(std::string_view task, std::string_view text, Host& host);
   void text(std::string_view line);
   void choose_first();
 
@@ -69,7 +73,8 @@ class Progress {
   std::vector<Candidate> candidates_;  // in the order of their coming; bounded
   std::string root_, play_, task_, trouble_;
   std::optional<Failure> failure_;
-  bool finished_ = false, no_hosts_ = false;
+  bool finished_ = false, no_hosts_ = false, keeps_diffs_ = false;
+  size_t diff_bytes_ = 0;
   uint64_t version_ = 0;
 };
 

@@ -60,7 +60,8 @@ json::object to_json(const Host& h) {
           {"rescued", h.rescued},
           {"ignored", h.ignored},
           {"unreachable", h.unreachable},
-          {"done", h.done}};
+          {"done", h.done},
+          {"diff", h.diff}};
 }
 
 json::object to_json(const Failure& f) {

@@ -192,5 +192,23 @@ TEST(Text, the_hint_fits_ansibles_words) {
   EXPECT_EQ(hint_for("something else"), "");
 }
 
+TEST(Progress, keeps_diffs_only_when_asked_and_within_bounds) {
+  auto changes = [](Progress& p, const std::string& host, const std::string& text) {
+    p.feed(json::serialize(json::object{{"event", "runner_on_file_diff"},
+                                        {"stdout", text},
+                                        {"event_data", {{"host", host}, {"task", "Copy"}}}}));
+  };
+  Progress silent, p;
+  changes(silent, "a", "+new");
+  EXPECT_EQ(silent.hosts().at("a").diff, "");
+  p.keep_diffs();
+  changes(p, "a", "\x1b[0;31m-old\x1b[0m\r\n\x1b[0;32m+new\x1b[0m\r\n");
+  changes(p, "a", "");  // the task has no_log
+  EXPECT_EQ(p.hosts().at("a").diff, "task Copy\n-old\n+new\n");
+  for (int i = 0; i < 200; ++i) changes(p, "b", std::string(1000, '+'));
+  EXPECT_LT(p.hosts().at("b").diff.size(), 66'000u);
+  EXPECT_TRUE(p.hosts().at("b").diff.ends_with("(the rest is in the log)\n"));
+}
+
 }  // namespace
 }  // namespace lemmy::ansible

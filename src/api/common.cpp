@@ -74,6 +74,8 @@ void add_routes(route::Router& router, live::Services services) {
   add_projects(router, shared);
   add_deploys(router, shared);
   add_instances(router, shared);
+  add_dry_runs(router, shared);
+  add_releases(router, shared);
   add_events(router, shared);
   add_system(router, shared);
 }

@@ -12,48 +12,6 @@ namespace {
 
 constexpr milliseconds kLogLimit{20'000};
 
-Result<> check_text(std::string_view where, const std::string& text, size_t most) {
-  if (text.size() <= most) return {};
-  return fail(ErrorCode::invalid, std::string(where), fmt::format("{} bytes are too long", text.size()),
-              fmt::format("at most {} bytes", most));
-}
-
-Result<std::string> idempotency_key(const net::Request& request) {
-  std::string key(trim(net::header(request.headers, "Idempotency-Key")));
-  if (auto ok = check_text("Idempotency-Key", key, 128); !ok) return fail(ok.error());
-  if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c <= 0x20 || c >= 0x7f; }))
-    return fail(ErrorCode::invalid, "Idempotency-Key", "the key has characters that are not allowed",
-                "printable ASCII without spaces, such as a UUID");
-  return key;
-}
-
-Result<std::string> body_text(const json::object& body, std::string_view key) {
-  const json::value* v = body.if_contains(key);
-  if (!v || v->is_null()) return std::string();
-  if (!v->is_string()) return fail(ErrorCode::invalid, std::string(key), "the field must be a text");
-  return std::string(v->get_string());
-}
-
-// A form has only texts.
-Result<bool> body_bool(const json::object& body, std::string_view key) {
-  const json::value* v = body.if_contains(key);
-  if (!v || v->is_null()) return false;
-  if (v->is_bool()) return v->get_bool();
-  if (v->is_string() && v->get_string() == "true") return true;
-  if (v->is_string() && v->get_string() == "false") return false;
-  return fail(ErrorCode::invalid, std::string(key), "the field must be true or false");
-}
-
-Result<> check_keys(const json::object& body, std::vector<std::string> known) {
-  for (const auto& [key, value] : body) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    auto near = nearest(key, known);
-    return fail(ErrorCode::invalid, shorten(key, 64), "this field is not known",
-                near ? fmt::format("did you mean '{}'?", *near) : "there are: " + join(known, ", "));
-  }
-  return {};
-}
-
 net::Response accepted(const live::Services& s, const Deploy& d) {
   net::Response r = route::json_response(s.board->deploy_json(d), 202);
   r.headers.emplace("Location", deploy_path(d.target, d.number));
@@ -85,16 +43,10 @@ Result<deploy::Request> read_request(const route::Call& call) {
   auto body = route::body_object(call.request);
   if (!body) return fail(body.error());
   if (auto ok = check_keys(*body, {"build", "reason", "csrf"}); !ok) return fail(ok.error());
-  auto build = body_text(*body, "build");
+  auto build = body_build(*body);
   if (!build) return fail(build.error());
-  if (auto ok = check_sha(*build); !ok) {
-    Error e = ok.error();
-    e.where = "build";
-    return fail(std::move(e));
-  }
-  auto reason = body_text(*body, "reason");
+  auto reason = body_reason(*body);
   if (!reason) return fail(reason.error());
-  if (auto ok = check_text("reason", *reason, 1000); !ok) return fail(ok.error());
   auto key = idempotency_key(call.request);
   if (!key) return fail(key.error());
   return deploy::Request{call.target(), *build, call.who.name, *reason, *key};
@@ -132,9 +84,8 @@ Result<deploy::Act> read_act(const route::Call& call) {
   auto body = route::body_object(call.request);
   if (!body) return fail(body.error());
   if (auto ok = check_keys(*body, {"reason", "confirm", "csrf"}); !ok) return fail(ok.error());
-  auto reason = body_text(*body, "reason");
+  auto reason = body_reason(*body);
   if (!reason) return fail(reason.error());
-  if (auto ok = check_text("reason", *reason, 1000); !ok) return fail(ok.error());
   auto confirmed = body_bool(*body, "confirm");
   if (!confirmed) return fail(confirmed.error());
   auto key = idempotency_key(call.request);
@@ -189,15 +140,6 @@ Task<net::Response> pod_log(Shared s, route::Call call) {
   r.headers.emplace("Content-Type", "text/plain; charset=utf-8");
   r.body = valid_utf8(*text);
   co_return r;
-}
-
-json::object text_schema(std::string_view about) { return {{"type", "string"}, {"description", about}}; }
-
-json::object key_parameter() {
-  return {{"name", "Idempotency-Key"},
-          {"in", "header"},
-          {"description", "the same key again gives the same deploy"},
-          {"schema", {{"type", "string"}}}};
 }
 
 }  // namespace

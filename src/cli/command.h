@@ -18,6 +18,7 @@ void add_playground(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_builds(CLI::App& app, Action& action);
 void add_deploy(CLI::App& app, Action& action);
+void add_release(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
 void add_actions(CLI::App& app, Action& action);
 void add_hook(CLI::App& app, Action& action);

@@ -18,9 +18,22 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
     if (zeroed && d.wanted == Wanted::zeroed) out.push_back(Action::restore);
     if ((running || zeroed) && d.wanted != Wanted::deleted) out.push_back(Action::remove);
   }
-  // What was never live is no place to go back to.
-  if (over && d.serving_since && !(serving && serving->number == d.number)) out.push_back(Action::rollback);
+  // What was never live is no place to go back to; what serves is one when a later deploy left some hosts
+  // with its own build.
+  const bool serves = serving && serving->number == d.number;
+  if (over && d.serving_since && (!serves || touched_since(d))) out.push_back(Action::rollback);
   return out;
+}
+
+bool Conductor::touched_since(const Deploy& d) const {
+  const TargetState* s = peek(d.target);
+  if (!s || d.deployer != Deployer::ansible) return false;
+  for (auto it = s->deploys.upper_bound(d.number); it != s->deploys.end(); ++it) {
+    const Deploy& later = it->second;
+    const bool over = later.phase == Phase::failed || later.phase == Phase::cancelled;
+    if (over && later.deployer == Deployer::ansible && !later.object_name.empty()) return true;
+  }
+  return false;
 }
 
 Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
@@ -104,6 +117,7 @@ Task<Result<Deploy>> Conductor::roll_back(Act a, Deploy earlier) {
   d.who = a.who;
   d.reason = a.reason;
   d.request_id = a.request_id;
+  d.release = a.release;
   d.rollback_of = earlier.number;
   co_return co_await create(std::move(d), fmt::format("roll back to #{} (build {}) asked for", earlier.number,
                                                       short_sha(earlier.sha)));

@@ -167,6 +167,26 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
   co_return co_await store(std::move(m));
 }
 
+Task<Result<json::array>> Worker::try_out(Deploy d) {
+  kube::Cluster* cluster = this->cluster();
+  if (!cluster) co_return fail(no_cluster(target_));
+  auto m = co_await render(d);
+  if (!m) co_return fail(m.error());
+  json::array out;
+  for (const json::value& v : in_order(*m)) {
+    const json::object& o = v.get_object();
+    auto tried = co_await cluster->client().apply(o, true);
+    Error e = tried ? Error{} : tried.error();
+    if (e.code == ErrorCode::unavailable || e.code == ErrorCode::timeout) co_return fail(std::move(e));
+    out.push_back({{"kind", kind_of(o)},
+                   {"name", name_of(o)},
+                   {"ok", tried.has_value()},
+                   {"what", e.what},
+                   {"hint", e.hint}});
+  }
+  co_return out;
+}
+
 // The copy belongs to every RC that mounts it, and goes with the last of them.
 Task<Result<>> Worker::own_config_map(kube::Client* client, json::object copy, std::string rc_uid) {
   auto there = co_await client->get(kube::ref_to(copy));

@@ -8,6 +8,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "deploy/dry_runs.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
 
@@ -33,11 +34,17 @@ void crash_point() {
   if (left > 0 && --left == 0) std::raise(SIGKILL);
 }
 
-Conductor::Conductor(Surroundings surroundings) : around_(std::move(surroundings)), group_(around_.loop) {}
+Conductor::Conductor(Surroundings surroundings)
+    : around_(std::move(surroundings)),
+      group_(around_.loop),
+      dry_runs_(std::make_unique<DryRuns>(around_, this)) {}
 
 Conductor::~Conductor() { group_.cancel(); }
 
-Task<Result<>> Conductor::start() { return refresh({}); }
+Task<Result<>> Conductor::start() {
+  co_await dry_runs_->forget_interrupted();
+  co_return co_await refresh({});
+}
 
 Task<Result<>> Conductor::lead(store::Fence fence) {
   fence_ = std::move(fence);
@@ -56,6 +63,7 @@ Task<> Conductor::follow() {
 
 Task<> Conductor::stop() {
   stopping_ = true;
+  co_await dry_runs_->stop();
   co_await end_workers();
 }
 
@@ -237,6 +245,7 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   d.who = r.who;
   d.reason = r.reason;
   d.request_id = r.request_id;
+  d.release = r.release;
   d.deployer = deployer_of(r.target);
   if (auto config = around_.config();
       const config::Environment* e = config->environment(d.target.environment))

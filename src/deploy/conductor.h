@@ -15,12 +15,15 @@
 
 namespace lemmy::deploy {
 
+class DryRuns;
+
 struct Request {
   Target target;
   std::string build;  // full sha or a prefix of at least 7
   std::string who;
   std::string reason;
   std::string request_id;  // the same id again gives the same deploy; empty: one is made
+  std::string release;     // asked for together with others, by deploy/releases.h
 };
 
 enum class Action { cancel, zero, remove, restore, rollback };
@@ -35,6 +38,7 @@ struct Act {
   std::string reason;
   std::string request_id;  // of a roll back, as in Request
   bool confirmed = false;  // zero or delete also the one that serves
+  std::string release;     // of a roll back, as in Request
 };
 
 struct Surroundings {
@@ -91,10 +95,12 @@ class Conductor {
 
   // It is configured, and there is something to deploy to.
   Result<> check_target(const Target& target) const;
-  // A run on instances that booted takes the hosts: a deploy waits for its end, and while a deploy waits or
-  // goes on none may begin (false).
+  // A run on instances that booted, or a dry run, takes the hosts: a deploy waits for its end, and while a
+  // deploy waits or goes on none may begin (false).
   bool take_hosts(const Target& target, const std::string& run_id);
   void free_hosts(const Target& target);
+
+  DryRuns& dry_runs() { return *dry_runs_; }
 
   void cluster_changed(const Target& target);  // from the watches; an empty target: all
 
@@ -116,6 +122,8 @@ class Conductor {
   Task<Result<Deploy>> roll_back(Act act, Deploy earlier);
   Deployer deployer_of(const Target& target) const;
   int live_ready(const Target& target) const;  // of the one that serves; 0: none
+  // A later deploy that failed or was cancelled had begun on the hosts that `deploy` runs on.
+  bool touched_since(const Deploy& deploy) const;
 
   Surroundings around_;
   Group group_;
@@ -124,6 +132,7 @@ class Conductor {
   std::map<std::string, std::pair<std::string, std::shared_ptr<const manifest::Renderer>>> renderers_;
   std::map<std::pair<Target, int64_t>, std::shared_ptr<ansible::Progress>> progress_;
   std::map<Target, std::string> taken_;  // run id
+  std::unique_ptr<DryRuns> dry_runs_;
   store::Fence fence_;
   bool leading_ = false, stopping_ = false;
 };

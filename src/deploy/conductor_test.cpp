@@ -6,6 +6,8 @@
 #include <filesystem>
 
 #include "base/crypto.h"
+#include "deploy/dry_runs.h"
+#include "deploy/releases.h"
 #include "playground/test_bench.h"
 #include "store/forwarding.h"
 
@@ -21,6 +23,12 @@ const Target kTarget{"hello-world", "staging"};
 struct Doubtful : store::Forwarding {
   using Forwarding::Forwarding;
   bool doubt_next = false;
+  std::string refused;  // no deploy to this environment can be written
+
+  Task<Result<Deploy>> create_deploy(Deploy d, DeployEvent first) override {
+    if (d.target.environment == refused) co_return fail(ErrorCode::unavailable, "store", "the disk is full");
+    co_return co_await Forwarding::create_deploy(std::move(d), std::move(first));
+  }
 
   Task<Result<Deploy>> update_deploy(Deploy d, std::vector<DeployEvent> events, store::Fence fence) override {
     const bool doubt = std::exchange(doubt_next, false);
@@ -147,6 +155,63 @@ TEST_F(Conducting, what_is_cancelled_half_applied_leaves_no_copy_of_its_files_be
     bool deleted = co_await becomes(number, gone, 20s);
     EXPECT_TRUE(deleted);
     EXPECT_EQ(sim->count("configmaps"), 1u);
+  });
+}
+
+TEST_F(Conducting, a_release_that_the_store_took_by_half_says_so_and_asking_again_completes_it) {
+  run([this]() -> Task<> {
+    Releases releases(conductor.get(), store.get(), [this] { return config; });
+    ReleaseRequest request{"hello-world", kSha, {"staging", "production"}, "ada", "", "key"};
+    store->refused = "production";
+    auto half = co_await releases.request(request);
+    EXPECT_FALSE(half);
+    EXPECT_EQ(half.error().code, ErrorCode::unavailable);
+    EXPECT_EQ(half.error().what, "not accepted: production: the disk is full; accepted: staging #1");
+    EXPECT_NE(half.error().hint.find("Idempotency-Key key"), std::string::npos);
+    store->refused.clear();
+    auto whole = co_await releases.request(request);
+    EXPECT_TRUE(whole) << whole.error().str();
+    EXPECT_EQ(whole->deploys.size(), 2u);
+    EXPECT_EQ(whole->deploys[0].number, 1);
+    auto found = co_await releases.find("hello-world", whole->id);
+    EXPECT_TRUE(found);
+    EXPECT_EQ(found->deploys.size(), 2u);
+    request.environments = {"production"};
+    auto other = co_await releases.request(request);
+    EXPECT_EQ(other.error().code, ErrorCode::conflict) << "the key stood for another release";
+  });
+}
+
+TEST_F(Conducting, a_dry_run_on_pods_records_no_deploy_and_is_forgotten_when_others_come) {
+  run([this]() -> Task<> {
+    DryRuns& runs = conductor->dry_runs();
+    auto first = co_await runs.start(kTarget, kSha, "ada");
+    EXPECT_TRUE(first) << first.error().str();
+    auto second = co_await runs.start(kTarget, kSha, "bob");
+    EXPECT_EQ(second.error().code, ErrorCode::conflict);
+    for (int i = 0; i < 500 && (*first)->state == DryRun::State::running; ++i) co_await sleep_for(10ms);
+    EXPECT_EQ(name((*first)->state), "passed") << ((*first)->cause ? (*first)->cause->summary : "");
+    EXPECT_GE((*first)->objects.size(), 3u);
+    EXPECT_EQ(conductor->latest(kTarget), nullptr);
+    EXPECT_EQ(sim->count("replicationcontrollers"), 0u);
+    for (size_t i = 0; i < DryRuns::kKept; ++i) {
+      auto run = co_await runs.start(kTarget, kSha, "ada");
+      EXPECT_TRUE(run);
+      while (run && (*run)->state == DryRun::State::running) co_await sleep_for(5ms);
+    }
+    auto gone = runs.look(kTarget, (*first)->id);
+    EXPECT_EQ(gone.error().code, ErrorCode::not_found);
+  });
+}
+
+TEST_F(Conducting, a_dry_run_says_what_the_cluster_would_refuse) {
+  sim->faults().answer(403, {"PATCH", "/replicationcontrollers/", false, -1});
+  run([this]() -> Task<> {
+    auto run = co_await conductor->dry_runs().start(kTarget, kSha, "ada");
+    EXPECT_TRUE(run);
+    while (run && (*run)->state == DryRun::State::running) co_await sleep_for(10ms);
+    EXPECT_EQ(name((*run)->state), "failed");
+    EXPECT_NE((*run)->cause->summary.find("would refuse 1 of"), std::string::npos) << (*run)->cause->summary;
   });
 }
 

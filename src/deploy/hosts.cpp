@@ -131,7 +131,7 @@ Task<bool> Worker::run_playbook(Deploy d, Step* step) {
   if (auto taken = c_.taken_.find(target_); taken != c_.taken_.end()) {
     if (now() - d.phase_at > kPatience) c_.around_.runs->cancel(taken->second);
     step->sooner(seconds{1});
-    std::string note = "waiting for a run on instances that booted";
+    std::string note = "waiting for another run on its hosts to end";
     if (d.note == note) co_return false;
     d.note = std::move(note);
     co_return co_await store({std::move(d), {}});

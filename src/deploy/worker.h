@@ -10,6 +10,8 @@ class Worker {
  public:
   Worker(Conductor* conductor, Target target) : c_(*conductor), target_(std::move(target)) {}
   Task<> run();
+  // Of each object whether the cluster would take it, as in DryRun::objects; nothing is applied.
+  Task<Result<json::array>> try_out(Deploy d);
 
  private:
   // What a step did: `again` looks at once for the next thing, else at most `wait` passes.

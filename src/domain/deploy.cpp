@@ -111,6 +111,7 @@ json::object to_json(const Deploy& d) {
           {"who", d.who},
           {"reason", d.reason},
           {"request_id", d.request_id},
+          {"release", d.release},
           {"rollback_of", or_null(d.rollback_of)},
           {"follows", or_null(d.follows)},
           {"created_at", format_time(d.created_at)},
@@ -154,6 +155,7 @@ Result<Deploy> deploy_from_json(const json::value& v) {
   d.who = text("who");
   d.reason = text("reason");
   d.request_id = text("request_id");
+  d.release = text("release");
   d.rollback_of = int_in(*o, "rollback_of");
   d.follows = int_in(*o, "follows");
   d.created_at = time_in(*o, "created_at").value_or(Time{});

@@ -78,6 +78,7 @@ struct Deploy {
   std::string who;
   std::string reason;
   std::string request_id;  // the same id asked twice is the same deploy
+  std::string release;     // of deploys asked for together: the same id; empty: asked for alone
   std::optional<int64_t> rollback_of;
   std::optional<int64_t> follows;  // the deploy that served when this one started
 

@@ -73,6 +73,7 @@ TEST(Deploy, survives_json_with_every_field_set) {
   d.who = "ann";
   d.reason = "because";
   d.request_id = "r";
+  d.release = "0123456789ab";
   d.rollback_of = 4;
   d.follows = 11;
   d.created_at = from_millis(1);

@@ -47,6 +47,7 @@ json::object Board::deploy_json(const Deploy& d) const {
   o["short_sha"] = short_sha(d.sha);
   o["age"] = age(d.created_at);
   o["url"] = deploy_url(d.target, d.number);
+  o["release_url"] = d.release.empty() ? "" : release_url(d.target.project, d.release);
   o["finished"] = is_finished(d.phase);
   const Deploy* serving = from_.conductor->current(d.target);
   o["serving"] = serving && serving->number == d.number;
@@ -55,6 +56,11 @@ json::object Board::deploy_json(const Deploy& d) const {
   if (d.deployer == Deployer::ansible) {
     ready = d.running;
     wanted = d.replicas;
+    if (auto run = from_.conductor->progress(d.target, d.number)) {
+      ready = 0;
+      for (const auto& [name, host] : run->hosts())
+        ready += host.done && host.state < ansible::HostState::failed;
+    }
   } else if (cluster) {
     const kube::Owner owner{d.target, d.number};
     ready = cluster->ready_pods(owner);
@@ -95,7 +101,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
     text = "nothing runs";
   }
   if (current && current->deployer == Deployer::ansible) {
-    health = "ok";
+    health = current->running >= current->replicas ? "ok" : "bad";
     text = fmt::format("on {} of {} hosts", current->running, current->replicas);
   } else if (current && !(cluster && cluster->is_live())) {
     health = "unknown";
@@ -113,19 +119,26 @@ json::object Board::target_json(const std::string& project, const std::string& e
     health = "bad";
     text = fmt::format("#{} failed{}", latest->number,
                        latest->cause ? ": " + latest->cause->summary : std::string());
-    if (current) text += fmt::format("; #{} still serves", current->number);
+    const bool reached = latest->deployer == Deployer::ansible && !latest->object_name.empty();
+    if (current)
+      text += reached ? fmt::format("; hosts that it did not reach run #{}", current->number)
+                      : fmt::format("; #{} still serves", current->number);
   }
   if (active || !queued.empty()) {
     const Deploy& d = active ? *active : *queued.front();
     health = "busy";
     text = fmt::format("#{} {}", d.number, d.note.empty() ? std::string(title(d.phase)) : d.note);
   }
+  auto config = from_.config();
+  const config::Project* p = config->project(project);
+  const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;
+  const std::string_view deployer = lemmy::name(e ? e->deployer : Deployer::kubernetes);
   json::array waiting;
   for (const Deploy* d : queued) waiting.push_back(deploy_json(*d));
   auto maybe = [&](const Deploy* d) { return d ? json::value(deploy_json(*d)) : json::value(nullptr); };
-  return {{"environment", environment}, {"configured", configured},    {"health", health},
-          {"health_text", text},        {"current", maybe(current)},   {"active", maybe(active)},
-          {"latest", maybe(latest)},    {"queued", std::move(waiting)}};
+  return {{"environment", environment}, {"configured", configured},  {"health", health},
+          {"health_text", text},        {"current", maybe(current)}, {"active", maybe(active)},
+          {"latest", maybe(latest)},    {"deployer", deployer},      {"queued", std::move(waiting)}};
 }
 
 json::object Board::project_json(const std::string& name, const config::Config& config) const {

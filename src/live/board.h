@@ -8,6 +8,7 @@
 // build: domain/build.h to_json(Build), plus "short_sha", "age" (since pushed_at)
 // Times are RFC 3339 texts; absent ones are null.
 #include "deploy/instances.h"
+#include "deploy/releases.h"
 #include "live/feed.h"
 
 namespace lemmy::live {
@@ -41,7 +42,8 @@ class Board {
   //  "projects": [{"name", "description", "deployer", "owners", "known": bool (configured),
   //    "targets": [{"environment", "configured": bool,
   //       "health": "none | ok | busy | bad | zeroed | unknown" , "health_text",
-  //       "current": deploy|null, "active": deploy|null, "latest": deploy|null, "queued": [deploy]}]}]}
+  //       "deployer": "kubernetes | ansible", "current": deploy|null, "active": deploy|null, "latest":
+  //       deploy|null, "queued": [deploy]}]}]}
   // Targets stand in the order of environments, one for each, so that a table can be drawn.
   json::object overview() const;
 
@@ -74,6 +76,12 @@ class Board {
   // Newest call first; of one project and environment, unless they are empty.
   Task<Result<json::object>> instances(std::string project, std::string environment, store::Page page) const;
   Task<Result<std::string>> instance_log(Target target, std::string run) const;
+  // {"release": {"id", "project", "build", "short_sha", "branch", "who", "reason", "created_at", "age",
+  // "url",
+  //    "rollback": bool, "state": "in_progress | live | failed | mixed", "title" (of the state, with names),
+  //    "finished", "can_go_back": bool, "all_can_go_back": bool},
+  //  "deploys": [deploy + "way_back": {"kind": "goes | not_needed | cannot", "to", "why"}]}
+  Task<Result<json::object>> release(std::string project, std::string id) const;
 
   // What the playbook run of a deploy to hosts printed, so far or in all. invalid: the deploy went to pods.
   Task<Result<std::string>> run_log(Target target, int64_t number) const;

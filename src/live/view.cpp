@@ -48,6 +48,10 @@ json::value error_json(const std::optional<Error>& e) {
   return json::object{{"where", e->where}, {"what", e->what}, {"hint", e->hint}};
 }
 
+std::string release_url(const std::string& project, const std::string& id) {
+  return fmt::format("/projects/{}/releases/{}", project, id);
+}
+
 std::string deploy_url(const Target& t, int64_t number) {
   return fmt::format("/projects/{}/environments/{}/deploys/{}", t.project, t.environment, number);
 }

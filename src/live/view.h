@@ -15,6 +15,7 @@ std::string without_names(std::string message, const std::string& object_name);
 json::array events_json(const kube::Cluster& cluster, const Deploy& deploy);
 // For people: "converged on web-1", "not in the inventory yet; next try in 20 s".
 std::string instance_text(const Instance& instance, Time now);
+std::string release_url(const std::string& project, const std::string& id);
 std::string deploy_url(const Target& target, int64_t number);
 
 }  // namespace lemmy::live

@@ -53,6 +53,13 @@ Target Call::target() const {
   return {get("project"), get("environment")};
 }
 
+Result<> may_deploy(const Call& call, const std::vector<std::string>& environments) {
+  const std::string& project = call.param("project");
+  for (const std::string& e : environments)
+    if (auto ok = access::check(call.who, access::Role::deployer, *call.config, {project, e}); !ok) return ok;
+  return {};
+}
+
 Router::Router(Settings settings)
     : settings_(std::move(settings)),
       logins_by_address_(kLoginsPerMinute),

@@ -34,6 +34,10 @@ struct Call {
   Target target() const;
 };
 
+// What the table cannot know: whether the caller may deploy to each of these environments of the pattern's
+// project, which stand in the body. Errors as of access::check.
+Result<> may_deploy(const Call& call, const std::vector<std::string>& environments);
+
 using Handle = std::function<Task<net::Response>(Call)>;
 
 struct Route {

@@ -15,6 +15,8 @@ json::array steps(const json::object& deploy, const json::array& history);
 std::string local_path(std::string_view next);
 // Lines that differ, with two lines around: [{"kind": "same | gone | new | gap", "text"}]. Empty: equal.
 json::array diff_lines(const std::string& before, const std::string& after);
+// Lines of a unified diff, of the same kinds.
+json::array unified_lines(std::string_view diff);
 // JSON made readable; other texts as they are.
 std::string readable(const std::string& document);
 

@@ -11,12 +11,6 @@ namespace {
 
 constexpr size_t kReasonBytes = 500;
 
-json::array hidden(std::initializer_list<std::pair<std::string_view, std::string>> list) {
-  json::array out;
-  for (const auto& [name, value] : list) out.push_back({{"name", name}, {"value", value}});
-  return out;
-}
-
 std::string serving_line(const Deploy* serving, const std::string& environment) {
   return serving ? fmt::format("#{} of build {} serves in {} now.", serving->number, short_sha(serving->sha),
                                environment)
@@ -24,6 +18,12 @@ std::string serving_line(const Deploy* serving, const std::string& environment) 
 }
 
 }  // namespace
+
+json::array hidden(std::initializer_list<std::pair<std::string_view, std::string>> list) {
+  json::array out;
+  for (const auto& [name, value] : list) out.push_back({{"name", name}, {"value", value}});
+  return out;
+}
 
 Pages::Answer Pages::deploy(route::Call call) {
   auto form = fields(call.request);
@@ -64,6 +64,7 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
   o["no_changes"] = "";
   o["action"] = fmt::format("/projects/{}/environments/{}/deploys", target.project, target.environment);
   o["fields"] = hidden({{"build", build->sha}, {"after", form["after"]}});
+  o["dry_run"] = fmt::format("/projects/{}/environments/{}/dry-runs", target.project, target.environment);
   o["ask_reason"] = true;
   o["reason"] = shorten(valid_utf8(form["reason"]), kReasonBytes);
   o["danger"] = false;

@@ -1,5 +1,6 @@
 // The streams of pages: a fragment of <main> whenever what it shows has changed.
 #include "base/strings.h"
+#include "deploy/dry_runs.h"
 #include "web/context.h"
 #include "web/pages.h"
 
@@ -22,7 +23,8 @@ std::string key_of(View view, const route::Call& call, const config::Config& con
   std::string key = call.request.path + "?" + query_of(call) + "\n";
   if (view == View::instances) key += config::name(call.who.role);
   if (view == View::home || view == View::instances) return key + join(call.who.projects, ",");
-  if (view == View::deploy) return key + json::serialize(may_json(call.who, config, call.target()));
+  if (view == View::deploy || view == View::dry_run)
+    return key + json::serialize(may_json(call.who, config, call.target()));
   for (const config::Environment& e : config.environments)
     key += json::serialize(may_json(call.who, config, {call.param("project"), e.name}));
   return key;
@@ -54,6 +56,8 @@ Task<> Pages::stream(View view, route::Call call, uint64_t seen, std::shared_ptr
 
   // A new configuration may give or take rights: the browser comes again.
   while (sent && Clock::now() < end && services_.config()->revision == revision) {
+    // While somebody looks at it, a dry run goes on.
+    if (view == View::dry_run) (void)services_.conductor->dry_runs().look(call.target(), call.param("run"));
     if (feed->version(topic) <= seen) {
       bool moved = co_await feed->wait(topic, seen, kHeartbeat);
       if (!moved) sent = co_await out->write(constant("beat"));

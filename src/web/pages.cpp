@@ -16,14 +16,18 @@ constexpr milliseconds kPace{200};  // between two fragments for one viewer
 constexpr int kBuildsAPage = 20, kInstancesAPage = 100;
 
 constexpr std::string_view kTemplates[] = {"home.html.j2", "project.html.j2", "status.html.j2",
-                                           "instances.html.j2"};
+                                           "instances.html.j2", "release.html.j2", "dry_run.html.j2"};
 
 std::string stream_path(View view, const route::Call& call) {
   if (view == View::home) return "/live";
   if (view == View::instances) return "/instances/live";
   if (view == View::project) return "/projects/" + call.param("project") + "/live";
-  return fmt::format("/projects/{}/environments/{}/deploys/{}/live", call.param("project"),
-                     call.param("environment"), call.param("number"));
+  if (view == View::release)
+    return fmt::format("/projects/{}/releases/{}/live", call.param("project"), call.param("release"));
+  const std::string environment =
+      fmt::format("/projects/{}/environments/{}", call.param("project"), call.param("environment"));
+  if (view == View::dry_run) return fmt::format("{}/dry-runs/{}/live", environment, call.param("run"));
+  return fmt::format("{}/deploys/{}/live", environment, call.param("number"));
 }
 
 void add_log_links(json::object& data, const std::string& base) {
@@ -78,7 +82,8 @@ std::string topic_of(View view, const route::Call& call) {
     const std::string_view environment = call.request.query_value("environment");
     return project.empty() || environment.empty() ? project : project + "/" + std::string(environment);
   }
-  return view == View::home ? "" : view == View::project ? call.param("project") : call.target().str();
+  if (view == View::home) return "";
+  return view == View::project || view == View::release ? call.param("project") : call.target().str();
 }
 
 Result<int64_t> number_of(const route::Call& call) {
@@ -161,6 +166,14 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     if (!got) co_return fail(got.error());
     data = std::move(*got);
     say_what_may(data, call);
+  } else if (view == View::release) {
+    auto got = co_await services_.board->release(target.project, call.param("release"));
+    if (!got) co_return fail(got.error());
+    data = std::move(*got);
+  } else if (view == View::dry_run) {
+    auto got = load_dry_run(call);
+    if (!got) co_return fail(got.error());
+    data = std::move(*got);
   } else {
     auto number = number_of(call);
     if (!number) co_return fail(number.error());
@@ -192,6 +205,14 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     page["next"] = net::percent_encode(text_or(data, "next"));
     page["query"] = query_of(call);
   }
+  if (view == View::release) {
+    std::vector<std::string> names;
+    for (const json::value& d : data["deploys"].as_array())
+      names.emplace_back(text_or(d.as_object(), "environment"));
+    auto may = route::may_deploy(call, names);
+    page["may"] = json::object{{"ok", may.has_value()}, {"why", may ? "" : may.error().what}};
+  }
+  if (view == View::dry_run) page["may"] = may_json(call.who, *call.config, target);
   if (view == View::deploy) {
     const json::object& deploy = data["deploy"].as_object();
     page["may"] = may_json(call.who, *call.config, target);

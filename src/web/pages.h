@@ -7,7 +7,7 @@
 namespace lemmy::web {
 
 // Pages that update themselves.
-enum class View { home, project, deploy, instances };
+enum class View { home, project, deploy, instances, release, dry_run };
 
 class Pages : public std::enable_shared_from_this<Pages> {
  public:
@@ -23,6 +23,11 @@ class Pages : public std::enable_shared_from_this<Pages> {
   Answer deploy(route::Call call);  // forms
   Answer act(route::Call call);
   Answer run_instance(route::Call call);
+  Answer release_form(route::Call call);  // which environments, and why
+  Answer release(route::Call call);
+  Answer roll_back_release(route::Call call);
+  Answer dry_run(route::Call call);
+  Answer cancel_dry_run(route::Call call);
 
   Answer login_form(route::Call call);
   Answer login(route::Call call);
@@ -33,12 +38,14 @@ class Pages : public std::enable_shared_from_this<Pages> {
  private:
   using Form = std::map<std::string, std::string>;
   Task<Result<json::object>> load(View view, route::Call call, std::string csrf, std::string live) const;
+  Result<json::object> load_dry_run(const route::Call& call) const;
   Task<Result<std::string>> fragment(View view, route::Call call) const;
   Task<> stream(View view, route::Call call, uint64_t seen, std::shared_ptr<net::Stream> out);
   Task<Result<std::string>> draw(std::string name, json::object context) const;  // on the pool
   Answer html(route::Call call, std::string name, json::object context, int status = 200) const;
   json::object context(const route::Call& call) const;  // of a page that does not update itself
   Answer confirm_deploy(route::Call call, Form form) const;
+  Answer confirm_roll_back(route::Call call, deploy::Release release) const;
   Answer confirm_act(route::Call call, Form form, int64_t number, deploy::Action action) const;
 
   route::Router* router_;
@@ -52,6 +59,7 @@ Result<int64_t> number_of(const route::Call& call);  // {number} of the pattern;
 // The query that decides what a live page shows, as it is sent on: "project=web&after=3"; may be empty.
 std::string query_of(const route::Call& call);
 std::string topic_of(View view, const route::Call& call);
+json::array hidden(std::initializer_list<std::pair<std::string_view, std::string>> list);
 std::string deploy_path(const Target& target, int64_t number);
 net::Response see_other(std::string location);
 

@@ -44,6 +44,7 @@ inline json::object deploy(Phase phase, int64_t number = 12, const std::string& 
   o["short_sha"] = "0123abc";
   o["age"] = "3 min 20 s";
   o["url"] = "/projects/hello-world/environments/" + environment + "/deploys/" + std::to_string(number);
+  o["release_url"] = "";
   o["finished"] = is_finished(phase);
   o["serving"] = phase == Phase::live;
   o["ready"] = 1;
@@ -55,6 +56,7 @@ inline json::object deploy(Phase phase, int64_t number = 12, const std::string& 
 inline json::object target(const std::string& environment, std::string_view health) {
   return {{"environment", environment},
           {"configured", true},
+          {"deployer", "kubernetes"},
           {"health", health},
           {"health_text", health == "ok" ? "3 of 3 pods ready" : "health " + std::string(health)},
           {"current",

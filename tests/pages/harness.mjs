@@ -1,6 +1,6 @@
 // A playground server on a free port, a browser, and what the tests ask of both.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -12,11 +12,16 @@ const root = resolve(here, "../..");
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 export const screenshots = join(root, "build/screenshots");
 
+// Deploys to hosts need it; their tests are skipped without.
+const ansible = process.env.LEMMY_ANSIBLE_BIN ?? join(root, "build/ansible-venv/bin");
+export const hasAnsible = existsSync(join(ansible, "ansible-runner"));
+
 export async function startServer({ port = 0, data } = {}) {
   const made = data ?? mkdtempSync(join(tmpdir(), "lemmy-pages-"));
   const binary = process.env.LEMMY ?? join(root, "build/lemmy");
   const child = spawn(binary, ["playground", "--config", join(here, "config"), "--port", String(port),
-    "--data", made], { stdio: ["ignore", "pipe", "pipe"] });
+    "--data", made, ...(hasAnsible ? ["--ansible", ansible] : [])],
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LEMMY_PAGES_DATA: made } });
   let log = "";
   child.stderr.on("data", (text) => (log += text));
   const ended = new Promise((done) => child.on("exit", done));

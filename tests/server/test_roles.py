@@ -6,7 +6,7 @@ from harness import PASSWORD, secured
 
 RANK = {"anonymous": 0, "viewer": 1, "deployer": 2, "admin": 3}
 VALUES = {"project": "hello-world", "environment": "staging", "number": "999", "action": "zero",
-          "name": "none"}
+          "name": "none", "release": "0123456789ab", "run": "0123456789ab"}
 
 
 class Roles(unittest.TestCase):

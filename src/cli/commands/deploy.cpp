@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "cli/command.h"
+#include "cli/commands/dry_run.h"
 #include "cli/follow.h"
 #include "cli/table.h"
 
@@ -14,7 +15,10 @@ namespace {
 constexpr const char* kManual =
     R"(Deploys a build and waits until it is live, showing each step and the pods that are ready. Standard error gets the
 progress, standard output the outcome. Ctrl-C ends the waiting, not the deploy: `lemmy cancel` does that.
-Exit codes: 0 live (with --no-wait: accepted), 1 the deploy failed and its cause was shown, 2 bad arguments,
+With --check nothing is deployed: on hosts the playbook runs with --check --diff, on pods the cluster is asked whether it
+would take each object. It ends within a minute when nobody waits for it.
+Exit codes: 0 live (with --no-wait: accepted; with --check: nothing speaks against it), 1 the deploy failed, or would
+fail, and its cause was shown, 2 bad arguments,
 3 not allowed, 4 no such project, environment or build, 5 refused as things are, 6 the server cannot be reached or
 --timeout passed, 8 the deploy was cancelled or superseded.)";
 
@@ -22,7 +26,7 @@ struct Arguments {
   RemoteOptions remote;
   Target target;
   std::string build, reason, timeout = "1h";
-  bool no_wait = false, yes = false;
+  bool no_wait = false, yes = false, check = false;
 };
 
 // A protected environment asks people; programs were asked when somebody wrote them.
@@ -46,6 +50,7 @@ Task<Result<>> confirm(std::shared_ptr<Remote> remote, Arguments a) {
 Task<Result<int>> deploy(std::shared_ptr<Remote> remote, Arguments a) {
   auto limit = parse_duration(a.timeout);
   if (!limit) co_return fail(limit.error());
+  if (a.check) co_return co_await dry_run(remote, a.target, a.build, *limit, a.remote.json());
   if (auto ok = co_await confirm(remote, a); !ok) co_return fail(ok.error());
   json::object body{{"build", a.build}};
   if (!a.reason.empty()) body["reason"] = a.reason;
@@ -81,6 +86,7 @@ void add_deploy(CLI::App& app, Action& action) {
   c->add_flag("--no-wait", a->no_wait, "return once it is accepted");
   c->add_option("--timeout", a->timeout, "how long to wait")->capture_default_str();
   c->add_flag("--yes", a->yes, "do not ask before a protected environment");
+  c->add_flag("--check", a->check, "a dry run: show what it would change, and change nothing");
   add_remote_options(*c, a->remote);
   c->callback([&action, a] {
     action = [a] { return run_remote(a->remote, [a](auto remote) { return deploy(remote, *a); }); };

@@ -26,8 +26,6 @@ struct Playground {
   bool fresh = false;
   std::string config;  // empty: the sample projects
   int build_every = 45;
-  std::shared_ptr<playground::SimulatedCluster> cluster;
-  std::unique_ptr<playground::Builds> builds;
 };
 
 Result<> lay_out(Playground& p) {
@@ -67,7 +65,10 @@ Task<> announce(std::shared_ptr<net::Client> client, json::object build) {
 
 int run(std::shared_ptr<Playground> p) {
   if (auto ok = lay_out(*p); !ok) return report(ok.error());
-  auto before = [p](asio::io_context& loop, app::Options& options) -> Task<Result<>> {
+  // Goes away with `before`, which the server drops while there still is a loop.
+  auto simulated = std::make_shared<std::shared_ptr<playground::SimulatedCluster>>();
+  auto before = [p, simulated = std::move(simulated)](asio::io_context& loop,
+                                                      app::Options& options) -> Task<Result<>> {
     options = p->options;
     auto config = config::load(options.config_dir);
     playground::ClusterOptions cluster;
@@ -75,8 +76,8 @@ int run(std::shared_ptr<Playground> p) {
       cluster.namespaces.clear();
       for (const auto& e : (*config)->environments) cluster.namespaces.push_back(e.name);
     }
-    p->cluster = playground::SimulatedCluster::create(loop.get_executor(), cluster);
-    auto url = p->cluster->start();
+    *simulated = playground::SimulatedCluster::create(loop.get_executor(), cluster);
+    auto url = (*simulated)->start();
     if (!url) co_return fail(url.error());
     kube::ClusterAccess access;
     access.server = *url;
@@ -100,11 +101,13 @@ int run(std::shared_ptr<Playground> p) {
     playground::BuildsOptions options;
     options.projects = projects;
     options.every = seconds{p->build_every};
-    p->builds = std::make_unique<playground::Builds>(
-        executor, options, [client = *client](json::object build) { return announce(client, build); });
-    p->builds->start();
+    playground::Builds builds(executor, options,
+                              [client = *client](json::object build) { return announce(client, build); });
+    builds.start();
+    for (;;)
+      co_await sleep_for(std::chrono::hours{1});  // cancelled at the end: they must not outlive the loop
   };
-  return run_server(p->options, before, after);
+  return run_server(p->options, std::move(before), std::move(after));
 }
 
 }  // namespace
