@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   lemmy::cli::add_status(app, action);
   lemmy::cli::add_actions(app, action);
   lemmy::cli::add_hook(app, action);
+  lemmy::cli::add_diff(app, action);
   lemmy::cli::add_deliveries(app, action);
   lemmy::cli::add_user(app, action);
   lemmy::cli::add_token(app, action);

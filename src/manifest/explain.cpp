@@ -13,8 +13,8 @@
 namespace lemmy::manifest {
 namespace {
 
-constexpr milliseconds kPatience{2000};  // for trying inputs, of the project's template and of the standards
-constexpr size_t kShown = 120;           // of a template's text
+constexpr milliseconds kPatience{500};  // for trying inputs, of the project's template and of the standards
+constexpr size_t kShown = 120;          // of a template's text
 
 std::pair<size_t, size_t> line_and_column(std::string_view text, size_t at) {
   std::string_view before = text.substr(0, at);
@@ -80,7 +80,7 @@ class Explainer {
       if (value) normalise_final(*value);
       return value;
     };
-    const Influences found = try_inputs(context_, out_.manifests.final, again, kPatience);
+    const Influences found = try_inputs(context_, out_.manifests.final, again, kPatience, "config");
     out_.complete = found.complete;
     Explained final{"final", {}};
     for (Field& f : fields(out_.manifests.final)) {

@@ -46,7 +46,8 @@ json::object to_json(const Explanation& explanation);
 // key (FILE:LINE)".
 std::string origin_line(const json::object& field);
 
-// The number of pods was set by what was live, not by a template.
-void say_sized(json::object& explanation, int replicas);
+// Of what to_json gave: the values are those of the manifests that were sent, which Lemmy stamped again or
+// sized by what was live.
+void say_sent(json::object& explanation, const json::array& manifests);
 
 }  // namespace lemmy::manifest

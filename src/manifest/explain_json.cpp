@@ -77,6 +77,7 @@ std::string origin_line(const json::object& field) {
     return fmt::format("stamped by Lemmy: {}", rule);
   std::string out;
   for (const json::value& v : list(field, "written")) {
+    if (!v.is_object()) continue;
     const json::object& p = v.get_object();
     if (!out.empty()) {  // the others only pass it on
       out += fmt::format(", through {}:{}", text_or(p, "file"), int_or(p, "line"));
@@ -87,17 +88,28 @@ std::string origin_line(const json::object& field) {
     if (!bool_or(p, "literal")) out += fmt::format(" `{}`", one_line(text_or(p, "text")));
   }
   std::vector<std::string> keys;
-  for (const json::value& v : list(field, "fed")) keys.push_back(key_text(v.get_object()));
+  for (const json::value& v : list(field, "fed"))
+    if (v.is_object()) keys.push_back(key_text(v.get_object()));
   if (!keys.empty()) out += fmt::format("{}<- {}", out.empty() ? "" : " ", join(keys, ", "));
   return out.empty() ? "not known" : out;
 }
 
-void say_sized(json::object& explanation, int replicas) {
-  json::value* rc = explanation.if_contains("ReplicationController");
-  if (!rc || !rc->is_array()) return;
-  for (json::value& v : rc->get_array())
-    if (json::object* o = v.if_object(); o && text_or(*o, "path") == "spec.replicas")
-      *o = json::object{{"path", "spec.replicas"}, {"value", replicas}, {"rule", "hand-over"}};
+void say_sent(json::object& explanation, const json::array& manifests) {
+  for (const json::value& m : manifests) {
+    const json::object* manifest = m.if_object();
+    const bool copy = manifest && bool_or(*manifest, "immutable");
+    json::value* list = manifest && !copy ? explanation.if_contains(text_or(*manifest, "kind")) : nullptr;
+    if (!list || !list->is_array()) continue;
+    std::map<std::string, json::value> sent;
+    for (Field& f : fields(m)) sent.emplace(std::move(f.path), std::move(f.value));
+    for (json::value& v : list->get_array()) {
+      json::object* o = v.if_object();
+      auto now = o ? sent.find(std::string(text_or(*o, "path"))) : sent.end();
+      if (now == sent.end() || now->second == o->at("value")) continue;
+      const std::string rule(text_or(*o, "rule", "hand-over"));
+      *o = json::object{{"path", now->first}, {"value", now->second}, {"rule", rule}};
+    }
+  }
 }
 
 }  // namespace lemmy::manifest

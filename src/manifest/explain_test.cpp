@@ -53,9 +53,9 @@ TEST_F(Explaining, a_fields_line_column_key_and_line_of_the_key_are_told) {
   EXPECT_EQ(line(e, "final", "autoscale.max"),
             "projects/hello-world/template.json.j2:5:19 `config.autoscale | tojson` <- "
             "production.autoscale.max (environments.json:9)");
-  EXPECT_EQ(line(e, "final", "labels.team"), "projects/hello-world/template.json.j2:7:21");
+  EXPECT_EQ(line(e, "final", "labels.team"), "projects/hello-world/template.json.j2:7:22");
   EXPECT_EQ(line(e, "final", "containers[app].image"),
-            "projects/hello-world/template.json.j2:17:20 `(build.image or "
+            "projects/hello-world/template.json.j2:17:19 `(build.image or "
             "\"registry.example.com/hello-world:\" ~ build.sha) | tojson` <- build.sha, build.image");
 }
 
@@ -69,7 +69,7 @@ TEST_F(Explaining, a_manifests_field_is_followed_through_the_standard_to_the_pro
             "standards/horizontal-pod-autoscaler.json.j2:13 <- production.autoscale.cpu "
             "(environments.json:9)");
   EXPECT_EQ(line(e, "Service", "spec.ports[rest].port"),
-            "built-in standards/service.json.j2:8:33 `ports.rest` <- ports.rest");
+            "built-in standards/service.json.j2:8:35 `ports.rest` <- ports.rest");
 }
 
 TEST_F(Explaining, what_lemmy_stamps_is_said_with_its_rule_even_where_a_template_wrote_the_same) {
@@ -81,12 +81,12 @@ TEST_F(Explaining, what_lemmy_stamps_is_said_with_its_rule_even_where_a_template
             "stamped by Lemmy: labels");
   EXPECT_EQ(
       line(e, "ReplicationController", "spec.template.metadata.labels.team"),
-      "projects/hello-world/template.json.j2:1:65, through standards/replication-controller.json.j2:10");
+      "projects/hello-world/template.json.j2:1:62, through standards/replication-controller.json.j2:10");
   EXPECT_EQ(line(e, "ReplicationController", pod + "env[PROJECT].value"), "stamped by Lemmy: variables");
   EXPECT_EQ(line(e, "ReplicationController", pod + "env[PROJECT].name"), "stamped by Lemmy: variables");
   EXPECT_EQ(
       line(e, "ReplicationController", pod + "env[MINE].name"),
-      "projects/hello-world/template.json.j2:2:80, through standards/replication-controller.json.j2:15");
+      "projects/hello-world/template.json.j2:2:84, through standards/replication-controller.json.j2:15");
   EXPECT_EQ(line(e, "ReplicationController", pod + "volumeMounts[lemmy-secrets].name"),
             "stamped by Lemmy: mounts");
   EXPECT_EQ(line(e, "ReplicationController", "spec.selector.deploy"), "stamped by Lemmy: selector");
@@ -106,16 +106,16 @@ TEST_F(Explaining, keys_are_followed_through_filters_loops_macros_set_and_arithm
       R"({"vars": {"zone": "a", "text": "t", "n": 2, "m": 3, "more": [{"name": "p"}, {"name": "q"}]}})");
   const std::string at = "projects/hello-world/template.json.j2:";
   EXPECT_EQ(line(e, "final", "replicas"),
-            at + "4:18 `config.vars.n * 2 + config.vars.m` <- production.vars.n (environments.json:7), "
+            at + "4:17 `config.vars.n * 2 + config.vars.m` <- production.vars.n (environments.json:7), "
                  "production.vars.m (environments.json:7)");
   EXPECT_EQ(line(e, "final", "labels.zone"),
-            at + "5:20 `\"{{ zone }}\"` <- production.vars.zone (environments.json:7)");
+            at + "5:21 `\"{{ zone }}\"` <- production.vars.zone (environments.json:7)");
   EXPECT_EQ(line(e, "final", "labels.twice"),
-            at + "5:43 `\"{{ twice(config.vars.text) }}\"` <- production.vars.text (environments.json:7)");
+            at + "5:44 `\"{{ twice(config.vars.text) }}\"` <- production.vars.text (environments.json:7)");
   EXPECT_EQ(line(e, "final", "labels.set"),
             at + "5:87 `text | tojson` <- production.vars.text (environments.json:7)");
   EXPECT_EQ(line(e, "final", "labels.more-2"),
-            at + "6:61 `\"{{ k.name }}\"` <- production.vars.more[1].name (environments.json:7)");
+            at + "6:63 `\"{{ k.name }}\"` <- production.vars.more[1].name (environments.json:7)");
 }
 
 TEST_F(Explaining, a_key_that_a_condition_asks_decides_over_the_field) {
@@ -123,7 +123,7 @@ TEST_F(Explaining, a_key_that_a_condition_asks_decides_over_the_field) {
     "containers": [{"name": "app", "image": "{{ "a" if config.vars.big else "b" }}"}]})",
                    R"({"vars": {"proxy": true, "big": false}})");
   EXPECT_EQ(line(e, "final", "labels.proxy"),
-            "projects/hello-world/template.json.j2:1:64 <- if production.vars.proxy (environments.json:7)");
+            "projects/hello-world/template.json.j2:1:63 <- if production.vars.proxy (environments.json:7)");
   EXPECT_EQ(line(e, "final", "containers[app].image"),
             "projects/hello-world/template.json.j2:2:45 `\"{{ \"a\" if config.vars.big else \"b\" }}\"` <- "
             "production.vars.big (environments.json:7)");
@@ -143,6 +143,21 @@ TEST_F(Explaining, the_errors_are_those_of_a_render) {
   ASSERT_FALSE(e);
   EXPECT_EQ(e.error().where, "projects/hello-world/template.json.j2:1:17");
   EXPECT_EQ(explain("nowhere").error().code, ErrorCode::not_found);
+}
+
+TEST_F(Explaining, what_was_sent_in_place_of_a_rendered_value_is_said_to_be_lemmys) {
+  auto e = *explain();
+  json::object all = to_json(e), rc = e.manifests.rc;
+  set_replicas(rc, 9);
+  stamp_object(rc, {"hello-world", "production", "fedcba9", "main", 8, ""}, "hello-world-fedcba9-8");
+  say_sent(all, {rc});
+  std::map<std::string, std::string> now;
+  for (const json::value& v : all["ReplicationController"].as_array())
+    now[std::string(text_or(v.as_object(), "path"))] =
+        shown_value(v.at("value")) + " " + origin_line(v.as_object());
+  EXPECT_EQ(now["spec.replicas"], "9 stamped by Lemmy: hand-over");
+  EXPECT_EQ(now["metadata.name"], "hello-world-fedcba9-8 stamped by Lemmy: name");
+  EXPECT_TRUE(now["spec.minReadySeconds"].starts_with("0 built-in standards/"));
 }
 
 // Every field, its value and its origin of every sample project, as people see them. After a wanted change:
@@ -185,8 +200,15 @@ TEST_F(Explaining, every_field_of_the_samples_is_accounted_for_and_the_manifests
       EXPECT_EQ(e.objects[0].fields.size(), fields(m.final).size());
       EXPECT_EQ(e.objects[1].fields.size(), fields(m.rc).size());
       for (const Explained& object : e.objects)
-        for (const Origin& o : object.fields)
+        for (const Origin& o : object.fields) {
           EXPECT_TRUE(!o.rule.empty() || !o.written.empty()) << name << " " << object.object << " " << o.path;
+          for (const Place& place : o.written) {  // the text stands where it is said to
+            if (place.built_in || place.text.ends_with("…")) continue;
+            const std::string text = *read_file(kRoot / "share/playground/config" / place.file);
+            std::string_view row = split(text, '\n')[place.line - 1];
+            EXPECT_TRUE(row.substr(place.column - 1).starts_with(place.text)) << place.text;
+          }
+        }
     }
 }
 

@@ -32,8 +32,9 @@ struct Influences {
 };
 
 using Rerender = std::function<Result<json::value>(const json::object& context)>;
-// `document` is what `render` makes of `context`.
+// `document` is what `render` makes of `context`. Keys below context[`taken_away`] are also tried without: it
+// tells which fields are there because of them. `limit` is processor time.
 Influences try_inputs(const json::object& context, const json::value& document, const Rerender& render,
-                      milliseconds limit);
+                      milliseconds limit, std::string_view taken_away = "");
 
 }  // namespace lemmy::manifest

@@ -15,6 +15,9 @@ json::array steps(const json::object& deploy, const json::array& history);
 std::string local_path(std::string_view next);
 // Lines that differ, with two lines around: [{"kind": "same | gone | new | gap", "text"}]. Empty: equal.
 json::array diff_lines(const std::string& before, const std::string& after);
+// The document "origins" for people: {"revision", "complete", "objects": [{"name", "rows": [{"path", "value",
+// "from"}]}]}; null when it is not one.
+json::value origins_json(const std::string& document);
 // JSON made readable; other texts as they are.
 std::string readable(const std::string& document);
 
