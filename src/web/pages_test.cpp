@@ -210,6 +210,7 @@ TEST(Pages, errors_confirmations_texts_and_the_sign_in_form_render) {
   text["url"] = "/u";
   text["again"] = "";
   text["other"] = nullptr;
+  text["origins"] = nullptr;
   text["sections"] = json::array{json::object{{"title", "t"}, {"text", kHostile}, {"empty", "e"}}};
   EXPECT_THAT(draw("plain.html.j2", text), Not(HasSubstr("<script>alert")));
   json::object login = base;

@@ -62,7 +62,7 @@ expect "programs get every change" 1 '"environments": 2' \
   "$lemmy" validate --config "$work/edited" --against "$config" --output json --exit-code
 git init -q "$work/repository" && cp -r "$config" "$work/repository/config"
 (cd "$work/repository" && git add . && git -c user.name=t -c user.email=t@example.org commit -qm one)
-rm -rf "$work/repository/config/projects/user-service"
+rm -r "$work/repository/config/projects/user-service" "$work/repository/config/access.yaml"
 cp "$work/edited/projects/hello-world/template.json.j2" "$work/repository/config/projects/hello-world/"
 expect "an edit is compared with a git revision" 0 "user-service staging: gone" \
   "$lemmy" validate --config "$work/repository/config" --against HEAD

@@ -62,10 +62,11 @@ class Deploys(unittest.TestCase):
         self.assertEqual(self.server.get(documents + "log?pod=other").status, 404)
 
     def test_each_field_that_was_sent_tells_where_it_came_from_also_after_a_roll_back(self):
-        self.assertEqual(self.server.cli("deploy", "hello-world", "production", "--build", "aaaaaaa", "--timeout", "50s",
-                                         "--yes")[0], 0)
+        for sha in ("aaaaaaa", "bbbbbbb"):
+            self.assertEqual(self.server.cli("deploy", "hello-world", "production", "--build", sha, "--timeout", "50s",
+                                             "--yes")[0], 0)
         self.assertEqual(self.server.cli("rollback", "hello-world", "production", "1", "--timeout", "50s")[0], 0)
-        for number in (1, 2):
+        for number in (1, 3):
             path = f"/api/v1/projects/hello-world/environments/production/deploys/{number}"
             objects = self.server.get(path + "/origins").json["objects"]
             rc = {f["path"]: f for f in objects["ReplicationController"]}
@@ -75,7 +76,7 @@ class Deploys(unittest.TestCase):
             self.assertEqual((level["value"], level["fed"][0]["key"]), ("info", "production.env.LOG_LEVEL"))
             self.assertEqual((rc["metadata.labels.deploy"]["value"], rc["metadata.labels.deploy"]["rule"]),
                              (str(number), "labels"))
-            page = self.server.get(path.removeprefix("/api/v1") + "/manifests").body
+            page = self.server.get(path.removeprefix("/api/v1") + "/manifests").body.decode()
             self.assertIn("production.env.LOG_LEVEL (environments.json:10)", page)
             self.assertIn("stamped by Lemmy: labels", page)
 

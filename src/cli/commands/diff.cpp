@@ -32,9 +32,9 @@ Error no_build(const Arguments& a, std::string what) {
 }
 
 Task<Result<Build>> build_of(std::shared_ptr<Remote> remote, Arguments a, json::object status) {
-  if (a.build.empty() || text_or(object_in(status, "deploy"), "sha").starts_with(a.build)) {
+  if (a.build.empty() || text_or(object_in(status, "deploy"), "build").starts_with(a.build)) {
     const json::object& b = object_in(status, "build");
-    Build build{a.target.project, std::string(text_or(object_in(status, "deploy"), "sha")),
+    Build build{a.target.project, std::string(text_or(object_in(status, "deploy"), "build")),
                 std::string(text_or(object_in(status, "deploy"), "branch"))};
     if (!b.empty())
       build.image = text_or(b, "image"), build.url = text_or(b, "url"), build.author = text_or(b, "author");
