@@ -23,8 +23,20 @@ std::string from(const json::object& origins, std::string_view object, std::stri
   return "";
 }
 
-std::string shown(const std::optional<json::value>& v) {
-  return v ? clean(shorten(manifest::shown_value(*v), 40)) : "-";
+// Both values as far as they fit, from shortly before where they begin to differ.
+std::pair<std::string, std::string> shown(const manifest::Change& c) {
+  constexpr size_t kWidth = 40, kBefore = 12;
+  auto text = [](const std::optional<json::value>& v) { return v ? clean(manifest::shown_value(*v)) : "-"; };
+  std::string before = text(c.before), after = text(c.after);
+  size_t same =
+      std::mismatch(before.begin(), before.end(), after.begin(), after.end()).first - before.begin();
+  if (std::max(before.size(), after.size()) > kWidth && same > kBefore) {
+    size_t cut = same - kBefore;
+    while (cut > 0 && (static_cast<unsigned char>(before[cut]) & 0xc0) == 0x80) --cut;  // not within a letter
+    if (cut > 0)
+      for (std::string* s : {&before, &after}) *s = "…" + s->substr(cut);
+  }
+  return {shorten(before, kWidth), shorten(after, kWidth)};
 }
 
 }  // namespace
@@ -81,8 +93,9 @@ void print_changes(const std::vector<FieldChange>& changes, size_t most) {
   for (size_t i = 0; i < std::min(most, changes.size()); ++i) {
     const FieldChange& c = changes[i];
     const std::string_view sign = !c.change.before ? "+" : !c.change.after ? "-" : "~";
-    table.add({std::string(sign), clean(c.object + " " + c.change.path), shown(c.change.before),
-               shown(c.change.after), clean((c.change.after || c.from.empty() ? "" : "was: ") + c.from)});
+    auto [before, after] = shown(c.change);
+    table.add({std::string(sign), clean(c.object + " " + c.change.path), std::move(before), std::move(after),
+               clean((c.change.after || c.from.empty() ? "" : "was: ") + c.from)});
   }
   table.print();
   if (changes.size() > most) fmt::print("and {} more fields; --output json has all\n", changes.size() - most);

@@ -58,6 +58,9 @@ expect "an edit's fields and environments are counted" 0 "this edit changes 2 fi
   "$lemmy" validate --config "$work/edited" --against "$config"
 expect "an edit's fields are listed with their origin" 0 'template.json.j2:3:18 `config.replicas + 1`' \
   "$lemmy" validate --config "$work/edited" --against "$config"
+expect "of long values the part that differs is shown" 0 "…" sh -c \
+  "sed -i 's|registry.example.com/hello-world:|registry.example.com/a/long/name/of/hello-world:|' \
+   '$work/edited/projects/hello-world/template.json.j2'; '$lemmy' validate --config '$work/edited' --against '$config'"
 expect "programs get every change" 1 '"environments": 2' \
   "$lemmy" validate --config "$work/edited" --against "$config" --output json --exit-code
 git init -q "$work/repository" && cp -r "$config" "$work/repository/config"
