@@ -45,10 +45,11 @@ Result<> check_out(const std::string& dir, const std::string& revision, const fs
   const std::string tar = (to / "tree.tar").string(), tree = (to / "tree").string();
   std::error_code ec;
   fs::create_directory(tree, ec);
-  if (auto ok =
-          run({"git", "-C", dir, "archive", "--format=tar", "--output=" + tar, revision, "."}, revision);
-      !ok)
-    return ok;
+  // Within a git hook these name another place than `dir`.
+  const std::vector<std::string> git{"env", "-u", "GIT_DIR", "-u",           "GIT_WORK_TREE",   "git",
+                                     "-C",  dir,  "archive", "--format=tar", "--output=" + tar, revision,
+                                     "."};
+  if (auto ok = run(git, revision); !ok) return ok;
   return run({"tar", "-xf", tar, "-C", tree}, revision);
 }
 

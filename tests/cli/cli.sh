@@ -69,6 +69,8 @@ rm -r "$work/repository/config/projects/user-service" "$work/repository/config/a
 cp "$work/edited/projects/hello-world/template.json.j2" "$work/repository/config/projects/hello-world/"
 expect "an edit is compared with a git revision" 0 "user-service staging: gone" \
   "$lemmy" validate --config "$work/repository/config" --against HEAD
+expect "a git hook may compare too" 0 "user-service staging: gone" \
+  env GIT_DIR=/nowhere/.git GIT_WORK_TREE=/nowhere "$lemmy" validate --config "$work/repository/config" --against HEAD
 expect "the work tree stays as it is" 0 " M config/projects/hello-world/template.json.j2" \
   git -C "$work/repository" status --short
 expect "what is neither a folder nor a revision is told" 2 "--against takes a folder, or a revision" \
