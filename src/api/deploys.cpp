@@ -178,6 +178,10 @@ void add_deploys(route::Router& router, Shared s) {
     add("GET", one + "/" + name, route::Who::viewer, fmt::format("The deploy's {} as it was applied", name),
         [s, name = std::string(name)](route::Call c) { return document(s, std::move(c), name); },
         {{"responses", ok_response("200", "the document")}});
+  add("GET", one + "/origins", route::Who::viewer,
+      "Where each field of the manifests and the final JSON came from",
+      [s](route::Call c) { return document(s, std::move(c), "origins"); },
+      {{"responses", ok_response("200", "fields by object, with template, line, keys and stamps")}});
   json::array of_log{query_parameter("pod", "string", "name of the pod"),
                      query_parameter("container", "string", "the last one unless given"),
                      query_parameter("previous", "boolean", "of the container before its restart"),

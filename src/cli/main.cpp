@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   lemmy::cli::add_actions(app, action);
   lemmy::cli::add_hook(app, action);
   lemmy::cli::add_instances(app, action);
+  lemmy::cli::add_diff(app, action);
   lemmy::cli::add_deliveries(app, action);
   lemmy::cli::add_user(app, action);
   lemmy::cli::add_token(app, action);

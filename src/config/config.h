@@ -26,10 +26,14 @@ struct Link {
 
 struct ProjectEnvironment {
   std::string name;
-  json::object values;  // environments.json[name], as written
-  int line = 0;         // in environments.json; 0 when not known
+  json::object values;               // environments.json[name], as written
+  int line = 0;                      // in environments.json; 0 when not known
+  std::map<std::string, int> lines;  // of everything in `values`, by JSON pointer (RFC 6901)
   Deployer deployer = Deployer::kubernetes;
 };
+
+// One step of a JSON pointer: "/" and the key, with ~ and / escaped.
+std::string pointer_step(std::string_view key);
 
 struct Project {
   std::string name;

@@ -69,6 +69,18 @@ TEST_F(Tree, mistakes_in_access_yaml_are_placed) {
   EXPECT_EQ(problems().size(), 3u);
 }
 
+TEST_F(Tree, everything_in_environments_json_knows_its_line) {
+  put("projects/user-service/environments.json",
+      "{\n  \"staging\": {\n    \"vars\": {\n      \"a/b~c\": [1,\n        {\"d\": 2}],\n      \"e\": "
+      "null\n    }\n  }\n}");
+  auto c = load(dir);
+  ASSERT_TRUE(c) << c.error()[0].str();
+  const std::map<std::string, int> lines{
+      {"/vars", 3},           {"/vars/a~1b~0c", 4},     {"/vars/a~1b~0c/0", 4},
+      {"/vars/a~1b~0c/1", 5}, {"/vars/a~1b~0c/1/d", 5}, {"/vars/e", 6}};
+  EXPECT_EQ((*c)->project("user-service")->environments[0].lines, lines);
+}
+
 TEST_F(Tree, one_environment_can_move_to_another_deployer) {
   put("projects/user-service/environments.json",
       R"({"staging": {"replicas": 1, "deployer": "ansible"}, "production": {"replicas": 1}})");

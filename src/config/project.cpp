@@ -58,7 +58,28 @@ Error explained(Error e, const std::string& text) {
   return e;
 }
 
+void note_lines(const Node& node, const std::string& pointer, std::map<std::string, int>& lines) {
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    const bool keyed = node.is(Node::Kind::map);
+    const std::string below = pointer + pointer_step(keyed ? node.keys[i].text : std::to_string(i));
+    lines[below] = keyed ? node.keys[i].place.line : node.items[i].place.line;
+    note_lines(node.items[i], below, lines);
+  }
+}
+
 }  // namespace
+
+std::string pointer_step(std::string_view key) {
+  std::string out = "/";
+  for (char c : key)
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out += c;
+  return out;
+}
 
 void Loader::project(const fs::path& dir) {
   Project p;
@@ -146,7 +167,8 @@ void Loader::environments_json(const fs::path& path, Project& p) {
     if (auto ok = check_environment_name(key.text); !ok)
       r.problem_at(key.place, key.text, ok.error().what, ok.error().hint);
     if (p.environment(key.text)) r.problem_at(key.place, key.text, "this environment stands here twice");
-    ProjectEnvironment env{key.text, {}, key.place.line, p.deployer};
+    ProjectEnvironment env{key.text, {}, key.place.line, {}, p.deployer};
+    note_lines(top.items[i], "", env.lines);
     check_values(r, env);
     if (const json::value* values = find(*parsed, {key.text}); values && values->is_object())
       env.values = values->get_object();

@@ -4,6 +4,7 @@
 
 #include "deploy/worker.h"
 #include "domain/names.h"
+#include "manifest/explain.h"
 
 namespace lemmy::deploy {
 namespace {
@@ -57,7 +58,7 @@ int bound(const json::object& hpa, std::string_view key) {
 
 }  // namespace
 
-Task<Result<manifest::Manifests>> Worker::render(Deploy d) {
+Task<Result<Worker::Rendered>> Worker::render(Deploy d) {
   auto build = co_await c_.around_.store->build(target_.project, d.sha);
   if (!build) co_return fail(build.error());
   auto config = c_.around_.config();
@@ -72,10 +73,16 @@ Task<Result<manifest::Manifests>> Worker::render(Deploy d) {
     renderer = *made;
     c_.renderers_[target_.project] = {config->revision, renderer};
   }
-  co_return co_await c_.around_.pool->run(
-      [renderer, environment = target_.environment, build = *build, number = d.number] {
-        return renderer->render(environment, build, number);
-      });
+  co_return co_await c_.around_.pool->run([renderer, environment = target_.environment, build = *build,
+                                           number = d.number,
+                                           revision = config->revision]() -> Result<Rendered> {
+    auto m = renderer->render(environment, build, number);
+    if (!m) return fail(m.error());
+    json::object origins;
+    if (auto e = renderer->explain(environment, build, number))
+      origins = {{"revision", revision}, {"complete", e->complete}, {"objects", manifest::to_json(*e)}};
+    return Rendered{std::move(*m), std::move(origins)};
+  });
 }
 
 Task<Result<json::array>> Worker::manifests_of_earlier(Deploy d) {
@@ -99,6 +106,7 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
     co_return co_await trouble(d, cluster->trouble().value_or(e), step);
   }
   json::array manifests;
+  json::object origins;
   std::string final_text, environment_text;
   if (d.rollback_of) {
     auto list = co_await manifests_of_earlier(d);
@@ -106,13 +114,17 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
     manifests = std::move(*list);
     auto final_doc = co_await c_.around_.store->document(target_, *d.rollback_of, "final");
     auto environment_doc = co_await c_.around_.store->document(target_, *d.rollback_of, "environment");
+    auto origins_doc = co_await c_.around_.store->document(target_, *d.rollback_of, "origins");
+    auto earlier = origins_doc ? parse_json(*origins_doc, "origins") : json::value();
+    if (earlier && earlier->is_object()) origins = std::move(earlier->get_object());
     final_text = final_doc.value_or("{}");
     environment_text = environment_doc.value_or("{}");
   } else {
     auto m = co_await render(d);
     if (!m) co_return co_await trouble(d, m.error(), step);
-    manifests = in_order(*m);
-    final_text = pretty_json(m->final);
+    manifests = in_order(m->manifests);
+    origins = std::move(m->origins);
+    final_text = pretty_json(m->manifests.final);
     auto config = c_.around_.config();
     const config::Project* p = config->project(target_.project);
     const config::ProjectEnvironment* e = p ? p->environment(target_.environment) : nullptr;
@@ -154,9 +166,15 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
     events.push_back(
         event(d, now(), "warning", "lemmy", "the Secret's version is not recorded: " + secret.error().str()));
 
-  std::string manifests_text = pretty_json(manifests);
-  for (auto& [name, text] : {std::pair{"manifests", &manifests_text}, std::pair{"final", &final_text},
-                             std::pair{"environment", &environment_text}}) {
+  std::string manifests_text = pretty_json(manifests), origins_text;
+  if (json::value* objects = origins.if_contains("objects"); objects && objects->is_object()) {
+    manifest::say_sent(objects->get_object(), manifests);
+    origins_text = json::serialize(origins);
+  }
+  for (auto& [name, text] :
+       {std::pair{"manifests", &manifests_text}, std::pair{"final", &final_text},
+        std::pair{"environment", &environment_text}, std::pair{"origins", &origins_text}}) {
+    if (text->empty()) continue;
     auto put = co_await c_.around_.store->put_document(target_, d.number, name, *text);
     if (!put) co_return co_await trouble(d, put.error(), step);
   }

@@ -50,7 +50,11 @@ class Worker {
   Task<Result<>> restore(Deploy d);
   Task<Result<>> keep(Deploy d, DeployEvent e);  // what was done; an error: it must be done again
 
-  Task<Result<manifest::Manifests>> render(Deploy d);
+  struct Rendered {
+    manifest::Manifests manifests;
+    json::object origins;  // the document of that name; empty: they could not be told
+  };
+  Task<Result<Rendered>> render(Deploy d);
   Task<Result<json::array>> manifests_of_earlier(Deploy d);
   Task<Result<>> own_config_map(kube::Client* client, json::object copy, std::string rc_uid);
   Task<Result<>> remove_config_map(kube::Client* client, Deploy d, std::string rc_uid);

@@ -149,6 +149,14 @@ Result<> check(json::value& v) {
 
 }  // namespace
 
+void normalise_final(json::value& final) {
+  json::object* o = final.if_object();
+  json::value* containers = o ? o->if_contains("containers") : nullptr;
+  if (!containers || !containers->is_array()) return;
+  for (json::value& c : containers->get_array())
+    if (json::object* container = c.if_object()) (void)normalise_env(*container, {});
+}
+
 Result<> check_final(json::value& final, const std::string& file, const std::string& text) {
   auto ok = check(final);
   if (ok) return {};

@@ -8,4 +8,7 @@ namespace lemmy::manifest {
 // rendered, for where and detail of errors.
 Result<> check_final(json::value& final, const std::string& file, const std::string& text);
 
+// Only makes the lists, where it can.
+void normalise_final(json::value& final);
+
 }  // namespace lemmy::manifest

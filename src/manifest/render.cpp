@@ -6,17 +6,12 @@
 #include "base/strings.h"
 #include "domain/names.h"
 #include "manifest/final.h"
-#include "manifest/manifest.h"
+#include "manifest/parts.h"
 
 namespace lemmy::manifest {
 namespace {
 
 const json::object kPorts{{"grpc", 80}, {"rest", 8080}, {"debug", 9090}};
-
-// A template's place in the configuration tree.
-std::string file_of(const std::string& project, const std::string& name) {
-  return name.starts_with("standards/") ? name : fmt::format("projects/{}/{}", project, name);
-}
 
 // "template.json.j2:3:18" becomes "projects/hello-world/template.json.j2:3:18".
 std::unexpected<Error> placed(const std::string& project, Error e) {
@@ -41,20 +36,40 @@ Result<> check_standards(const std::vector<tmpl::Source>& sources) {
   return {};
 }
 
-Result<json::object> render_object(const tmpl::Templates& t, const std::string& name, std::string_view kind,
-                                   const json::value& context) {
+Result<json::object> render_object(const tmpl::Templates& t, const Part& part, const json::value& context) {
+  const std::string name(part.standard);
   auto text = t.render(name, context);
   if (!text) return fail(text.error());
   auto v = tmpl::parse_rendered(*text, name);
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::invalid, name, "it must render a JSON object");
-  if (text_or(v->get_object(), "kind") != kind)
-    return fail(ErrorCode::invalid, name, fmt::format("it must render a {}", kind),
-                fmt::format("\"kind\": \"{}\" is missing", kind));
+  if (text_or(v->get_object(), "kind") != part.kind)
+    return fail(ErrorCode::invalid, name, fmt::format("it must render a {}", part.kind),
+                fmt::format("\"kind\": \"{}\" is missing", part.kind));
   return std::move(v->get_object());
 }
 
 }  // namespace
+
+std::string file_of(const std::string& project, const std::string& name) {
+  return name.starts_with("standards/") ? name : fmt::format("projects/{}/{}", project, name);
+}
+
+json::object context_of(const config::Project& project, const config::ProjectEnvironment& environment,
+                        const Build& build, int64_t deploy) {
+  return {{"project", project.name},
+          {"environment", environment.name},
+          {"build",
+           {{"sha", build.sha},
+            {"short_sha", short_sha(build.sha)},
+            {"branch", build.branch},
+            {"image", build.image},
+            {"url", build.url},
+            {"author", build.author}}},
+          {"deploy", {{"number", deploy}}},
+          {"ports", kPorts},
+          {"config", environment.values}};
+}
 
 Result<std::shared_ptr<const Renderer>> Renderer::create(const config::Config& config,
                                                          const config::Project& project) {
@@ -79,18 +94,7 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
                 fmt::format("{} has no environment '{}'", project_.name, environment),
                 "it has: " + join(names, ", "));
   }
-  json::object context{{"project", project_.name},
-                       {"environment", environment},
-                       {"build",
-                        {{"sha", build.sha},
-                         {"short_sha", short_sha(build.sha)},
-                         {"branch", build.branch},
-                         {"image", build.image},
-                         {"url", build.url},
-                         {"author", build.author}}},
-                       {"deploy", {{"number", deploy}}},
-                       {"ports", kPorts},
-                       {"config", env->values}};
+  json::object context = context_of(project_, *env, build, deploy);
 
   auto final_text = templates_->render("template.json.j2", context);
   if (!final_text) return placed(project_.name, final_text.error());
@@ -124,37 +128,24 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
     stamp_object(*m.config_map_copy, stamp, stamp.config_map);
   }
 
-  auto rc = render_object(*templates_, "standards/replication-controller.json.j2", "ReplicationController",
-                          context);
+  auto rc = render_object(*templates_, kController, context);
   if (!rc) return placed(project_.name, rc.error());
   m.rc = std::move(*rc);
   stamp_rc(m.rc, stamp);
 
   if (const json::value* a = find(f, "autoscale")) {
-    auto hpa = render_object(*templates_, "standards/horizontal-pod-autoscaler.json.j2",
-                             "HorizontalPodAutoscaler", context);
+    auto hpa = render_object(*templates_, kAutoscaler, context);
     if (!hpa) return placed(project_.name, hpa.error());
     m.autoscaler = std::move(*hpa);
-    stamp_object(*m.autoscaler, stamp, m.object_name);
-    json::value& spec = (*m.autoscaler)["spec"];
-    if (!spec.is_object()) spec = json::object{};
-    spec.get_object()["scaleTargetRef"] =
-        json::object{{"apiVersion", "v1"}, {"kind", "ReplicationController"}, {"name", m.object_name}};
+    stamp_autoscaler(*m.autoscaler, stamp);
     m.min = static_cast<int>(int_or(a->get_object(), "min"));
     m.max = static_cast<int>(int_or(a->get_object(), "max"));
   }
   if (project_.service) {
-    auto service = render_object(*templates_, "standards/service.json.j2", "Service", context);
+    auto service = render_object(*templates_, kService, context);
     if (!service) return placed(project_.name, service.error());
     m.service = std::move(*service);
-    stamp_object(*m.service, stamp, project_.name);
-    // The Service outlives deploys: it belongs to the target, and answers for old and new alike.
-    json::object& labels = (*m.service)["metadata"].get_object()["labels"].get_object();
-    for (const char* of_one_deploy : {"build", "branch", "deploy", "app.kubernetes.io/version"})
-      labels.stable_erase(of_one_deploy);
-    json::value& spec = (*m.service)["spec"];
-    if (!spec.is_object()) spec = json::object{};
-    spec.get_object()["selector"] = json::object{{"project", project_.name}, {"environment", environment}};
+    stamp_service(*m.service, stamp);
   }
   return m;
 }

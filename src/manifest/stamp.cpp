@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "domain/names.h"
-#include "manifest/manifest.h"
+#include "manifest/parts.h"
 
 namespace lemmy::manifest {
 namespace {
@@ -100,6 +100,23 @@ void stamp_rc(json::object& rc, const Stamp& s) {
                   {{"name", "lemmy-config"}, {"mountPath", "/config/" + s.project}, {"readOnly", true}});
     }
   }
+}
+
+void stamp_autoscaler(json::object& autoscaler, const Stamp& s) {
+  const std::string name = object_name(s.project, s.sha, s.deploy);
+  stamp_object(autoscaler, s, name);
+  object_in(autoscaler, "spec")["scaleTargetRef"] =
+      json::object{{"apiVersion", "v1"}, {"kind", "ReplicationController"}, {"name", name}};
+}
+
+void stamp_service(json::object& service, const Stamp& s) {
+  stamp_object(service, s, s.project);
+  // The Service outlives deploys: it belongs to the target, and answers for old and new alike.
+  json::object& labels = object_in(object_in(service, "metadata"), "labels");
+  for (const char* of_one_deploy : {"build", "branch", "deploy", "app.kubernetes.io/version"})
+    labels.stable_erase(of_one_deploy);
+  object_in(service, "spec")["selector"] =
+      json::object{{"project", s.project}, {"environment", s.environment}};
 }
 
 void set_replicas(json::object& rc, int replicas) { object_in(rc, "spec")["replicas"] = replicas; }

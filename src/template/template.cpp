@@ -15,6 +15,8 @@ void* lemmy_jinja_create(const unsigned char* sources, size_t size, uint64_t fue
                          size_t recursion, lemmy_jinja_text* error);
 bool lemmy_jinja_render(const void* set, const unsigned char* name, size_t name_size,
                         const unsigned char* context, size_t context_size, lemmy_jinja_text* out);
+bool lemmy_jinja_trace(const void* set, const unsigned char* name, size_t name_size,
+                       const unsigned char* context, size_t context_size, lemmy_jinja_text* out);
 void lemmy_jinja_free(lemmy_jinja_text text);
 void lemmy_jinja_drop(void* set);
 }
@@ -155,6 +157,27 @@ Result<std::string> Templates::render(const std::string& name, const json::value
   std::string result = take(out);
   if (!ok) return fail(to_error(result, sources_, &context));
   return result;
+}
+
+Result<Traced> Templates::trace(const std::string& name, const json::value& context) const {
+  std::string text = json::serialize(context);
+  lemmy_jinja_text out{};
+  bool ok = lemmy_jinja_trace(handle_, bytes(name), name.size(), bytes(text), text.size(), &out);
+  std::string result = take(out);
+  if (!ok) return fail(to_error(result, sources_, &context));
+  auto parsed = parse_json(result, "trace");
+  if (!parsed) return fail(parsed.error());
+  Traced traced{std::string(parsed->at("text").as_string()), {}};
+  for (const json::value& v : parsed->at("pieces").as_array()) {
+    const json::array& p = v.as_array();
+    auto number = [&](size_t i) { return p[i].to_number<size_t>(); };
+    auto source = std::find_if(sources_.begin(), sources_.end(),
+                               [&](const Source& s) { return s.name == std::string_view(p[0].as_string()); });
+    if (source == sources_.end()) continue;
+    traced.pieces.push_back({static_cast<size_t>(source - sources_.begin()), p[1].as_bool(), number(2),
+                             number(3), number(4), number(5)});
+  }
+  return traced;
 }
 
 }  // namespace lemmy::tmpl

@@ -21,6 +21,18 @@ struct Limits {
   size_t recursion = 100;
 };
 
+// A part of a rendered text, and the part of a template that wrote it.
+struct Piece {
+  size_t source = 0;           // index in Templates::sources()
+  bool literal = false;        // text as it stands in the template; else the value of an expression
+  size_t start = 0, end = 0;   // in the rendered text, in bytes
+  size_t from = 0, until = 0;  // in the template: the text, or the expression without its {{ }}
+};
+struct Traced {
+  std::string text;
+  std::vector<Piece> pieces;  // in the text's order, without overlaps
+};
+
 // A set of parsed templates. Immutable; render() may be called from any thread.
 class Templates {
  public:
@@ -31,6 +43,10 @@ class Templates {
   // `context` must be an object. Errors as above; an undefined value names the variable and, when it is
   // known, says the nearest key that exists. too_large when a limit is hit.
   Result<std::string> render(const std::string& name, const json::value& context) const;
+  // The same text with its pieces, for explanations: slower. What macros, {% filter %}, {% call %} and
+  // {% set %} blocks made belongs to the expression that wrote it out.
+  Result<Traced> trace(const std::string& name, const json::value& context) const;
+  const std::vector<Source>& sources() const { return sources_; }
   Templates(const Templates&) = delete;
 
  private:
@@ -42,5 +58,21 @@ class Templates {
 // Parses rendered JSON, and refuses a key that stands twice. The error shows the rendered lines around the
 // fault and names the template.
 Result<json::value> parse_rendered(const std::string& text, const std::string& template_name);
+
+// Where a JSON value stands in its text, and its items in their order.
+struct Located {
+  size_t start = 0, end = 0;
+  size_t key_start = 0, key_end = 0;  // of the key before it, with its quotation marks; 0: none
+  std::vector<Located> items;
+};
+Located locate_json(std::string_view text);  // `text` is valid JSON of at most 64 levels
+
+// The parts of the templates that wrote text[start, end): one range for each template, the first writer
+// first.
+struct Range {
+  size_t source, from, until;
+  bool literal;  // no expression took part
+};
+std::vector<Range> writers(const Traced& traced, size_t start, size_t end);
 
 }  // namespace lemmy::tmpl

@@ -17,6 +17,9 @@ std::string local_path(std::string_view next);
 json::array diff_lines(const std::string& before, const std::string& after);
 // Lines of a unified diff, of the same kinds.
 json::array unified_lines(std::string_view diff);
+// The document "origins" for people: {"revision", "complete", "objects": [{"name", "rows": [{"path", "value",
+// "from"}]}]}; null when it is not one.
+json::value origins_json(const std::string& document);
 // JSON made readable; other texts as they are.
 std::string readable(const std::string& document);
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "manifest/explain.h"
 #include "web/context.h"
 #include "web/pages.h"
 
@@ -21,7 +22,10 @@ void say_target(json::object& o, const Target& target, int64_t number) {
   o["url"] = deploy_path(target, number);
   o["again"] = "";
   o["other"] = nullptr;
+  o["origins"] = nullptr;
 }
+
+constexpr size_t kShownValue = 200;
 
 }  // namespace
 
@@ -48,6 +52,29 @@ Pages::Answer Pages::logs(route::Call call) {
   co_return co_await html(std::move(call), "plain.html.j2", std::move(o));
 }
 
+json::value origins_json(const std::string& document) {
+  auto v = parse_json(document, "origins");
+  const json::value* objects = v ? find(*v, {"objects"}) : nullptr;
+  if (!objects || !objects->is_object()) return nullptr;
+  json::array out;
+  for (const auto& [name, list] : objects->get_object()) {
+    if (!list.is_array()) continue;
+    json::array rows;
+    for (const json::value& field : list.get_array()) {
+      if (!field.is_object()) continue;
+      const json::value* value = field.get_object().if_contains("value");
+      rows.push_back({{"path", text_or(field.get_object(), "path")},
+                      {"value", shorten(manifest::shown_value(value ? *value : json::value()), kShownValue)},
+                      {"from", manifest::origin_line(field.get_object())}});
+    }
+    out.push_back({{"name", name == "final" ? json::string("Final JSON") : json::string(name)},
+                   {"rows", std::move(rows)}});
+  }
+  return json::object{{"revision", text_or(v->get_object(), "revision")},
+                      {"complete", bool_or(v->get_object(), "complete", true)},
+                      {"objects", std::move(out)}};
+}
+
 Pages::Answer Pages::manifests(route::Call call) {
   auto number = number_of(call);
   if (!number) co_return error(call, number.error());
@@ -66,8 +93,11 @@ Pages::Answer Pages::manifests(route::Call call) {
     sections.push_back(section(std::string(title), text ? readable(*text) : "",
                                "Not there: the deploy did not get that far."));
   }
+  auto origins = co_await services_.store->document(call.target(), *number, "origins");
+  if (!origins && origins.error().code != ErrorCode::not_found) co_return error(call, origins.error());
   json::object o = context(call);
   say_target(o, call.target(), *number);
+  if (origins) o["origins"] = origins_json(*origins);
   o["title"] = hosts ? "Variables" : "Manifests";
   o["sections"] = std::move(sections);
   co_return co_await html(std::move(call), "plain.html.j2", std::move(o));

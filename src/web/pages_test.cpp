@@ -40,6 +40,32 @@ TEST(Pages, hostile_names_and_messages_are_escaped_everywhere) {
   }
 }
 
+TEST(Pages, manifests_tell_where_each_field_came_from_without_javascript) {
+  json::object o{{"frame", sample::frame()},
+                 {"page", sample::page("/projects/hello-world/environments/staging/deploys/1/manifests")},
+                 {"target", {{"project", "hello-world"}, {"environment", "staging"}}},
+                 {"number", 1},
+                 {"url", "/"},
+                 {"again", ""},
+                 {"other", nullptr},
+                 {"title", "Manifests"},
+                 {"sections", json::array{}}};
+  o["origins"] = origins_json(R"({"revision": "0123abc", "complete": true, "objects": {"final": [
+    {"path": "labels.team", "value": "<b>", "written": [{"file": "projects/p/template.json.j2", "line": 3, "column": 9,
+      "text": "config.team", "literal": false}], "fed": [{"key": "staging.team", "how": "value",
+      "file": "projects/p/environments.json", "line": 4}]},
+    {"path": "labels.project", "value": "p", "rule": "labels"}]}})");
+  std::string html = draw("plain.html.j2", o);
+  EXPECT_THAT(html,
+              AllOf(HasSubstr("<details id=\"origins-1\"><summary>Final JSON: 2 fields"),
+                    HasSubstr("`config.team` &lt;- staging.team (environments.json:4)"),
+                    HasSubstr("stamped by Lemmy: labels"), HasSubstr("&lt;b&gt;"), HasSubstr("0123abc")));
+  for (const char* broken : {"", "[]", "{}", R"({"objects": [1]})", R"({"objects": {"final": [1]}})"}) {
+    o["origins"] = origins_json(broken);
+    draw("plain.html.j2", o);
+  }
+}
+
 TEST(Pages, every_phase_has_a_status_page) {
   for (int i = 0; i <= static_cast<int>(Phase::superseded); ++i) {
     const Phase phase = static_cast<Phase>(i);
@@ -184,6 +210,7 @@ TEST(Pages, errors_confirmations_texts_and_the_sign_in_form_render) {
   text["url"] = "/u";
   text["again"] = "";
   text["other"] = nullptr;
+  text["origins"] = nullptr;
   text["sections"] = json::array{json::object{{"title", "t"}, {"text", kHostile}, {"empty", "e"}}};
   EXPECT_THAT(draw("plain.html.j2", text), Not(HasSubstr("<script>alert")));
   json::object login = base;

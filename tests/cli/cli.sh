@@ -39,6 +39,43 @@ expect "a wrong environment lists the right ones" 4 "it has: staging, production
 expect "a malformed sha is refused" 2 "7 to 40 lower-case hex digits" \
   "$lemmy" render hello-world staging --build HEAD --config "$config"
 
+expect "a field's line and key are explained" 0 \
+  'projects/hello-world/template.json.j2:3:18 `config.replicas` <- staging.replicas (environments.json:' \
+  "$lemmy" render hello-world staging --explain --config "$config"
+expect "a stamp is explained" 0 "stamped by Lemmy: labels" \
+  "$lemmy" render hello-world staging --explain --show manifests --config "$config"
+expect "programs get the explanation as JSON" 0 '"key": "staging.replicas"' \
+  "$lemmy" render hello-world staging --explain --output json --config "$config"
+expect "a render without --explain needs a build" 2 "--build" \
+  "$lemmy" render hello-world staging --config "$config"
+
+# What an edit changes, against a folder and against a revision.
+cp -r "$config" "$work/edited"
+expect "an edit that changes nothing is told so" 0 "changes 0 fields in 0 environments" \
+  "$lemmy" validate --config "$work/edited" --against "$config" --exit-code
+sed -i 's/config.replicas/config.replicas + 1/' "$work/edited/projects/hello-world/template.json.j2"
+expect "an edit's fields and environments are counted" 0 "this edit changes 2 fields in 2 environments" \
+  "$lemmy" validate --config "$work/edited" --against "$config"
+expect "an edit's fields are listed with their origin" 0 'template.json.j2:3:18 `config.replicas + 1`' \
+  "$lemmy" validate --config "$work/edited" --against "$config"
+expect "of long values the part that differs is shown" 0 "…" sh -c \
+  "sed -i 's|registry.example.com/hello-world:|registry.example.com/a/long/name/of/hello-world:|' \
+   '$work/edited/projects/hello-world/template.json.j2'; '$lemmy' validate --config '$work/edited' --against '$config'"
+expect "programs get every change" 1 '"environments": 2' \
+  "$lemmy" validate --config "$work/edited" --against "$config" --output json --exit-code
+git init -q "$work/repository" && cp -r "$config" "$work/repository/config"
+(cd "$work/repository" && git add . && git -c user.name=t -c user.email=t@example.org commit -qm one)
+rm -r "$work/repository/config/projects/user-service" "$work/repository/config/access.yaml"
+cp "$work/edited/projects/hello-world/template.json.j2" "$work/repository/config/projects/hello-world/"
+expect "an edit is compared with a git revision" 0 "user-service staging: gone" \
+  "$lemmy" validate --config "$work/repository/config" --against HEAD
+expect "a git hook may compare too" 0 "user-service staging: gone" \
+  env GIT_DIR=/nowhere/.git GIT_WORK_TREE=/nowhere "$lemmy" validate --config "$work/repository/config" --against HEAD
+expect "the work tree stays as it is" 0 " M config/projects/hello-world/template.json.j2" \
+  git -C "$work/repository" status --short
+expect "what is neither a folder nor a revision is told" 2 "--against takes a folder, or a revision" \
+  "$lemmy" validate --config "$work/repository/config" --against nonsense
+
 cp -r "$config" "$work/config"
 sed -i 's/config.replicas/config.replica/' "$work/config/projects/user-service/template.json.j2"
 expect "a template's fault is shown with its line" 2 "template.json.j2:4:18" "$lemmy" validate --config "$work/config"

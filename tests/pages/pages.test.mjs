@@ -77,6 +77,8 @@ test("a log can be read", async () => {
 test("the manifests that were sent can be read", async () => {
   await page.goto(`${server.url}${staging}/1/manifests`);
   await page.getByText('"ReplicationController"').first().waitFor();
+  await page.getByText(/^ReplicationController: \d+ fields$/).click();
+  await page.getByText("stamped by Lemmy: labels").first().waitFor();
   await clean("manifests");
 });
 

@@ -1,11 +1,15 @@
 """Deploys, end to end, on the simulated cluster of `lemmy playground`."""
 import json
+import pathlib
+import shutil
 import subprocess
+import tempfile
 import time
 import unittest
 
 from harness import LEMMY, Server
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 HAS_PLAYGROUND = subprocess.run([LEMMY, "playground", "--help"], capture_output=True, check=False).returncode == 0
 
 
@@ -50,12 +54,58 @@ class Deploys(unittest.TestCase):
         self.assertEqual((code, "#3 of build bbbbbbb is live" in out), (0, True), err)
         self.assertEqual(act("cancel", 3)[0], 5)
         documents = "/api/v1/projects/hello-world/environments/staging/deploys/1/"
-        for name in ("manifests", "final", "environment"):
+        for name in ("manifests", "final", "environment", "origins"):
             self.assertTrue(self.server.get(documents + name).json, name)
         pod = self.server.get(documents[:-1]).json["pods"][0]["name"]
         log = self.server.get(documents + "log?lines=5&pod=" + pod)
         self.assertEqual((log.status, log.headers["content-type"]), (200, "text/plain; charset=utf-8"), log.body)
         self.assertEqual(self.server.get(documents + "log?pod=other").status, 404)
+
+    def test_each_field_that_was_sent_tells_where_it_came_from_also_after_a_roll_back(self):
+        for sha in ("aaaaaaa", "bbbbbbb"):
+            self.assertEqual(self.server.cli("deploy", "hello-world", "production", "--build", sha, "--timeout", "50s",
+                                             "--yes")[0], 0)
+        self.assertEqual(self.server.cli("rollback", "hello-world", "production", "1", "--timeout", "50s")[0], 0)
+        for number in (1, 3):
+            path = f"/api/v1/projects/hello-world/environments/production/deploys/{number}"
+            objects = self.server.get(path + "/origins").json["objects"]
+            rc = {f["path"]: f for f in objects["ReplicationController"]}
+            level = rc["spec.template.spec.containers[app].env[LOG_LEVEL].value"]
+            self.assertEqual([p["file"] for p in level["written"]],
+                             ["projects/hello-world/template.json.j2", "standards/replication-controller.json.j2"])
+            self.assertEqual((level["value"], level["fed"][0]["key"]), ("info", "production.env.LOG_LEVEL"))
+            self.assertEqual((rc["metadata.labels.deploy"]["value"], rc["metadata.labels.deploy"]["rule"]),
+                             (str(number), "labels"))
+            page = self.server.get(path.removeprefix("/api/v1") + "/manifests").body.decode()
+            self.assertIn("production.env.LOG_LEVEL (environments.json:10)", page)
+            self.assertIn("stamped by Lemmy: labels", page)
+
+    def test_diff_tells_what_the_files_on_disk_change_in_what_runs(self):
+        self.assertEqual(self.server.cli("deploy", "user-service", "production", "--build", "bbbbbbb", "--timeout", "50s",
+                                         "--yes")[0], 0)
+        with tempfile.TemporaryDirectory() as folder:
+            tree = pathlib.Path(folder, "config")
+            shutil.copytree(ROOT / "share/playground/config", tree)
+
+            def diff(*more):
+                return self.server.cli("diff", "user-service", "production", "--config", str(tree), *more)
+
+            code, out, err = diff("--exit-code")
+            self.assertEqual((code, "is what runs there (#1)" in out), (0, True), out + err)
+            file = tree / "projects/user-service/environments.json"
+            file.write_text(file.read_text().replace('"upstream_timeout": "1s"', '"upstream_timeout": "2s"'))
+            code, out, err = diff("--exit-code", "--output", "json")
+            self.assertEqual(code, 1, err)
+            change, = json.loads(out)["changes"]
+            self.assertEqual((change["object"], change["path"], change["before"], change["after"]),
+                             ("ReplicationController",
+                              "spec.template.spec.containers[proxy].env[UPSTREAM_TIMEOUT].value", "1s", "2s"))
+            self.assertIn("production.vars.upstream_timeout (environments.json:12)", change["from"])
+            code, out, err = diff("--build", "aaaaaaa")
+            self.assertEqual((code, "changes" in out, "aaaaaaa" in out), (0, True, True), err)
+            self.assertEqual(diff("--build", "ccccccc")[0], 4)
+            code, _, err = self.server.cli("diff", "crashy", "production", "--config", str(tree))
+            self.assertEqual((code, "nothing runs there" in err), (4, True), err)
 
     def wait_for(self, presence, number):
         for _ in range(100):

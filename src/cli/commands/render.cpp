@@ -2,8 +2,9 @@
 
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/table.h"
 #include "domain/names.h"
-#include "manifest/manifest.h"
+#include "manifest/explain.h"
 
 namespace lemmy::cli {
 namespace {
@@ -11,14 +12,52 @@ namespace {
 constexpr const char* kManual =
     R"(Prints what a deploy of that build would send, without sending anything: the final JSON
 of the project's template, then every manifest with Lemmy's names, labels, variables and mounts.
+--explain prints each field with its value and where it comes from: the template's line and column that wrote
+it, the expression there, and behind <- the keys of environments.json that it follows, with their lines.
+`if KEY`: the field is there because of that key; `perhaps KEY`: with another value the template does not render.
+docs/provenance.md says more. --explain needs no --build.
 Exit codes: 0, 2 the configuration or the arguments are wrong, 4 no such project or environment.)";
 
 struct Arguments {
-  std::string dir = "config", project, environment, sha, branch = "main", image, output = "all";
+  std::string dir = "config", project, environment, sha, branch = "main", image, show = "all",
+              output = "table";
   int64_t number = 1;
+  bool explain = false;
 };
 
-int render(const Arguments& a) {
+int explain(const Arguments& a, const manifest::Renderer& renderer, const Build& build) {
+  auto explanation = renderer.explain(a.environment, build, a.number);
+  if (!explanation) return report(explanation.error());
+  json::object all = to_json(*explanation);
+  if (a.show == "final") all = json::object{{"final", all["final"]}};
+  if (a.show == "manifests") all.erase("final");
+  if (a.output == "json") {
+    all["complete"] = explanation->complete;
+    print_json(all);
+    return 0;
+  }
+  Table table({"PATH", "VALUE", "WHERE FROM"});
+  for (const auto& [object, list] : all) {
+    table.add({"", "", ""});
+    table.add({std::string(object), "", ""});
+    for (const json::value& v : list.get_array()) {
+      const json::object& field = v.get_object();
+      table.add({fmt::format("  {}", clean(text_or(field, "path"))),
+                 clean(shorten(manifest::shown_value(field.at("value")), 60)),
+                 clean(manifest::origin_line(field))});
+    }
+  }
+  table.print();
+  if (!explanation->complete)
+    fmt::print(stderr, "warning: not every key was tried: the templates are too slow; some may be missing\n");
+  return 0;
+}
+
+int render(Arguments a) {
+  if (a.explain && a.sha.empty()) a.sha = std::string(40, '0');
+  if (a.sha.empty())
+    return report(
+        Error{ErrorCode::invalid, "--build", "it is missing", "7 to 40 hex digits of the build's sha"});
   if (auto ok = check_sha(a.sha); !ok) return report(ok.error());
   auto config = config::load(a.dir);
   if (!config) return report(config.error());
@@ -37,17 +76,18 @@ int render(const Arguments& a) {
   build.sha = a.sha;
   build.branch = a.branch;
   build.image = a.image;
+  if (a.explain) return explain(a, **renderer, build);
   auto m = (*renderer)->render(a.environment, build, a.number);
   if (!m) return report(m.error());
 
-  if (a.output == "final") {
+  if (a.show == "final") {
     fmt::print("{}\n", pretty_json(m->final));
     return 0;
   }
   json::array manifests;
   for (const auto& o : {m->config_map_copy, m->config_map, std::optional(m->rc), m->autoscaler, m->service})
     if (o) manifests.push_back(*o);
-  if (a.output == "manifests")  // a List, as kubectl apply -f - takes it
+  if (a.show == "manifests")  // a List, as kubectl apply -f - takes it
     fmt::print("{}\n",
                pretty_json(json::object{{"apiVersion", "v1"}, {"kind", "List"}, {"items", manifests}}));
   else
@@ -63,15 +103,20 @@ void add_render(CLI::App& app, Action& action) {
   auto a = std::make_shared<Arguments>();
   c->add_option("PROJECT", a->project)->required();
   c->add_option("ENVIRONMENT", a->environment)->required();
-  c->add_option("--build", a->sha, "7-40 hex digits")->required();
+  c->add_option("--build", a->sha, "7-40 hex digits");
   c->add_option("--branch", a->branch)->capture_default_str();
   c->add_option("--image", a->image, "as the build system announced it");
   c->add_option("--deploy", a->number, "the deploy's number")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   c->add_option("--config", a->dir, "the configuration folder")->capture_default_str();
-  c->add_option("--show", a->output)
+  c->add_option("--show", a->show)
       ->check(CLI::IsMember({"all", "final", "manifests"}))
+      ->capture_default_str();
+  auto* explain = c->add_flag("--explain", a->explain, "where each field comes from");
+  c->add_option("--output", a->output, "of --explain")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->needs(explain)
       ->capture_default_str();
   c->callback([&action, a] { action = [a] { return render(*a); }; });
 }

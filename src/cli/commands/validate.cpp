@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "cli/changes.h"
 #include "cli/command.h"
 #include "manifest/manifest.h"
 
@@ -12,7 +13,10 @@ namespace {
 constexpr const char* kManual =
     R"(Checks a configuration tree: every file, every key, and that every project renders
 for each of its environments. Prints all problems, each with file, line, key and what to do.
-Exit codes: 0 all is well, 2 there are problems.)";
+With --against FOLDER, or --against REVISION of the git repository that the tree is in, it renders every
+environment of every project with both and lists the fields that this edit changes, with old and new value and
+where the new one comes from; --output json has all of them.
+Exit codes: 0 all is well, 2 there are problems; with --against and --exit-code 1 when anything changes.)";
 
 // Stands in for a build, to see that the templates render.
 Build sample_build(const std::string& project) {
@@ -56,7 +60,7 @@ Error told(const Found& found) {
   return e;
 }
 
-int validate(const std::string& dir) {
+int validate(const std::string& dir, bool quiet) {
   auto config = config::load(dir);
   if (!config) return failed(config.error());
   for (const Error& w : (*config)->warnings) fmt::print(stderr, "warning: {}\n", w.str());
@@ -83,6 +87,7 @@ int validate(const std::string& dir) {
     for (const Found& f : found) problems.push_back(told(f));
     return failed(problems);
   }
+  if (quiet) return 0;
   fmt::print("{} is valid: {} projects, {} environments of projects render, revision {}\n", dir,
              (*config)->projects.size(), rendered, (*config)->revision);
   return 0;
@@ -93,9 +98,22 @@ int validate(const std::string& dir) {
 void add_validate(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("validate", "Check a configuration tree");
   c->footer(kManual);
-  auto dir = std::make_shared<std::string>("config");
-  c->add_option("--config", *dir, "the configuration folder")->capture_default_str();
-  c->callback([&action, dir] { action = [dir] { return validate(*dir); }; });
+  auto a = std::make_shared<Against>();
+  a->dir = "config";
+  c->add_option("--config", a->dir, "the configuration folder")->capture_default_str();
+  auto* against = c->add_option("--against", a->other, "a folder or a git revision to compare with");
+  c->add_option("--output", a->output, "of --against: table for people, json for programs")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->needs(against)
+      ->capture_default_str();
+  c->add_flag("--exit-code", a->exit_code, "1 when --against finds changes")->needs(against);
+  c->callback([&action, a] {
+    action = [a] {
+      const bool json = a->output == "json";
+      if (int code = validate(a->dir, json); code != 0 || a->other.empty()) return code;
+      return validate_against(*a);
+    };
+  });
 }
 
 }  // namespace lemmy::cli

@@ -2,7 +2,7 @@
 mod methods;
 mod strict;
 
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, OutputSpan, OutputSpanKind, UndefinedBehavior};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::{io, slice, str};
 
@@ -114,6 +114,20 @@ pub unsafe extern "C" fn lemmy_jinja_create(
     }
 }
 
+/// The context (JSON) as the engine's value.
+fn context_of(text: &str) -> Result<minijinja::Value, String> {
+    let value: serde_json::Value = serde_json::from_str(text)
+        .map_err(|e| serde_json::json!({"kind": "Context", "what": e.to_string()}).to_string())?;
+    Ok(minijinja::Value::from(minijinja::value::Serde(&value)))
+}
+
+unsafe fn answer(out: *mut Text, work: impl FnOnce() -> Result<String, String>) -> bool {
+    let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()));
+    let ok = done.is_ok();
+    *out = give(done.unwrap_or_else(|error| error));
+    ok
+}
+
 /// True: `out` is the rendered text. False: `out` is the error (JSON). May be called from any thread.
 ///
 /// # Safety
@@ -122,22 +136,41 @@ pub unsafe extern "C" fn lemmy_jinja_create(
 pub unsafe extern "C" fn lemmy_jinja_render(
     set: *const Set, name: *const u8, name_size: usize, context: *const u8, context_size: usize, out: *mut Text,
 ) -> bool {
-    let done = catch_unwind(AssertUnwindSafe(|| -> Result<String, String> {
+    answer(out, || {
         let set = &*set;
-        let value: serde_json::Value = serde_json::from_str(take(context, context_size))
-            .map_err(|e| serde_json::json!({"kind": "Context", "what": e.to_string()}).to_string())?;
-        let value = minijinja::Value::from(minijinja::value::Serde(&value));
+        let value = context_of(take(context, context_size))?;
         let template = set.env.get_template(take(name, name_size)).map_err(|e| describe(&e))?;
         let mut bounded = Bounded { out: Vec::new(), most: set.output_bytes };
         template.render_captured_to(value, &mut bounded).map_err(|e| describe(&e))?;
         String::from_utf8(bounded.out).map_err(|e| e.to_string())
-    }));
-    let (ok, text) = match done.unwrap_or_else(|_| Err(panicked())) {
-        Ok(text) => (true, text),
-        Err(text) => (false, text),
-    };
-    *out = give(text);
-    ok
+    })
+}
+
+/// As above, but `out` says also which part of which template wrote what (JSON): {"text", "pieces": [[template,
+/// whether it is literal, start and end in the output, start and end in the template], ...]}, in bytes.
+///
+/// # Safety
+/// As above.
+#[no_mangle]
+pub unsafe extern "C" fn lemmy_jinja_trace(
+    set: *const Set, name: *const u8, name_size: usize, context: *const u8, context_size: usize, out: *mut Text,
+) -> bool {
+    answer(out, || {
+        let set = &*set;
+        let value = context_of(take(context, context_size))?;
+        let template = set.env.get_template(take(name, name_size)).map_err(|e| describe(&e))?;
+        let (text, spans) = template.render_with_spans(value).map_err(|e| describe(&e))?;
+        if text.len() > set.output_bytes {
+            return Err(describe(&Error::from(ErrorKind::WriteFailure)));
+        }
+        let piece = |s: &OutputSpan| {
+            let (made, from) = (s.output_range(), s.source_range());
+            let literal = s.kind() == OutputSpanKind::Raw;
+            serde_json::json!([s.name(), literal, made.start, made.end, from.start, from.end])
+        };
+        let pieces: Vec<_> = spans.iter().map(piece).collect();
+        Ok(serde_json::json!({"text": text, "pieces": pieces}).to_string())
+    })
 }
 
 /// # Safety

@@ -1,0 +1,26 @@
+#pragma once
+// Inside room manifest: the steps of a render, which an explanation goes through as well.
+#include "manifest/manifest.h"
+
+namespace lemmy::manifest {
+
+// What a standard renders, and how it is stamped.
+struct Part {
+  std::string_view kind, standard;
+  void (*stamp)(json::object&, const Stamp&);
+};
+void stamp_autoscaler(json::object& autoscaler, const Stamp& stamp);
+void stamp_service(json::object& service, const Stamp& stamp);
+inline constexpr Part kController{"ReplicationController", "standards/replication-controller.json.j2",
+                                  stamp_rc};
+inline constexpr Part kAutoscaler{"HorizontalPodAutoscaler", "standards/horizontal-pod-autoscaler.json.j2",
+                                  stamp_autoscaler};
+inline constexpr Part kService{"Service", "standards/service.json.j2", stamp_service};
+
+// What templates are given, but for `final`.
+json::object context_of(const config::Project& project, const config::ProjectEnvironment& environment,
+                        const Build& build, int64_t deploy);
+// A template's place in the configuration tree.
+std::string file_of(const std::string& project, const std::string& name);
+
+}  // namespace lemmy::manifest
