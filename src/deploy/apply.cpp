@@ -191,7 +191,7 @@ Task<Result<json::array>> Worker::try_out(Deploy d) {
   auto m = co_await render(d);
   if (!m) co_return fail(m.error());
   json::array out;
-  for (const json::value& v : in_order(*m)) {
+  for (const json::value& v : in_order(m->manifests)) {
     const json::object& o = v.get_object();
     auto tried = co_await cluster->client().apply(o, true);
     Error e = tried ? Error{} : tried.error();
