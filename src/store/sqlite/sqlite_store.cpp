@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "store/datastore/datastore_store.h"
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
@@ -94,10 +95,11 @@ Task<Result<>> SqliteStore::check() {
 }
 
 Result<std::unique_ptr<Store>> open_store(asio::any_io_executor loop, const std::string& url) {
+  if (url.starts_with("datastore:")) return open_datastore(loop, url);
   if (!url.starts_with("sqlite:") || url.size() == 7)
     return fail(ErrorCode::invalid, "--store",
                 "'" + url.substr(0, url.find(':')) + ":' is not a store Lemmy knows",
-                "write sqlite:PATH, for example sqlite:lemmy.db");
+                "write sqlite:PATH, for example sqlite:lemmy.db, or datastore://PROJECT");
   auto s = SqliteStore::open(loop, url.substr(7));
   if (!s) return fail(s.error());
   return std::unique_ptr<Store>(std::move(*s));
