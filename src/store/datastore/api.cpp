@@ -75,7 +75,10 @@ Error to_error(int status, std::string_view body, const Place& place) {
   std::string what = fmt::format("Datastore says {}: {}", name.empty() ? std::to_string(status) : name,
                                  o ? shorten(valid_utf8(text_or(*o, "message")), 400) : "no reason given");
   Error out{ErrorCode::rejected, place.url, what};
-  bool of_transaction = name == "INVALID_ARGUMENT" && lower(what).contains("transaction");
+  const std::string low = lower(what);
+  bool of_transaction =
+      name == "INVALID_ARGUMENT" && low.contains("transaction") &&
+      (low.contains("expired") || low.contains("invalid transaction") || low.contains("closed"));
   // An expired or closed transaction is answered as a wrong argument.
   if (name == "ABORTED" || name == "ALREADY_EXISTS" || of_transaction) {
     out.code = ErrorCode::conflict;
@@ -88,7 +91,9 @@ Error to_error(int status, std::string_view body, const Place& place) {
     out.code = ErrorCode::internal;
   } else if (status >= 500) {
     out.code = ErrorCode::unavailable;  // something in between answered
-  } else if (name == "FAILED_PRECONDITION" && lower(what).contains("index")) {
+  } else if (low.contains("too many entity groups")) {
+    out.code = ErrorCode::too_large;
+  } else if (name == "FAILED_PRECONDITION" && low.contains("index")) {
     out.hint =
         "make the indexes, and wait until they serve: gcloud datastore indexes create "
         "share/datastore/index.yaml --project " +

@@ -8,6 +8,7 @@ namespace {
 
 // Results of one transaction: Google takes 500 entities a commit.
 constexpr size_t kResults = 400;
+constexpr size_t kFewResults = 20;  // where only 25 are taken
 
 Result<Instance> read_instance(const Entity& e) {
   auto v = e.body();
@@ -79,10 +80,11 @@ Task<Result<Accepted>> DatastoreStore::accept_instance(Delivery delivery, std::o
 Task<Result<>> DatastoreStore::record_instances(std::vector<Instance> instances, Fence fence) {
   // A commit has room for 500 entities: of more, the first are kept when a later part fails. Each part asks
   // the lease.
-  for (size_t from = 0; from < instances.size() || from == 0; from += kResults) {
-    const size_t to = std::min(instances.size(), from + kResults);
-    std::vector<Instance> part(instances.begin() + static_cast<ptrdiff_t>(from),
-                               instances.begin() + static_cast<ptrdiff_t>(to));
+  size_t most = kResults;
+  for (size_t from = 0, to = 0; from < instances.size() || from == 0; from = to) {
+    to = std::max<size_t>(1, std::min(instances.size(), from + most));
+    std::vector<Instance> part;
+    for (size_t n = from; n < std::min(to, instances.size()); ++n) part.push_back(instances[n]);
     std::vector<Key> reads;
     for (const Instance& i : part) reads.push_back(instance_key(i.target, i.id));
     auto done = co_await write<void>(with_fence(std::move(reads), fence),
@@ -98,6 +100,11 @@ Task<Result<>> DatastoreStore::record_instances(std::vector<Instance> instances,
                                        }
                                        return {};
                                      });
+    if (!done && done.error().code == ErrorCode::too_large && most == kResults) {
+      most = kFewResults;
+      to = from;
+      continue;
+    }
     if (!done) co_return done;
   }
   co_return Result<>{};

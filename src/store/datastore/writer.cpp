@@ -52,7 +52,7 @@ Writer::Jobs Writer::next_jobs() {
   while (!queue_.empty() && out.size() < kTogether) {
     auto& job = queue_.front();
     keys += job->reads.size();
-    if (!out.empty() && keys > kKeys) break;
+    if (!out.empty() && keys > room_ / 2) break;  // the other half is for what is new
     if (!job->gone && Clock::now() - job->since > api_->limits().patience)
       finish(*job, {ErrorCode::timeout, api_->place().url, "the writes before it took too long",
                     "try again in a moment"});
@@ -92,8 +92,14 @@ Task<> Writer::transact(Jobs jobs) {
       queue_.insert(queue_.begin(), jobs.begin() + static_cast<ptrdiff_t>(*in), jobs.end());
       co_return;
     }
+    const ErrorCode code = in.error().code;
+    if (code == ErrorCode::too_large && room_ > kOldEntities) {
+      room_ = kOldEntities;
+      queue_.insert(queue_.begin(), jobs.begin(), jobs.end());
+      co_return;
+    }
     auto wait = stopped_ ? std::nullopt : retry.after(in.error());
-    if (!wait && in.error().code == ErrorCode::rejected && jobs.size() > 1) {
+    if (!wait && (code == ErrorCode::rejected || code == ErrorCode::too_large) && jobs.size() > 1) {
       // One that cannot be written must not fail those beside it.
       for (auto& job : jobs) co_await transact({job});
       co_return;
@@ -126,7 +132,8 @@ Task<Result<size_t>> Writer::attempt(Jobs jobs) {
   View::State state;
   std::map<Key, std::string> mutations;
   size_t bytes = 0, in = 0;
-  for (; in < jobs.size() && bytes < kBytes && mutations.size() < kKeys; ++in) {
+  constexpr size_t kOfOne = 4;  // entities that one write makes, mostly
+  for (; in < jobs.size() && (in == 0 || (bytes < kBytes && keys.size() + kOfOne <= room_)); ++in) {
     View view(read, state);
     if (!jobs[in]->work(view)) continue;
     for (auto& [key, staged] : view.take()) {
@@ -134,6 +141,7 @@ Task<Result<size_t>> Writer::attempt(Jobs jobs) {
       std::string text = mutation(staged.fresh ? "insert" : "upsert", staged.entity, api_->place());
       bytes += text.size();
       mutations[key] = std::move(text);
+      keys.insert(key);
       state[key] = std::move(staged);
     }
   }

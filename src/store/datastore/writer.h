@@ -22,13 +22,18 @@ class View {
   View(const std::map<Key, Entity>& read, const State& before) : read_(read), before_(before) {}
 
   const Entity* find(const Key& key) const;  // nullptr: there is none
-  void put(Entity e) { staged_[e.key] = {std::move(e), false}; }
+  void put(Entity e) { stage({std::move(e), false}); }
   // Nobody else may have it: the transaction is run again when somebody has, and work must choose another
   // key.
-  void put_fresh(Entity e) { staged_[e.key] = {std::move(e), true}; }
+  void put_fresh(Entity e) { stage({std::move(e), true}); }
   State take() { return std::move(staged_); }
 
  private:
+  void stage(Staged s) {
+    Key key = s.entity.key;
+    staged_.insert_or_assign(std::move(key), std::move(s));
+  }
+
   const std::map<Key, Entity>& read_;
   const State& before_;
   State staged_;
@@ -60,7 +65,10 @@ class Writer : public std::enable_shared_from_this<Writer> {
   void stop();  // what waits is failed; for when the store goes away
   uint64_t commits() const { return commits_; }
 
-  static constexpr size_t kQueue = 4096, kTogether = 100, kKeys = 500, kBytes = 4u << 20;
+  static constexpr size_t kQueue = 4096, kTogether = 100, kBytes = 4u << 20;
+  // Entities of one transaction: Google takes 500. The Datastore emulator still has the old limit of 25, and
+  // says so: from then on it is kept.
+  static constexpr size_t kEntities = 500, kOldEntities = 25;
 
  private:
   struct Job {
@@ -88,6 +96,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   std::deque<std::shared_ptr<Job>> queue_;
   bool draining_ = false, stopped_ = false;
   uint64_t commits_ = 0;
+  size_t room_ = kEntities;
 };
 
 }  // namespace lemmy::store::datastore

@@ -29,7 +29,7 @@ uint16_t free_port() {
 bool answers(uint16_t port) {
   asio::io_context loop;
   auto client = net::Client::create(loop.get_executor(), "http://127.0.0.1:" + std::to_string(port));
-  auto answer = asio::co_spawn(loop, (*client)->send({}, seconds{5}), asio::use_future);
+  auto answer = asio::co_spawn(loop, (*client)->send({"GET", "/", {}, ""}, seconds{5}), asio::use_future);
   loop.run();
   auto got = answer.get();
   return got && got->status == 200;
@@ -68,7 +68,8 @@ std::unique_ptr<Emulator> Emulator::make(Kind kind) {
   return e;
 }
 
-Emulator* Emulator::shared(Kind kind) {
+Emulator* Emulator::shared(Kind kind) noexcept {
+  // One that does not start ends the program: each test would wait for it again.
   static std::unique_ptr<Emulator> all[] = {make(Kind::datastore), make(Kind::firestore)};
   return all[static_cast<int>(kind)].get();
 }

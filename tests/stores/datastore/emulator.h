@@ -15,7 +15,7 @@ class Emulator {
 
   // One that is shared by all tests of this program, started when first asked for; nullptr: none on this
   // machine.
-  static Emulator* shared(Kind kind);
+  static Emulator* shared(Kind kind) noexcept;
   // One of its own.
   static std::unique_ptr<Emulator> make(Kind kind);
   ~Emulator();
