@@ -14,7 +14,7 @@ namespace lemmy::app {
 struct Options {
   std::string config_dir = "config";
   std::string data_dir = "data";  // the session key, and the store unless told otherwise
-  std::string store;              // sqlite:PATH; empty: in data_dir
+  std::string store;              // sqlite:PATH or datastore://PROJECT; empty: in data_dir
   std::string host = "127.0.0.1";
   uint16_t port = 8484;  // 0: a free one
   ClusterOptions clusters;

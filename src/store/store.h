@@ -114,8 +114,9 @@ class Store {
   virtual Task<Result<>> check() = 0;
 };
 
-// sqlite:PATH. Creates the file (mode 0600) and migrates it forward; refuses a
-// newer schema, a corrupt file, a read-only place, each with what to do.
+// sqlite:PATH, or datastore://PROJECT[/DATABASE][?namespace=NS] (docs/stores-datastore.md). A file is created
+// (mode 0600) and migrated forward; a newer schema, a corrupt file, a read-only place are refused, each with
+// what to do.
 Result<std::unique_ptr<Store>> open_store(asio::any_io_executor loop, const std::string& url);
 
 }  // namespace lemmy::store

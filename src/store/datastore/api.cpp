@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kAnswer = 256u << 20;
 constexpr size_t kBigAnswer = 128u << 10;  // is not parsed on the loop
+constexpr std::string_view kOversized = "maximum size";
 constexpr int kBatch = 300;    // entities asked for at once: an answer has a size people can wait for
 constexpr size_t kKeys = 500;  // of one lookup; Google takes 1000
 
@@ -39,6 +40,9 @@ json::object query_json(const Query& q, int limit, std::string_view cursor) {
   if (!cursor.empty()) o["startCursor"] = cursor;
   return o;
 }
+
+// The answer was too large to be sent: fewer are to be asked for at once.
+bool oversized(const Error& e) { return e.code == ErrorCode::too_large && e.what.contains(kOversized); }
 
 void add_entities(std::vector<Entity>& out, const json::value* list) {
   if (list && list->is_array())
@@ -80,7 +84,9 @@ Error to_error(int status, std::string_view body, const Place& place) {
       name == "INVALID_ARGUMENT" && low.contains("transaction") &&
       (low.contains("expired") || low.contains("invalid transaction") || low.contains("closed"));
   // An expired or closed transaction is answered as a wrong argument.
-  if (name == "ABORTED" || name == "ALREADY_EXISTS" || of_transaction) {
+  if (low.contains("too many entity groups") || low.contains(kOversized)) {
+    out.code = ErrorCode::too_large;
+  } else if (name == "ABORTED" || name == "ALREADY_EXISTS" || of_transaction) {
     out.code = ErrorCode::conflict;
   } else if (name == "UNAVAILABLE" || name == "RESOURCE_EXHAUSTED" || status == 429) {
     out.code = ErrorCode::unavailable;
@@ -91,8 +97,6 @@ Error to_error(int status, std::string_view body, const Place& place) {
     out.code = ErrorCode::internal;
   } else if (status >= 500) {
     out.code = ErrorCode::unavailable;  // something in between answered
-  } else if (low.contains("too many entity groups")) {
-    out.code = ErrorCode::too_large;
   } else if (name == "FAILED_PRECONDITION" && low.contains("index")) {
     out.hint =
         "make the indexes, and wait until they serve: gcloud datastore indexes create "
@@ -148,12 +152,13 @@ Task<Result<json::value>> Api::persist(std::string method, std::string body) {
 
 Task<Result<std::vector<Entity>>> Api::look(std::string transaction, std::vector<Key> keys) {
   std::vector<Entity> out;
+  size_t together = kKeys;
   while (!keys.empty()) {
+    const size_t rest = keys.size() - std::min(keys.size(), together);
+    const std::vector<Key> now(keys.begin() + static_cast<ptrdiff_t>(rest), keys.end());
+    keys.resize(rest);
     json::array asked;
-    while (!keys.empty() && asked.size() < kKeys) {
-      asked.push_back(to_json(keys.back(), place_));
-      keys.pop_back();
-    }
+    for (const Key& key : now) asked.push_back(to_json(key, place_));
     json::object o = in_place(place_);
     o["keys"] = std::move(asked);
     Result<json::value> answer = fail(ErrorCode::internal, "", "");
@@ -162,6 +167,11 @@ Task<Result<std::vector<Entity>>> Api::look(std::string transaction, std::vector
     } else {
       o["readOptions"] = json::object{{"transaction", transaction}};
       answer = co_await call("lookup", json::serialize(o), limits_.call);
+    }
+    if (!answer && oversized(answer.error()) && now.size() > 1) {
+      together = now.size() / 2;
+      keys.insert(keys.end(), now.begin(), now.end());
+      continue;
     }
     if (!answer) co_return fail(answer.error());
     add_entities(out, find(*answer, {"found"}));
@@ -180,12 +190,17 @@ Task<Result<std::vector<Entity>>> Api::lookup_in(std::string transaction, std::v
 Task<Result<std::vector<Entity>>> Api::query(Query q) {
   std::vector<Entity> out;
   std::string cursor;
+  int together = kBatch;
   for (;;) {
-    int left = q.limit == 0 ? kBatch : std::min(kBatch, q.limit - static_cast<int>(out.size()));
+    int left = q.limit == 0 ? together : std::min(together, q.limit - static_cast<int>(out.size()));
     json::object o = in_place(place_);
     o["partitionId"] = to_json(place_);
     o["query"] = query_json(q, left, cursor);
     auto answer = co_await persist("runQuery", json::serialize(o));
+    if (!answer && oversized(answer.error()) && left > 1) {
+      together = left / 2;
+      continue;
+    }
     if (!answer) co_return fail(answer.error());
     const size_t before = out.size();
     add_entities(out, find(*answer, {"batch", "entityResults"}));

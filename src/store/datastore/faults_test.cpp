@@ -147,6 +147,22 @@ TEST_F(DatastoreFaults, a_list_that_comes_in_parts_is_put_together) {
   EXPECT_EQ(*run(open()->projects_with_builds()), (std::vector<std::string>{"alpha", "beta"}));
 }
 
+TEST_F(DatastoreFaults, an_answer_too_large_to_be_sent_is_asked_for_in_parts) {
+  answer = [](net::Request r) -> Task<net::Response> {
+    auto asked = parse_json(r.body, "");
+    const auto& keys = asked->get_object()["keys"].get_array();
+    if (keys.size() > 2)
+      co_return error(429, "RESOURCE_EXHAUSTED", "gRPC message exceeds maximum size 4194304: 5000000");
+    json::array found;
+    for (const json::value& key : keys) found.push_back(json::object{{"entity", json::object{{"key", key}}}});
+    co_return reply(200, json::serialize(json::object{{"found", found}}));
+  };
+  Api api(*parse_url("datastore://shop"), *net::Client::create(loop.get_executor(), url), nullptr, {});
+  auto got = run(api.lookup({{"K", "a"}, {"K", "b"}, {"K", "c"}, {"K", "d"}, {"K", "e"}}));
+  ASSERT_TRUE(got) << got.error().str();
+  EXPECT_EQ(got->size(), 5u);
+}
+
 TEST_F(DatastoreFaults, keys_that_did_not_fit_into_an_answer_are_asked_for_again) {
   answer = [](net::Request r) -> Task<net::Response> {
     auto asked = parse_json(r.body, "");

@@ -184,9 +184,9 @@ TEST_P(OnEmulator, names_of_any_language_with_nul_and_slashes_are_apart) {
 }
 
 TEST_P(OnEmulator, a_big_document_that_is_replaced_leaves_nothing_behind) {
-  auto& api = *std::make_shared<datastore::Api>(
-      datastore::Place{"lemmy", "", name_space, ""},
-      *net::Client::create(loop.get_executor(), "http://" + emulator->host()), nullptr, kPatient);
+  datastore::Api api(datastore::Place{"lemmy", "", name_space, ""},
+                     *net::Client::create(loop.get_executor(), "http://" + emulator->host()), nullptr,
+                     kPatient);
   Target t{"hello", "staging"};
   for (size_t mib : {5u, 3u}) ASSERT_TRUE(run(a->put_document(t, 1, "log", random_bytes(mib << 20))));
   datastore::Query q;
