@@ -1,4 +1,5 @@
 // Which backend a URL names.
+#include "store/datastore/datastore_store.h"
 #include "store/postgres/address.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
@@ -20,9 +21,11 @@ Task<Result<std::unique_ptr<Store>>> open_store(asio::any_io_executor loop, std:
     if (!s) co_return fail(s.error());
     co_return std::unique_ptr<Store>(std::move(*s));
   }
+  if (url.starts_with("datastore:")) co_return open_datastore(loop, url);
   co_return fail(ErrorCode::invalid, "--store",
                  "'" + url.substr(0, url.find(':')) + ":' is not a store Lemmy knows",
-                 "write sqlite:PATH, for example sqlite:lemmy.db, or postgres://USER@HOST/DATABASE");
+                 "write sqlite:PATH, for example sqlite:lemmy.db, postgres://USER@HOST/DATABASE or "
+                 "datastore://PROJECT");
 }
 
 std::string shown(const std::string& url) { return postgres::without_password(url); }

@@ -131,8 +131,8 @@ class Store {
 };
 
 // sqlite:PATH creates the file (mode 0600); postgres://USER@HOST:PORT/DATABASE makes its tables. Both migrate
-// forward, and refuse a newer schema, a place that cannot be written or reached, each with what to do.
-// docs/stores.md.
+// forward. datastore://PROJECT[/DATABASE][?namespace=NS] is Google Datastore. All refuse a newer schema, a
+// place that cannot be written or reached, each with what to do. docs/stores.md, docs/stores-datastore.md.
 Task<Result<std::unique_ptr<Store>>> open_store(asio::any_io_executor loop, std::string url);
 Result<std::unique_ptr<Store>> open_sqlite(asio::any_io_executor loop, const std::string& path);
 

@@ -26,8 +26,10 @@ void add_serve(CLI::App& app, Action& action) {
 
 void add_server_options(CLI::App& c, app::Options& o) {
   c.add_option("--data", o.data_dir, "where the store and the session key are kept")->capture_default_str();
-  c.add_option("--store", o.store,
-               "sqlite:PATH or postgres://USER@HOST/DATABASE; lemmy.db in the data folder unless told");
+  c.add_option(
+      "--store", o.store,
+      "sqlite:PATH, postgres://USER@HOST/DATABASE or datastore://PROJECT; lemmy.db in the data folder "
+      "unless told");
   c.add_option("--ansible", o.ansible, "the folder of ansible-runner; $PATH unless told");
   c.add_option("--listen", o.host, "the address to listen on")->capture_default_str();
   c.add_option("--port", o.port, "0 takes a free one")->capture_default_str();

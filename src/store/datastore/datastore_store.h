@@ -1,0 +1,87 @@
+#pragma once
+// Google Datastore (Firestore in Datastore mode) behind store::Store. docs/stores-datastore.md has the kinds,
+// keys and limits.
+#include <cstdlib>
+
+#include "store/datastore/writer.h"
+#include "store/store.h"
+
+namespace lemmy::store {
+
+namespace datastore {
+struct Options {
+  Env env = [](const char* name) -> const char* { return std::getenv(name); };
+  std::string endpoint = "https://datastore.googleapis.com";  // unless DATASTORE_EMULATOR_HOST is set
+  Limits limits;
+};
+}  // namespace datastore
+
+// datastore://PROJECT[/DATABASE][?namespace=NS]. Reads the credentials' file, talks to nobody yet: what is
+// wrong over there is the error of the first call. Errors: invalid.
+Result<std::unique_ptr<Store>> open_datastore(asio::any_io_executor loop, const std::string& url,
+                                              datastore::Options options = {});
+
+// Times are given by this server, and never twice: what the numbers of events and ledger entries are made of.
+// Microseconds, below 2^53 until the year 2255.
+class Sequence {
+ public:
+  int64_t next(int64_t after = 0);  // greater than `after` and than all before
+
+ private:
+  int64_t last_ = 0;
+};
+
+// To be destroyed before the loop, and when no coroutine waits on it any more.
+class DatastoreStore : public Store {
+ public:
+  DatastoreStore(asio::any_io_executor loop, std::shared_ptr<datastore::Api> api);
+  ~DatastoreStore() override;
+  Sharing sharing() const override { return Sharing::polled; }
+
+  Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) override;
+  Task<Result<Listing<Build>>> builds(std::string project, Page page) override;
+  Task<Result<Build>> build(std::string project, std::string sha) override;
+  Task<Result<std::vector<std::string>>> projects_with_builds() override;
+  Task<Result<Listing<Delivery>>> deliveries(Page page) override;
+  Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) override;
+  using Store::update_deploy;
+  Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) override;
+  Task<Result<Deploy>> deploy(Target target, int64_t number) override;
+  Task<Result<Listing<Deploy>>> deploys(Target target, Page page) override;
+  Task<Result<std::vector<Deploy>>> unsettled_deploys() override;
+  Task<Result<std::vector<Deploy>>> latest_deploys() override;
+  Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number, int64_t after_seq,
+                                                       int limit) override;
+  Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override;
+  Task<Result<std::string>> document(Target target, int64_t number, std::string name) override;
+  Task<Result<Accepted>> accept_instance(Delivery delivery, std::optional<InstanceCall> call) override;
+  Task<Result<>> record_instances(std::vector<Instance> instances, Fence fence) override;
+  Task<Result<Listing<Instance>>> instances(std::string project, std::string environment, Page page) override;
+  Task<Result<Instance>> instance(Target target, std::string id) override;
+  Task<Result<std::vector<Instance>>> unsettled_instances() override;
+  Task<Result<Lease>> lease(std::string name) override;
+  Task<Result<Lease>> swap_lease(Lease lease) override;
+  Task<Result<>> check() override;
+
+  uint64_t commits() const { return writer_->commits(); }
+
+ private:
+  struct Slice {
+    std::vector<datastore::Entity> entities;
+    std::string next;
+  };
+  // A page of those whose `property` is "<of>/<cursor>", in the order of the cursors.
+  Task<Result<Slice>> slice(std::string kind, std::string property, std::string of, bool descending,
+                            Page page);
+  Task<Result<std::vector<datastore::Entity>>> flagged(std::string kind, std::string property);
+  template <class T>
+  Task<Result<T>> write(std::vector<datastore::Key> reads, std::function<Result<T>(datastore::View&)> work) {
+    return datastore::Writer::run<T>(writer_, std::move(reads), std::move(work));
+  }
+
+  std::shared_ptr<datastore::Api> api_;
+  std::shared_ptr<datastore::Writer> writer_;
+  std::shared_ptr<Sequence> sequence_ = std::make_shared<Sequence>();
+};
+
+}  // namespace lemmy::store

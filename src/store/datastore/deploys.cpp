@@ -1,0 +1,183 @@
+// Deploys and their events.
+#include "store/datastore/rows.h"
+
+namespace lemmy::store {
+using namespace datastore;
+
+namespace {
+
+Result<Deploy> read_deploy(const Entity& e) {
+  auto v = e.body();
+  if (!v) return fail(v.error());
+  return deploy_from_json(*v);
+}
+
+Result<std::vector<Deploy>> read_deploys(const std::vector<Entity>& entities) {
+  std::vector<Deploy> out;
+  for (const Entity& e : entities) {
+    auto d = read_deploy(e);
+    if (!d) return fail(d.error());
+    out.push_back(std::move(*d));
+  }
+  return out;
+}
+
+void sort_by_target(std::vector<Deploy>& deploys) {
+  std::ranges::sort(deploys, {}, [](const Deploy& d) { return std::tie(d.target, d.number); });
+}
+
+bool unsettled(const Deploy& d) {
+  bool agrees = (d.wanted == Wanted::zeroed && d.presence == Presence::zeroed) ||
+                (d.wanted == Wanted::deleted && d.presence == Presence::deleted) ||
+                d.wanted == Wanted::running;
+  return !is_finished(d.phase) || !agrees || d.presence == Presence::running ||
+         d.presence == Presence::zeroed;
+}
+
+std::string number_name(const Target& t, int64_t number) {
+  return name_of({t.project, t.environment, sortable(number)});
+}
+
+// Puts the events and the deploy as it is now. The deploy keeps the last number of its events, so that they
+// grow whoever writes them and whatever the clocks say.
+Result<Deploy> put_deploy(View& view, const Deploy& d, std::vector<DeployEvent> events, int64_t last_seq,
+                          const std::string& mark, Sequence& sequence) {
+  for (DeployEvent& e : events) {
+    e.target = d.target;
+    e.number = d.number;
+    last_seq = sequence.next(last_seq);
+    Entity line(Key{"LemmyEvent", "", last_seq});
+    line.set_indexed("order", number_name(d.target, d.number) + "/" + sortable(last_seq));
+    line.set_body(to_json(e));
+    view.put_fresh(std::move(line));
+  }
+  Entity e(deploy_key(d.target, d.number));
+  e.set_indexed("order", number_name(d.target, d.number));
+  e.set_flag("unsettled", unsettled(d));
+  e.set_integer("revision", d.revision);
+  e.set_integer("last_seq", last_seq);
+  e.set_text("by", mark);
+  e.set_body(to_json(d));
+  auto stored = read_deploy(e);
+  view.put(std::move(e));
+  return stored;
+}
+
+}  // namespace
+
+Task<Result<Deploy>> DatastoreStore::create_deploy(Deploy deploy, DeployEvent first) {
+  struct Made {
+    int64_t number = 0;
+    std::optional<Deploy> deploy;  // none: the request was there before
+  };
+  const std::string mark = new_mark();
+  const Target t = deploy.target;
+  const Key target = target_key(t);
+  const Key request{
+      "LemmyRequest",
+      name_of({t.project, t.environment, deploy.request_id.empty() ? mark : sha256_hex(deploy.request_id)})};
+  auto made = co_await write<Made>({target, request},
+                                   [=, deploy = std::move(deploy), first = std::move(first),
+                                    sequence = sequence_](View& view) -> Result<Made> {
+                                     if (const Entity* known = view.find(request))
+                                       return Made{known->integer("number"), std::nullopt};
+                                     Deploy d = deploy;
+                                     const Entity* was = view.find(target);
+                                     d.number = 1 + (was ? was->integer("last") : 0);
+                                     d.revision = 1;
+                                     Entity last(target), by(request);
+                                     last.set_integer("last", d.number);
+                                     last.set_text("project", t.project);
+                                     last.set_text("environment", t.environment);
+                                     by.set_integer("number", d.number);
+                                     view.put(std::move(last));
+                                     view.put(std::move(by));
+                                     auto stored = put_deploy(view, d, {first}, 0, mark, *sequence);
+                                     if (!stored) return fail(stored.error());
+                                     return Made{d.number, std::move(*stored)};
+                                   });
+  if (!made) co_return fail(made.error());
+  if (made->deploy) co_return std::move(*made->deploy);
+  co_return co_await this->deploy(t, made->number);
+}
+
+Task<Result<Deploy>> DatastoreStore::update_deploy(Deploy deploy, std::vector<DeployEvent> events,
+                                                   Fence fence) {
+  const Key key = deploy_key(deploy.target, deploy.number);
+  return write<Deploy>(with_fence({key}, fence),
+                       [=, deploy = std::move(deploy), events = std::move(events), mark = new_mark(),
+                        sequence = sequence_](View& view) -> Result<Deploy> {
+                         const Entity* was = view.find(key);
+                         if (has_mark(was, mark)) return read_deploy(*was);
+                         if (auto ok = check_fence(view, fence); !ok) return fail(ok.error());
+                         if (!was || was->integer("revision") != deploy.revision)
+                           return fail(ErrorCode::conflict, place(deploy.target, deploy.number),
+                                       "the deploy was changed by somebody else", "look again and repeat");
+                         Deploy d = deploy;
+                         ++d.revision;
+                         return put_deploy(view, d, events, was->integer("last_seq"), mark, *sequence);
+                       });
+}
+
+Task<Result<Deploy>> DatastoreStore::deploy(Target target, int64_t number) {
+  auto found = co_await api_->lookup({deploy_key(target, number)});
+  if (!found) co_return fail(found.error());
+  if (found->empty()) co_return fail(ErrorCode::not_found, place(target, number), "there is no such deploy");
+  co_return read_deploy(found->front());
+}
+
+Task<Result<Listing<Deploy>>> DatastoreStore::deploys(Target target, Page page) {
+  auto found =
+      co_await slice("LemmyDeploy", "order", name_of({target.project, target.environment}), true, page);
+  if (!found) co_return fail(found.error());
+  auto items = read_deploys(found->entities);
+  if (!items) co_return fail(items.error());
+  Listing<Deploy> out{std::move(*items), std::move(found->next)};
+  co_return out;
+}
+
+Task<Result<std::vector<Deploy>>> DatastoreStore::unsettled_deploys() {
+  auto found = co_await flagged("LemmyDeploy", "unsettled");
+  if (!found) co_return fail(found.error());
+  auto out = read_deploys(*found);
+  if (out) sort_by_target(*out);
+  co_return out;
+}
+
+Task<Result<std::vector<Deploy>>> DatastoreStore::latest_deploys() {
+  Query q;
+  q.kind = "LemmyTarget";
+  auto targets = co_await api_->query(std::move(q));
+  if (!targets) co_return fail(targets.error());
+  std::vector<Key> keys;
+  for (const Entity& e : *targets)
+    keys.push_back(deploy_key({e.text("project"), e.text("environment")}, e.integer("last")));
+  auto found = co_await api_->lookup(std::move(keys));
+  if (!found) co_return fail(found.error());
+  auto out = read_deploys(*found);
+  if (out) sort_by_target(*out);
+  co_return out;
+}
+
+Task<Result<std::vector<DeployEvent>>> DatastoreStore::deploy_events(Target target, int64_t number,
+                                                                     int64_t after_seq, int limit) {
+  const std::string of = number_name(target, number);
+  Query q;
+  q.kind = "LemmyEvent";
+  q.filters = {where_text("order", "GREATER_THAN", of + "/" + sortable(after_seq)),
+               where_text("order", "LESS_THAN", of + "0")};
+  q.order = "order";
+  q.limit = std::clamp(limit, 1, 10'000);
+  auto found = co_await api_->query(std::move(q));
+  if (!found) co_return fail(found.error());
+  std::vector<DeployEvent> out;
+  for (const Entity& e : *found) {
+    auto v = e.body();
+    if (!v || !v->is_object()) continue;
+    out.push_back(event_from_json(v->get_object()));
+    out.back().seq = e.key.id;
+  }
+  co_return out;
+}
+
+}  // namespace lemmy::store

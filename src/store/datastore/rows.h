@@ -1,0 +1,44 @@
+#pragma once
+// Inside room store: kinds, keys and what the files of this backend share.
+#include <fmt/format.h>
+
+#include "base/crypto.h"
+#include "base/strings.h"
+#include "store/datastore/datastore_store.h"
+
+namespace lemmy::store::datastore {
+
+// Kinds begin with Lemmy, so that a database may be shared.
+inline Key project_key(const std::string& project) { return {"LemmyProject", name_of({project})}; }
+inline Key build_key(const std::string& project, const std::string& sha) {
+  return {"LemmyBuild", name_of({project, sha})};
+}
+inline Key target_key(const Target& t) { return {"LemmyTarget", name_of({t.project, t.environment})}; }
+inline Key deploy_key(const Target& t, int64_t number) {
+  return {"LemmyDeploy", name_of({t.project, t.environment, std::to_string(number)})};
+}
+inline Key instance_key(const Target& t, const std::string& id) {
+  return {"LemmyInstance", name_of({t.project, t.environment, id})};
+}
+inline Key lease_key(const std::string& name) { return {"LemmyLease", name_of({name})}; }
+
+inline std::string place(const Target& t, int64_t number) { return fmt::format("{} #{}", t.str(), number); }
+
+// A mark of one write on what it writes: run again after a commit whose outcome is not known, it finds it and
+// knows that it happened.
+inline std::string new_mark() { return random_hex(8); }
+inline bool has_mark(const Entity* e, const std::string& mark) { return e && e->text("by") == mark; }
+
+// Puts the ledger entry unless it was there before.
+struct Entered {
+  std::optional<Delivery> known;
+  int64_t seq = 0;
+};
+std::optional<Key> delivery_key(
+    const Delivery& delivery);  // nullopt: it is refused, so no other is its duplicate
+Entered enter_delivery(View& view, const Delivery& delivery, const std::string& mark, Sequence& sequence);
+
+std::vector<Key> with_fence(std::vector<Key> reads, const Fence& fence);
+Result<> check_fence(const View& view, const Fence& fence);
+
+}  // namespace lemmy::store::datastore
