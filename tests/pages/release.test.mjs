@@ -114,3 +114,19 @@ test("before a protected environment is deployed to, a dry run is offered", asyn
   await page.getByText("ReplicationController").waitFor();
   await clean("dry-run-pods");
 });
+
+test("a host that asks is shown with what it got, and can be run again", hosts, async () => {
+  const ask = (id) => fetch(`${server.url}/hooks/instance`, {
+    method: "POST", body: new URLSearchParams({ project: "shop", environment: "hosts", instance_id: id }) });
+  await page.goto(`${server.url}/instances?project=shop&environment=hosts`);
+  await page.getByText("No host of it has asked yet").waitFor();
+  assert.equal((await ask("shop-1")).status, 202);
+  assert.equal((await ask("i-nowhere")).status, 202);
+  await page.getByText("shop-1 has build").waitFor({ timeout: 60_000 });
+  await page.getByText("not in the inventory; next try").waitFor();
+  await clean("instances");
+  const row = page.locator("#instance-shop-hosts-shop-1");
+  await row.getByRole("button", { name: "Run again" }).click();
+  await row.getByText("2 times").waitFor();
+  await page.getByText("shop-1 has build").waitFor({ timeout: 60_000 });
+});
