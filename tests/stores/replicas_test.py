@@ -262,7 +262,7 @@ class Replicas(unittest.TestCase):
                             break
                     except OSError:
                         continue
-                time.sleep(0.02)
+                time.sleep(0.4)
 
         threads = [threading.Thread(target=push) for _ in range(3)]
         for t in threads:
