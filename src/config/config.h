@@ -45,8 +45,8 @@ struct Project {
   milliseconds settle{10'000};
   int history = 20;  // deploys listed
   bool service = true;
-  std::string hosts;     // Ansible host pattern; empty: the default, see hosts_pattern
-  std::string playbook;  // in ansible/playbooks/; "<project>.yml" unless said
+  std::string hosts;         // Ansible host pattern; empty: the default, see hosts_pattern
+  std::string playbook;      // in ansible/playbooks/; "<project>.yml" unless said
   bool boot_newest = false;  // hosts that boot get the newest build, not the one deployed last
   std::vector<ProjectEnvironment> environments;  // in the order of the file
   std::vector<File> templates;                   // template.json.j2 and what it includes

@@ -101,7 +101,12 @@ Task<net::Response> take_instance(Shared state, route::Call call) {
   if (auto wait = flood(state, "instance", request)) co_return std::move(*wait);
   Facts facts{"instance", now(), request.remote, "", ""};
   auto fields = read_instance_call(request, facts.at);
-  if (!fields) co_return co_await refuse(state, facts, "", fields.error(), path);
+  if (!fields) {
+    // What is wrong with a call is said to those who have some proof; the others learn that they have none.
+    auto known = identify_instance(*state, request, {}, facts.at);
+    const bool stranger = !known && known.error().code == ErrorCode::unauthorized;
+    co_return co_await refuse(state, facts, "", stranger ? known.error() : fields.error(), path);
+  }
   facts.project = shorten(valid_utf8(fields->call.target.project), 64);
   auto caller = identify_instance(*state, request, *fields, facts.at);
   const std::string kept_body = shorten(fields->for_ledger, kLedgerBody - 8);

@@ -15,7 +15,7 @@ namespace {
 constexpr milliseconds kPace{200};  // between two fragments for one viewer
 constexpr int kBuildsAPage = 20, kInstancesAPage = 100;
 
-constexpr std::string_view kTemplates[] = {"home.html.j2", "project.html.j2", "status.html.j2",
+constexpr std::string_view kTemplates[] = {"home.html.j2",      "project.html.j2", "status.html.j2",
                                            "instances.html.j2", "release.html.j2", "dry_run.html.j2"};
 
 std::string stream_path(View view, const route::Call& call) {
