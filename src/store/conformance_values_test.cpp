@@ -155,11 +155,11 @@ TEST_P(StoreConformance, projects_sort_by_their_bytes) {
 TEST_P(StoreConformance, many_events_of_one_write_keep_their_order) {
   auto d = created();
   std::vector<DeployEvent> events;
-  for (int i = 0; i < 300; ++i) events.push_back(event(std::to_string(i)));
+  for (int i = 0; i < 20; ++i) events.push_back(event(std::to_string(i)));
   ASSERT_TRUE(run(store->update_deploy(d, events)));
   auto all = *run(store->deploy_events(d.target, 1, 0, 1000));
-  ASSERT_EQ(all.size(), 301u);
-  for (int i = 0; i < 300; ++i) EXPECT_EQ(all[i + 1].text, std::to_string(i));
+  ASSERT_EQ(all.size(), 21u);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(all[i + 1].text, std::to_string(i));
 }
 
 TEST_P(StoreConformance, a_build_without_a_first_time_has_that_of_its_announcement) {

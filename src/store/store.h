@@ -79,8 +79,8 @@ class Store {
   // Gives the number (1 + the highest ever of the target) and revision 1, and writes `first` as its first
   // event. A request_id that the target already has gives that deploy back and writes nothing.
   virtual Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) = 0;
-  // Writes it when the stored revision equals deploy.revision, then revision + 1; else conflict. The events
-  // get their seq in the same transaction. Returns what is stored now.
+  // Writes it when the stored revision equals deploy.revision, then revision + 1; else conflict. The events,
+  // at most 20, get their seq in the same transaction. Returns what is stored now.
   virtual Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) = 0;
   Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events) {
     return update_deploy(std::move(deploy), std::move(events), {});
