@@ -58,7 +58,7 @@ int bound(const json::object& hpa, std::string_view key) {
 
 }  // namespace
 
-Task<Result<Worker::Rendered>> Worker::render(Deploy d) {
+Task<Result<Worker::Rendered>> Worker::render(Deploy d, bool with_origins) {
   auto build = co_await c_.around_.store->build(target_.project, d.sha);
   if (!build) co_return fail(build.error());
   auto config = c_.around_.config();
@@ -74,11 +74,12 @@ Task<Result<Worker::Rendered>> Worker::render(Deploy d) {
     c_.renderers_[target_.project] = {config->revision, renderer};
   }
   co_return co_await c_.around_.pool->run([renderer, environment = target_.environment, build = *build,
-                                           number = d.number,
+                                           number = d.number, with_origins,
                                            revision = config->revision]() -> Result<Rendered> {
     auto m = renderer->render(environment, build, number);
     if (!m) return fail(m.error());
     json::object origins;
+    if (!with_origins) return Rendered{std::move(*m), {}};
     if (auto e = renderer->explain(environment, build, number))
       origins = {{"revision", revision}, {"complete", e->complete}, {"objects", manifest::to_json(*e)}};
     return Rendered{std::move(*m), std::move(origins)};
@@ -120,7 +121,7 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
     final_text = final_doc.value_or("{}");
     environment_text = environment_doc.value_or("{}");
   } else {
-    auto m = co_await render(d);
+    auto m = co_await render(d, true);
     if (!m) co_return co_await trouble(d, m.error(), step);
     manifests = in_order(m->manifests);
     origins = std::move(m->origins);
@@ -188,7 +189,7 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
 Task<Result<json::array>> Worker::try_out(Deploy d) {
   kube::Cluster* cluster = this->cluster();
   if (!cluster) co_return fail(no_cluster(target_));
-  auto m = co_await render(d);
+  auto m = co_await render(d, false);
   if (!m) co_return fail(m.error());
   json::array out;
   for (const json::value& v : in_order(m->manifests)) {

@@ -10,7 +10,6 @@
 namespace lemmy::deploy {
 namespace {
 
-constexpr milliseconds kNever{3'600'000}, kStoreDown{5'000};
 constexpr milliseconds kFirstWrite{500}, kLastWrite{15'000};
 
 std::string folder_of(const Target& target, const std::string& run) {

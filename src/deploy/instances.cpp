@@ -10,7 +10,6 @@
 namespace lemmy::deploy {
 namespace {
 
-constexpr milliseconds kNever{3'600'000}, kSoon{1'000}, kStoreDown{5'000};
 constexpr int kTogether = 1000;  // instances in one write
 
 }  // namespace
@@ -173,14 +172,9 @@ Task<milliseconds> Instances::round(Target target) {
   of.sha = want->sha;
   if (want->deploy == 0) of.phase = Phase::preparing;
   auto plan = co_await plan_for_hosts(around_, of);
-  Result<Directory> hosts = fail(ErrorCode::internal, "", "");
-  if (plan)
-    hosts = co_await directory(*plan);
-  else
-    hosts = fail(plan.error());
+  auto hosts = co_await directory(plan);
   std::vector<Instance> batch, missing;
   bool left_out = false;
-  std::set<std::string> taken;
   for (const Instance& i : due) {
     auto host = hosts ? hosts->find(i) : Result<std::string>(fail(hosts.error()));
     if (!host) {
@@ -231,8 +225,9 @@ Task<Result<Desired>> Instances::desired(Target target) {
                  "deploy a build: hosts that asked get it then");
 }
 
-Task<Result<Directory>> Instances::directory(ansible::Plan plan) {
-  auto hosts = co_await ansible::inventory_hosts(around_.pool, around_.ansible, std::move(plan));
+Task<Result<Directory>> Instances::directory(Result<ansible::Plan> plan) {
+  if (!plan) co_return fail(plan.error());
+  auto hosts = co_await ansible::inventory_hosts(around_.pool, around_.ansible, std::move(*plan));
   if (!hosts) co_return fail(hosts.error());
   co_return Directory(std::move(*hosts));
 }

@@ -36,6 +36,8 @@ class Instances {
   static constexpr size_t kRuns = 4, kHosts = 500;  // at once; in one run
 
  private:
+  // What a round waits for: news, a place among the runs, the store.
+  static constexpr milliseconds kNever{3'600'000}, kSoon{1'000}, kStoreDown{5'000};
   struct TargetState {
     explicit TargetState(asio::any_io_executor loop) : signal(loop) {}
     Signal signal;
@@ -57,7 +59,7 @@ class Instances {
   // Once for each deploy that went live.
   Task<Result<>> look_after_deploy(Target target, Desired desired);
   Task<Result<Desired>> desired(Target target);
-  Task<Result<Directory>> directory(ansible::Plan plan);
+  Task<Result<Directory>> directory(Result<ansible::Plan> plan);
   Task<milliseconds> run(Target target, Desired desired, ansible::Plan plan, std::vector<Instance> batch);
   Task<Result<>> record(std::vector<Instance> instances);
   // The outcome of a run: tried until the store takes it.

@@ -52,9 +52,9 @@ class Worker {
 
   struct Rendered {
     manifest::Manifests manifests;
-    json::object origins;  // the document of that name; empty: they could not be told
+    json::object origins;  // the document of that name; empty: not asked for, or they could not be told
   };
-  Task<Result<Rendered>> render(Deploy d);
+  Task<Result<Rendered>> render(Deploy d, bool with_origins);
   Task<Result<json::array>> manifests_of_earlier(Deploy d);
   Task<Result<>> own_config_map(kube::Client* client, json::object copy, std::string rc_uid);
   Task<Result<>> remove_config_map(kube::Client* client, Deploy d, std::string rc_uid);

@@ -80,17 +80,22 @@ Result<std::string> delivery_id(const net::Request& request, const std::string& 
   return fmt::format("{}/{}", caller, sent);
 }
 
-// Refused calls get an id of their own, so that nobody can use up the id of a call that is still to come.
-static Task<> record_refused(Shared state, Facts facts, std::string body, Error why) {
+Delivery entry(const Facts& facts, std::string id, std::string body, std::string verdict) {
   Delivery d;
   d.hook = facts.hook;
-  d.id = "refused-" + random_hex(12);
+  d.id = std::move(id);
   d.at = facts.at;
   d.from = facts.from;
   d.caller = facts.caller;
   d.project = facts.project;
   d.body = std::move(body);
-  d.verdict = "refused";
+  d.verdict = std::move(verdict);
+  return d;
+}
+
+// Refused calls get an id of their own, so that nobody can use up the id of a call that is still to come.
+static Task<> record_refused(Shared state, Facts facts, std::string body, Error why) {
+  Delivery d = entry(facts, "refused-" + random_hex(12), std::move(body), "refused");
   d.why = shorten(why.str(), 500);
   count_verdict(facts.hook, d.verdict);
   log::info("hook refused", {{"hook", d.hook}, {"from", d.from}, {"project", d.project}, {"why", d.why}});
@@ -111,19 +116,6 @@ std::optional<net::Response> flood(Shared state, const char* hook, const net::Re
   return with_retry({ErrorCode::rate_limited, "hook", "too many calls from this address",
                      "limits.hooks_per_minute of access.yaml says how many"},
                     request.path, (wait.count() + 999) / 1000);
-}
-
-Delivery entry(const Facts& facts, std::string id, std::string body, std::string verdict) {
-  Delivery d;
-  d.hook = facts.hook;
-  d.id = std::move(id);
-  d.at = facts.at;
-  d.from = facts.from;
-  d.caller = facts.caller;
-  d.project = facts.project;
-  d.body = std::move(body);
-  d.verdict = std::move(verdict);
-  return d;
 }
 
 json::object header_parameter(std::string_view name, std::string_view about) {

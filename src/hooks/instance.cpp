@@ -16,6 +16,7 @@ Result<access::InstanceCaller> identify_instance(const State& state, const net::
   auto config = state.services.config();
   const bool open = state.options.open && !config->has_access;
   const bool is_signed = !net::header(request.headers, "X-Lemmy-Signature").empty();
+  std::optional<Error> unproven;  // why it is no host, before a hook's token is tried
   if (!open && !is_signed) {
     access::InstanceRequest proof = fields.proof;
     proof.target = fields.call.target;
@@ -27,11 +28,10 @@ Result<access::InstanceCaller> identify_instance(const State& state, const net::
     auto caller = access::verify_instance(config->access, keys ? *keys : none, proof, at);
     // A bearer token may also be a hook's: of a relay that asks for others.
     if (caller || caller.error().code != ErrorCode::unauthorized) return caller;
-    auto relay = identify(state, request, at);
-    if (!relay) return fail(caller.error());
+    unproven = caller.error();
   }
   auto hook = identify(state, request, at);
-  if (!hook) return fail(hook.error());
+  if (!hook) return fail(unproven.value_or(hook.error()));
   if (!hook->may_touch(fields.call.target.project))
     return fail(ErrorCode::forbidden, "project",
                 fmt::format("hook {} is not for project {}", hook->name, fields.call.target.project),

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crypto.h"
-#include "store/store.h"
+#include "store/sample_test.h"
 
 namespace lemmy::store {
 
@@ -15,48 +15,12 @@ struct BackendFactory {
 };
 inline void PrintTo(const BackendFactory& f, std::ostream* out) { *out << f.name; }
 
-class StoreConformance : public testing::TestWithParam<BackendFactory> {
+class StoreConformance : public testing::TestWithParam<BackendFactory>, protected Samples {
  protected:
   void SetUp() override { store = GetParam().make(loop.get_executor()); }
 
-  template <class T>
-  T run(Task<T> task) {
-    return finish(asio::co_spawn(loop, std::move(task), asio::use_future));
-  }
-  // Not loop.run(): a store may have work of its own that never ends.
-  template <class T>
-  T finish(std::future<T> future) {
-    loop.restart();
-    while (future.wait_for(seconds(0)) != std::future_status::ready) loop.run_one();
-    return future.get();
-  }
-
   static Delivery delivery(const std::string& id, const std::string& verdict = "accepted") {
     return {0, "build", id, from_millis(1000), "10.0.0.1", "ci", "hello", "{}", verdict, ""};
-  }
-  static Build build(const std::string& sha, int64_t at, const std::string& project = "hello") {
-    return {project, sha, "main", "", "", "", "", from_millis(at), from_millis(at)};
-  }
-  static lemmy::Deploy deploy(const std::string& environment = "staging") {
-    lemmy::Deploy d;
-    d.target = {"hello", environment};
-    d.sha = "abcdef0";
-    return d;
-  }
-  static DeployEvent event(const std::string& text) {
-    DeployEvent e;
-    e.kind = "phase";
-    e.text = text;
-    return e;
-  }
-  // All at once on the loop; the answers in order.
-  template <class T>
-  std::vector<T> run_all(std::vector<Task<T>> tasks) {
-    std::vector<std::future<T>> futures;
-    for (auto& t : tasks) futures.push_back(asio::co_spawn(loop, std::move(t), asio::use_future));
-    std::vector<T> out;
-    for (auto& f : futures) out.push_back(finish(std::move(f)));
-    return out;
   }
   lemmy::Deploy created(const std::string& environment = "staging") {
     auto d = run(store->create_deploy(deploy(environment), event("created")));
@@ -91,7 +55,6 @@ class StoreConformance : public testing::TestWithParam<BackendFactory> {
     return ids;
   }
 
-  asio::io_context loop;
   std::unique_ptr<Store> store;
 };
 

@@ -28,6 +28,24 @@ TEST_P(StoreConformance, each_call_counts_and_one_of_the_same_delivery_does_not)
   EXPECT_EQ(instance_of("i-1").asked_at, from_millis(7));
 }
 
+TEST_P(StoreConformance, the_newest_launch_that_a_cloud_vouched_for_is_kept) {
+  auto calls_with = [&](std::string id, std::optional<Time> launched_at) {
+    InstanceCall c = call("i-1", 5);
+    c.launched_at = launched_at;
+    ASSERT_TRUE(run(store->accept_instance(instance_delivery(std::move(id)), c)));
+  };
+  calls_with("a", std::nullopt);
+  EXPECT_EQ(instance_of("i-1").launched_at, std::nullopt);
+  calls_with("b", from_millis(1'790'000'000'002));
+  calls_with("c", from_millis(1'790'000'000'001));
+  calls_with("d", std::nullopt);
+  EXPECT_EQ(instance_of("i-1").launched_at, from_millis(1'790'000'000'002));
+  Instance i = instance_of("i-1");
+  i.result.state = InstanceState::converged;
+  ASSERT_TRUE(run(store->record_instances({i}, {})));
+  EXPECT_EQ(instance_of("i-1"), i);
+}
+
 TEST_P(StoreConformance, a_refused_call_is_in_the_ledger_and_makes_no_instance) {
   auto a = run(store->accept_instance(instance_delivery("d", "refused"), std::nullopt));
   ASSERT_TRUE(a);

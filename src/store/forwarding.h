@@ -63,6 +63,20 @@ class Forwarding : public Store {
   Task<Result<std::vector<Instance>>> unsettled_instances() override { return to_->unsettled_instances(); }
   Task<Result<Lease>> lease(std::string name) override { return to_->lease(std::move(name)); }
   Task<Result<Lease>> swap_lease(Lease lease) override { return to_->swap_lease(std::move(lease)); }
+  Task<Result<>> forget_deploy(Target target, int64_t number, int64_t revision, Fence fence) override {
+    return to_->forget_deploy(std::move(target), number, revision, std::move(fence));
+  }
+  Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence) override {
+    return to_->forget_builds(std::move(project), std::move(shas), std::move(fence));
+  }
+  Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) override {
+    return to_->forget_deliveries(before, limit, std::move(fence));
+  }
+  Task<Result<std::vector<Size>>> sizes() override { return to_->sizes(); }
+  Task<Result<Listing<Record>>> dump(RecordKind kind, Page page) override {
+    return to_->dump(kind, std::move(page));
+  }
+  Task<Result<>> load(std::vector<Record> records) override { return to_->load(std::move(records)); }
   Task<Result<>> check() override { return to_->check(); }
   void on_change(std::function<void(Change)> told) override { to_->on_change(std::move(told)); }
 

@@ -95,7 +95,8 @@ Result<std::string> unpack(std::string_view packed, int64_t bytes, const std::st
   auto size = static_cast<uLongf>(bytes);
   std::string out(size, '\0');
   if (uncompress(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(packed.data()),
-                 packed.size()) != Z_OK)
+                 packed.size()) != Z_OK ||
+      size != out.size())
     return damaged();
   return out;
 }
@@ -138,5 +139,15 @@ std::unexpected<Error> lost_lease(const std::string& name) {
 std::unexpected<Error> stale_lease(const std::string& name) {
   return fail(ErrorCode::conflict, "lease " + name, "another server wrote it", "look again");
 }
+
+static std::unexpected<Error> not_kept() {
+  return fail(ErrorCode::internal, "store", "this backend cannot do that yet");
+}
+Task<Result<>> Store::forget_deploy(Target, int64_t, int64_t, Fence) { co_return not_kept(); }
+Task<Result<int>> Store::forget_builds(std::string, std::vector<std::string>, Fence) { co_return not_kept(); }
+Task<Result<int>> Store::forget_deliveries(Time, int, Fence) { co_return not_kept(); }
+Task<Result<std::vector<Size>>> Store::sizes() { co_return not_kept(); }
+Task<Result<Listing<Record>>> Store::dump(RecordKind, Page) { co_return not_kept(); }
+Task<Result<>> Store::load(std::vector<Record>) { co_return not_kept(); }
 
 }  // namespace lemmy::store

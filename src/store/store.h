@@ -57,6 +57,22 @@ struct Change {
   bool operator==(const Change&) const = default;
 };
 
+// What the store holds of one kind, as it is kept (compressed). bytes: -1 when the backend cannot tell.
+struct Size {
+  std::string kind;  // "builds", "deliveries", "deploys", "events", "documents", "instances"
+  int64_t count = 0, bytes = -1;
+  bool operator==(const Size&) const = default;
+};
+
+// One thing that is kept, as every backend tells it, so that copies can be compared: for `lemmy store` and
+// for archives. `key` is unique within its kind; `body` is JSON.
+enum class RecordKind { build, delivery, target, deploy, event, document, instance };
+struct Record {
+  RecordKind kind = RecordKind::build;
+  std::string key, body;
+  bool operator==(const Record&) const = default;
+};
+
 // Whether other servers may use the store too, and whether on_change tells of what they write.
 enum class Sharing { single, told, polled };
 
@@ -121,6 +137,25 @@ class Store {
   // Writes it when the stored revision equals lease.revision, then revision + 1; else conflict. What is
   // stored now is returned.
   virtual Task<Result<Lease>> swap_lease(Lease lease) = 0;
+
+  // --- retention: what a policy lets go (docs/stores.md); the caller archived it before
+  // The deploy with its events and documents, when its stored revision equals this; else conflict. One that
+  // is unsettled is refused with conflict; one that is not there is no error. Its number is never given
+  // again.
+  virtual Task<Result<>> forget_deploy(Target target, int64_t number, int64_t revision, Fence fence);
+  // At most 1000, by full sha; those that are not there are left out. How many went.
+  virtual Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence);
+  // Entries of the ledger that came before then, oldest first, at most `limit` (1 to 1000). How many went.
+  virtual Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence);
+  // May take seconds on a big store.
+  virtual Task<Result<std::vector<Size>>> sizes();
+
+  // --- records
+  // Of one kind, in the order of the backend's keys; page.limit 1 to 1000.
+  virtual Task<Result<Listing<Record>>> dump(RecordKind kind, Page page);
+  // Writes them as they are, over what is there with the same key. At most 1000 at once, and no other caller
+  // meanwhile. For an empty store and for what was archived: nobody is told of it.
+  virtual Task<Result<>> load(std::vector<Record> records);
 
   // Cheap: can a write be taken now? For /readyz.
   virtual Task<Result<>> check() = 0;

@@ -1,4 +1,5 @@
 // A playground server on a free port, a browser, and what the tests ask of both.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -72,7 +73,7 @@ export async function openPage(browser, url, options = {}) {
 }
 
 // Serious and critical findings of axe-core, in words.
-export async function barriers(page) {
+async function barriers(page) {
   await page.evaluate(axeSource);
   const { violations } = await page.evaluate(() => window.axe.run(document));
   return violations
@@ -81,7 +82,7 @@ export async function barriers(page) {
 }
 
 // Light, dark and narrow; a narrow page must not scroll sideways.
-export async function picture(page, name) {
+async function picture(page, name) {
   const size = page.viewportSize();
   const shot = (suffix) => page.screenshot({ path: join(screenshots, `${name}-${suffix}.png`), fullPage: true });
   await page.emulateMedia({ colorScheme: "light" });
@@ -94,4 +95,14 @@ export async function picture(page, name) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   await page.setViewportSize(size);
   return over;
+}
+
+// No barriers in light and dark, nothing too wide when narrow, nothing that failed; leaves pictures of it.
+export async function isClean(page, name) {
+  assert.deepEqual(await barriers(page), [], `${name}: barriers`);
+  assert.equal(await picture(page, name), 0, `${name}: scrolls sideways when narrow`);
+  await page.emulateMedia({ colorScheme: "dark" });
+  assert.deepEqual(await barriers(page), [], `${name}: barriers in the dark`);
+  await page.emulateMedia({ colorScheme: "light" });
+  assert.deepEqual(page.faults, [], `${name}: faults`);
 }

@@ -1,7 +1,7 @@
 // The pages in Chromium, against a playground: node --test
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { announce, barriers, launch, openPage, picture, startServer } from "./harness.mjs";
+import { announce, isClean, launch, openPage, startServer } from "./harness.mjs";
 
 const first = "1111111aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const second = "2222222bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -22,14 +22,7 @@ after(async () => {
 const phase = (text) => page.locator("#phase").filter({ hasText: text }).waitFor();
 const row = (number) => page.locator(`#deploy-${number}`);
 const press = (scope, name) => scope.getByRole("button", { name, exact: false }).first().click();
-async function clean(name) {
-  assert.deepEqual(await barriers(page), [], `${name}: barriers`);
-  assert.equal(await picture(page, name), 0, `${name}: scrolls sideways when narrow`);
-  await page.emulateMedia({ colorScheme: "dark" });
-  assert.deepEqual(await barriers(page), [], `${name}: barriers in the dark`);
-  await page.emulateMedia({ colorScheme: "light" });
-  assert.deepEqual(page.faults, [], `${name}: faults`);
-}
+const clean = (name) => isClean(page, name);
 async function deploy(sha, environment) {
   await page.goto(`${server.url}/projects/hello-world`);
   await page.locator(`#build-${sha}`).getByRole("button", { name: `to ${environment}` }).click();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { announce, barriers, hasAnsible, launch, openPage, picture, startServer } from "./harness.mjs";
+import { announce, hasAnsible, isClean, launch, openPage, startServer } from "./harness.mjs";
 
 const first = "1111111aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const second = "2222222bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -24,14 +24,7 @@ after(async () => {
 
 const phase = (on, text) => on.locator("#phase").filter({ hasText: text }).waitFor();
 const onHost = (name) => readFileSync(join(server.data, `${name}.conf`), "utf8");
-async function clean(name) {
-  assert.deepEqual(await barriers(page), [], `${name}: barriers`);
-  assert.equal(await picture(page, name), 0, `${name}: scrolls sideways when narrow`);
-  await page.emulateMedia({ colorScheme: "dark" });
-  assert.deepEqual(await barriers(page), [], `${name}: barriers in the dark`);
-  await page.emulateMedia({ colorScheme: "light" });
-  assert.deepEqual(page.faults, [], `${name}: faults`);
-}
+const clean = (name) => isClean(page, name);
 async function reloadUntil(plain, text) {
   for (let i = 0; i < 60 && !(await plain.locator("#phase").innerText()).includes(text); ++i) {
     await new Promise((done) => setTimeout(done, 500));

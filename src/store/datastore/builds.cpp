@@ -132,12 +132,9 @@ Task<Result<Build>> DatastoreStore::build(std::string project, std::string sha) 
   q.limit = 2;
   auto found = co_await api_->query(std::move(q));
   if (!found) co_return fail(found.error());
-  if (found->empty())
-    co_return fail(ErrorCode::not_found, "build " + sha, fmt::format("project {} has no such build", project),
-                   "did the build system announce it? lemmy builds " + project);
+  if (found->empty()) co_return no_such_build(project, sha);
   auto b = read_build(found->front());
-  if (b && b->sha != sha && found->size() > 1)
-    co_return fail(ErrorCode::conflict, "build " + sha, "several builds begin like this", "give more digits");
+  if (b && b->sha != sha && found->size() > 1) co_return several_builds(sha);
   co_return b;
 }
 

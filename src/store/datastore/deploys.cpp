@@ -26,14 +26,6 @@ void sort_by_target(std::vector<Deploy>& deploys) {
   std::ranges::sort(deploys, {}, [](const Deploy& d) { return std::tie(d.target, d.number); });
 }
 
-bool unsettled(const Deploy& d) {
-  bool agrees = (d.wanted == Wanted::zeroed && d.presence == Presence::zeroed) ||
-                (d.wanted == Wanted::deleted && d.presence == Presence::deleted) ||
-                d.wanted == Wanted::running;
-  return !is_finished(d.phase) || !agrees || d.presence == Presence::running ||
-         d.presence == Presence::zeroed;
-}
-
 std::string number_name(const Target& t, int64_t number) {
   return name_of({t.project, t.environment, sortable(number)});
 }
@@ -111,8 +103,7 @@ Task<Result<Deploy>> DatastoreStore::update_deploy(Deploy deploy, std::vector<De
                          if (has_mark(was, mark)) return read_deploy(*was);
                          if (auto ok = check_fence(view, fence); !ok) return fail(ok.error());
                          if (!was || was->integer("revision") != deploy.revision)
-                           return fail(ErrorCode::conflict, place(deploy.target, deploy.number),
-                                       "the deploy was changed by somebody else", "look again and repeat");
+                           return stale_deploy(deploy.target, deploy.number);
                          Deploy d = deploy;
                          ++d.revision;
                          return put_deploy(view, d, events, was->integer("last_seq"), mark, *sequence);
@@ -122,7 +113,7 @@ Task<Result<Deploy>> DatastoreStore::update_deploy(Deploy deploy, std::vector<De
 Task<Result<Deploy>> DatastoreStore::deploy(Target target, int64_t number) {
   auto found = co_await api_->lookup({deploy_key(target, number)});
   if (!found) co_return fail(found.error());
-  if (found->empty()) co_return fail(ErrorCode::not_found, place(target, number), "there is no such deploy");
+  if (found->empty()) co_return no_such_deploy(target, number);
   co_return read_deploy(found->front());
 }
 

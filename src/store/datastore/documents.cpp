@@ -6,7 +6,6 @@ using namespace datastore;
 
 namespace {
 
-constexpr size_t kDocument = 16u << 20;
 constexpr size_t kChunk = 900u << 10;  // an entity holds 1 MiB less 4 bytes
 constexpr size_t kChunksTogether = 4;  // a request holds 10 MiB, and base64 makes 1.2 MB of one
 constexpr int kReads = 5;
@@ -23,9 +22,7 @@ Key chunk_key(const std::string& document, const std::string& version, size_t n)
 
 Task<Result<>> DatastoreStore::put_document(Target target, int64_t number, std::string name,
                                             std::string text) {
-  if (text.size() > kDocument)
-    co_return fail(ErrorCode::too_large, place(target, number) + " " + name,
-                   fmt::format("{} bytes; at most {} can be kept", text.size(), kDocument));
+  if (text.size() > kMostDocument) co_return too_large_document(target, number, name, text.size());
   const std::string document = document_name(target, number, name);
   const std::string version = new_mark();
   const size_t size = text.size();
@@ -76,7 +73,7 @@ Task<Result<std::string>> DatastoreStore::document(Target target, int64_t number
   for (int tries = 0; tries < kReads; ++tries) {
     auto head = co_await api_->lookup({head_key(document)});
     if (!head) co_return fail(head.error());
-    if (head->empty()) co_return fail(ErrorCode::not_found, where, "it has no " + name);
+    if (head->empty()) co_return no_such_document(target, number, name);
     const Entity& e = head->front();
     const auto chunks = static_cast<size_t>(e.integer("chunks"));
     std::string packed = e.text("body");
@@ -93,12 +90,9 @@ Task<Result<std::string>> DatastoreStore::document(Target target, int64_t number
           if (chunk.key == key) packed += chunk.text("body");
     }
     if (!whole) continue;  // it was replaced meanwhile
-    auto text =
-        co_await api_->aside([packed = std::move(packed), size = static_cast<size_t>(e.integer("size"))] {
-          return unpack(packed, size);
-        });
-    if (!text) co_return fail(ErrorCode::internal, where, "the stored " + name + " is damaged");
-    co_return std::move(*text);
+    co_return co_await api_->aside([packed = std::move(packed), size = e.integer("size"), where, name] {
+      return unpack(packed, size, where, name);
+    });
   }
   co_return fail(ErrorCode::internal, where, "parts of the stored " + name + " are missing",
                  "read it again; if that does not help, it is lost");

@@ -1,12 +1,12 @@
 #include "store/datastore/entity.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <charconv>
 
 #include "base/strings.h"
 #include "net/http.h"
+#include "store/shared.h"
 
 namespace lemmy::store::datastore {
 namespace {
@@ -85,8 +85,8 @@ Result<json::value> Entity::body() const {
   std::string where = key.kind + " " + key.name;
   std::string stored = text("body");
   if (!properties.contains("size")) return parse_json(stored, where);
-  auto plain = unpack(stored, static_cast<size_t>(integer("size")));
-  if (!plain) return fail(ErrorCode::internal, where, plain.error().what);
+  auto plain = unpack(stored, integer("size"), where, "body");
+  if (!plain) return fail(plain.error());
   return parse_json(*plain, where);
 }
 
@@ -132,26 +132,6 @@ Entity entity_from_json(const json::value& result) {
   const json::value* properties = find(result, {"entity", "properties"});
   if (properties && properties->is_object()) e.properties = properties->get_object();
   return e;
-}
-
-std::string pack(std::string_view text) {
-  uLongf size = compressBound(text.size());
-  std::string packed(size, '\0');
-  // Cannot fail: the room is compressBound.
-  compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()),
-            text.size(), Z_BEST_SPEED);
-  packed.resize(size);
-  return packed;
-}
-
-Result<std::string> unpack(std::string_view packed, size_t size) {
-  std::string out(size, '\0');
-  uLongf got = size;
-  if (uncompress(reinterpret_cast<Bytef*>(out.data()), &got, reinterpret_cast<const Bytef*>(packed.data()),
-                 packed.size()) != Z_OK ||
-      got != size)
-    return fail(ErrorCode::internal, "", "what is stored is damaged");
-  return out;
 }
 
 }  // namespace lemmy::store::datastore

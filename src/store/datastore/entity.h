@@ -65,7 +65,4 @@ std::string removal(const Key& key, const Place& place);
 // Of one element of found, missing or entityResults.
 Entity entity_from_json(const json::value& result);
 
-std::string pack(std::string_view text);                           // zlib
-Result<std::string> unpack(std::string_view packed, size_t size);  // internal: damaged
-
 }  // namespace lemmy::store::datastore

@@ -26,7 +26,7 @@ Entity write_instance(const Instance& i) {
   e.set_indexed("order_of_project", name_of({project}) + "/" + order);
   e.set_indexed("order_of_environment", name_of({environment}) + "/" + order);
   e.set_indexed("order_of_target", name_of({project, environment}) + "/" + order);
-  e.set_flag("unsettled", i.pending() || i.result.state == InstanceState::running || i.result.next_try);
+  e.set_flag("unsettled", i.pending() || is_open(i));
   e.set_body(to_json(i));
   return e;
 }
@@ -48,8 +48,7 @@ Result<> datastore::check_fence(const View& view, const Fence& fence) {
   if (fence.lease.empty()) return {};
   const Entity* e = view.find(lease_key(fence.lease));
   if (e && e->integer("token") == fence.token) return {};
-  return fail(ErrorCode::forbidden, "lease " + fence.lease, "another server has taken over",
-              "this one must not write any more");
+  return lost_lease(fence.lease);
 }
 
 Task<Result<Accepted>> DatastoreStore::accept_instance(Delivery delivery, std::optional<InstanceCall> call) {
@@ -134,9 +133,7 @@ Task<Result<Listing<Instance>>> DatastoreStore::instances(std::string project, s
 Task<Result<Instance>> DatastoreStore::instance(Target target, std::string id) {
   auto found = co_await api_->lookup({instance_key(target, id)});
   if (!found) co_return fail(found.error());
-  if (found->empty())
-    co_return fail(ErrorCode::not_found, "instance " + id, target.str() + " has no such instance",
-                   "did it call POST /hooks/instance? lemmy instances lists those that did");
+  if (found->empty()) co_return no_such_instance(target, id);
   co_return read_instance(found->front());
 }
 
@@ -164,8 +161,7 @@ Task<Result<Lease>> DatastoreStore::swap_lease(Lease lease) {
   return write<Lease>({key}, [=, mark = new_mark()](View& view) -> Result<Lease> {
     const Entity* was = view.find(key);
     if (has_mark(was, mark)) return read_lease(lease.name, was);
-    if (read_lease(lease.name, was).revision != lease.revision)
-      return fail(ErrorCode::conflict, "lease " + lease.name, "another server wrote it", "look again");
+    if (read_lease(lease.name, was).revision != lease.revision) return stale_lease(lease.name);
     Lease now = lease;
     ++now.revision;
     Entity e(key);

@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/strings.h"
 #include "store/datastore/datastore_store.h"
+#include "store/shared.h"
 
 namespace lemmy::store::datastore {
 
@@ -21,8 +22,6 @@ inline Key instance_key(const Target& t, const std::string& id) {
   return {"LemmyInstance", name_of({t.project, t.environment, id})};
 }
 inline Key lease_key(const std::string& name) { return {"LemmyLease", name_of({name})}; }
-
-inline std::string place(const Target& t, int64_t number) { return fmt::format("{} #{}", t.str(), number); }
 
 // A mark of one write on what it writes: run again after a commit whose outcome is not known, it finds it and
 // knows that it happened.

@@ -32,7 +32,7 @@ TEST_F(PostgresFailures, a_read_whose_connection_is_lost_on_the_way_is_repeated)
   run(pause(200));
   kill_connections();
   server.sql("COMMIT");
-  auto r = finish(loop, std::move(reading));
+  auto r = finish(std::move(reading));
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_EQ(r->size(), 1u);
 }
@@ -46,7 +46,7 @@ TEST_F(PostgresFailures, a_write_whose_connection_is_lost_on_the_way_is_unavaila
   run(pause(200));
   kill_connections();
   server.sql("COMMIT");
-  auto r = finish(loop, std::move(writing));
+  auto r = finish(std::move(writing));
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, ErrorCode::unavailable);
   EXPECT_NE(r.error().what.find("lost"), std::string::npos) << r.error().str();
@@ -74,7 +74,7 @@ TEST_F(PostgresFailures, what_was_acknowledged_survives_a_crash_of_the_server_an
   server.script("restart");
   run(pause(1000));
   stop = true;
-  for (auto& w : writers) finish(loop, std::move(w));
+  for (auto& w : writers) finish(std::move(w));
   EXPECT_GT(before, 0u);
   EXPECT_GT(acknowledged.size(), before);
   Page page{1000, ""};
@@ -101,7 +101,7 @@ TEST_F(PostgresFailures, while_the_server_is_down_calls_wait_for_a_bounded_time_
   }
   auto waiting = asio::co_spawn(loop, store->check(), asio::use_future);
   server.script("resume");
-  auto r = finish(loop, std::move(waiting));
+  auto r = finish(std::move(waiting));
   EXPECT_TRUE(r) << r.error().str();
   EXPECT_TRUE(run(store->create_deploy(deploy(), event("x"))));
 }
@@ -170,7 +170,7 @@ TEST_F(PostgresFailures, a_deadlock_with_somebody_else_is_tried_again) {
   auto writing = asio::co_spawn(loop, store->update_deploy(d, {}, Fence{"conductor", 1}), asio::use_future);
   run(pause(200));
   std::thread other([&] { server.sql("SELECT 1 FROM " + schema + ".lemmy_leases FOR UPDATE; COMMIT"); });
-  auto r = finish(loop, std::move(writing));
+  auto r = finish(std::move(writing));
   other.join();
   server.sql("RESET deadlock_timeout");
   ASSERT_TRUE(r) << r.error().str();

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "store/postgres/postgres_store.h"
+#include "store/sample_test.h"
 
 namespace lemmy::store::postgres {
 
@@ -75,27 +76,7 @@ class TestServer {
   int schemas_ = 0;
 };
 
-// Runs the loop until there is a result: a store's own work never ends.
-template <class T>
-T finish(asio::io_context& loop, std::future<T> future) {
-  loop.restart();
-  while (future.wait_for(seconds(0)) != std::future_status::ready) loop.run_one();
-  return future.get();
-}
-
-struct Postgres : testing::Test {
-  template <class T>
-  T run(Task<T> task) {
-    return finish(loop, asio::co_spawn(loop, std::move(task), asio::use_future));
-  }
-  template <class T>
-  std::vector<T> run_all(std::vector<Task<T>> tasks) {
-    std::vector<std::future<T>> futures;
-    for (auto& t : tasks) futures.push_back(asio::co_spawn(loop, std::move(t), asio::use_future));
-    std::vector<T> out;
-    for (auto& f : futures) out.push_back(finish(loop, std::move(f)));
-    return out;
-  }
+struct Postgres : testing::Test, Samples {
   Result<std::unique_ptr<PostgresStore>> try_open(const std::string& url, Settings settings = {}) {
     auto address = read_address(url);
     if (!address) return fail(address.error());
@@ -109,18 +90,6 @@ struct Postgres : testing::Test {
   static Delivery delivery(const std::string& id) {
     return {0, "build", id, now(), "", "", "hello", "{}", "accepted", ""};
   }
-  static lemmy::Deploy deploy(const std::string& environment = "staging") {
-    lemmy::Deploy d;
-    d.target = {"hello", environment};
-    d.sha = "abcdef0";
-    return d;
-  }
-  static DeployEvent event(const std::string& text) {
-    DeployEvent e;
-    e.kind = "phase";
-    e.text = text;
-    return e;
-  }
   std::string in_schema(const std::string& sql) {
     return server.sql(fmt::format("SET search_path = {}; {}", schema, sql));
   }
@@ -131,7 +100,6 @@ struct Postgres : testing::Test {
   }
 
   TestServer& server = TestServer::get();
-  asio::io_context loop;
   std::string schema = server.fresh_schema();
 };
 

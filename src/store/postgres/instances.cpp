@@ -28,7 +28,8 @@ namespace {
 using namespace postgres;
 
 constexpr const char* kColumns =
-    "project, environment, id, address, identity, asked, first_asked_at, asked_at, result, answered";
+    "project, environment, id, address, identity, asked, first_asked_at, asked_at, result, answered, "
+    "launched_at";
 
 const Statement kEnter{"enter_instance", std::string(kEnterDelivery) + " SELECT seq FROM entered"};
 // As with_call of domain/instance.h.
@@ -36,11 +37,13 @@ const Statement kEnterCall{
     "enter_call",
     std::string(kEnterDelivery) +
         ", called AS (INSERT INTO lemmy_instances AS i (project, environment, id, address, identity, "
-        "first_asked_at, asked_at, asked, answered, open, result) SELECT $10::text, $11::text, $12::text, "
-        "$13::text, $14::text, $15::bigint, $15::bigint, 1, 0, false, '' FROM entered "
+        "first_asked_at, asked_at, asked, answered, open, result, launched_at) SELECT $10::text, $11::text, "
+        "$12::text, $13::text, $14::text, $15::bigint, $15::bigint, 1, 0, false, '', $16::bigint FROM "
+        "entered "
         "ON CONFLICT (project, environment, id) DO UPDATE SET "
         "address = CASE excluded.address WHEN '' THEN i.address ELSE excluded.address END, "
         "identity = excluded.identity, asked = i.asked + 1, "
+        "launched_at = greatest(i.launched_at, excluded.launched_at), "
         "asked_at = greatest(i.asked_at, excluded.asked_at)) SELECT seq FROM entered"};
 const Statement kRecord{"record",
                         "UPDATE lemmy_instances SET answered = $4, open = $5, result = $6 "
@@ -91,6 +94,7 @@ Result<Instance> read_instance(const Rows& r, int row) {
     i.result = read->result;
   }
   i.result.answered = r.number(row, 9);
+  if (int64_t launched = r.number(row, 10); launched != 0) i.launched_at = from_millis(launched);
   return i;
 }
 
@@ -115,6 +119,7 @@ Task<Result<Accepted>> PostgresStore::accept_instance(Delivery delivery, std::op
          {call->target.project, call->target.environment, call->id, call->address, call->identity})
       values.emplace_back(text);
     values.emplace_back(to_millis(call->at));
+    values.emplace_back(call->launched_at ? to_millis(*call->launched_at) : int64_t{0});
     batch.add(kEnterCall, std::move(values));
     tell(batch, call->target.project, call->target.environment);
   } else {

@@ -50,6 +50,10 @@ CREATE INDEX lemmy_instances_unsettled ON lemmy_instances (project, environment,
   WHERE open OR asked > answered;
 CREATE TABLE lemmy_leases (name text COLLATE "C" PRIMARY KEY, holder text NOT NULL, token bigint NOT NULL,
   revision bigint NOT NULL);
+)",
+                                  R"(
+-- By the signed word of its cloud; 0: it said nothing of it.
+ALTER TABLE lemmy_instances ADD COLUMN launched_at bigint NOT NULL DEFAULT 0;
 )"};
 constexpr int64_t kVersion = std::size(kSteps);
 constexpr int64_t kLock = 0x4c656d79ll << 32;  // "Lemy", and the schema's oid in the other half

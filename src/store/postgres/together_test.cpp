@@ -91,7 +91,7 @@ TEST_F(Postgres, who_follows_the_events_of_a_deploy_that_two_servers_write_misse
         co_return co_await follow_events(s, t, 161);
       }(*reader, d.target),
       seconds(30), "following"));
-  for (auto* w : {&w1, &w2, &w3}) finish(loop, std::move(*w));
+  for (auto* w : {&w1, &w2, &w3}) finish(std::move(*w));
   ASSERT_TRUE(seen) << seen.error().str();
   auto all = *run(reader->deploy_events(d.target, 1, 0, 1000));
   ASSERT_EQ(all.size(), 161u);
@@ -138,7 +138,7 @@ TEST_F(Postgres, once_a_lease_was_taken_over_nothing_of_the_one_before_is_writte
   std::map<std::string, int64_t> then;  // what there was when the other one had the lease
   for (auto& d : *run(b->unsettled_deploys())) then[d.target.environment] = d.revision;
   for (size_t i = 0; i < writes.size(); ++i) {
-    auto r = finish(loop, std::move(writes[i]));
+    auto r = finish(std::move(writes[i]));
     if (!r) EXPECT_EQ(r.error().code, ErrorCode::forbidden) << r.error().str();
     EXPECT_EQ(then[all[i].target.environment], r ? 2 : 1);
     EXPECT_EQ(run(b->deploy(all[i].target, 1))->revision, r ? 2 : 1);

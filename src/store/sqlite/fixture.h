@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/crypto.h"
+#include "store/sample_test.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace lemmy::store {
@@ -25,18 +26,10 @@ inline std::string fresh_path() {
   return (place.dir / (std::to_string(n++) + ".db")).string();
 }
 
-struct Sqlite : testing::Test {
-  template <class T>
-  T run(Task<T> task) {
-    auto future = asio::co_spawn(loop, std::move(task), asio::use_future);
-    loop.restart();
-    loop.run();
-    return future.get();
-  }
+struct Sqlite : testing::Test, Samples {
   static Delivery delivery(int i) {
     return {0, "build", std::to_string(i), now(), "", "", "hello", "{}", "accepted", ""};
   }
-  asio::io_context loop;
   std::string path = fresh_path();
 };
 

@@ -6,11 +6,12 @@
 #include "domain/instance.h"
 #include "emulator.h"
 #include "net/server.h"
+#include "store/sample_test.h"
 
 namespace lemmy::store {
 namespace {
 
-class OnEmulator : public testing::TestWithParam<Emulator::Kind> {
+class OnEmulator : public testing::TestWithParam<Emulator::Kind>, protected Samples {
  protected:
   void SetUp() override {
     emulator = Emulator::shared(GetParam());
@@ -20,48 +21,13 @@ class OnEmulator : public testing::TestWithParam<Emulator::Kind> {
   std::unique_ptr<Store> open() {
     return fresh_store(loop.get_executor(), emulator->host(), name_space, kPatient);
   }
-  // Servers of a test may listen on the loop, so it is run until the answers are there.
-  template <class T>
-  std::vector<T> run_all(std::vector<Task<T>> tasks) {
-    std::vector<std::future<T>> futures;
-    for (auto& t : tasks) futures.push_back(asio::co_spawn(loop, std::move(t), asio::use_future));
-    std::vector<T> out;
-    for (auto& f : futures) {
-      loop.restart();
-      while (f.wait_for(seconds{0}) != std::future_status::ready) loop.run_one_for(seconds{60});
-      out.push_back(f.get());
-    }
-    return out;
-  }
-  template <class T>
-  T run(Task<T> task) {
-    std::vector<Task<T>> one;
-    one.push_back(std::move(task));
-    return std::move(run_all(std::move(one)).front());
-  }
   static Delivery delivery(const std::string& id, const std::string& hook = "build") {
     return {0, hook, id, from_millis(1000), "10.0.0.1", "ci", "hello", "{}", "accepted", ""};
-  }
-  static Build build(const std::string& sha, int64_t at) {
-    return {"hello", sha, "main", "", "", "", "", from_millis(at), from_millis(at)};
-  }
-  static lemmy::Deploy deploy(const std::string& environment = "staging") {
-    lemmy::Deploy d;
-    d.target = {"hello", environment};
-    d.sha = "abcdef0";
-    return d;
-  }
-  static DeployEvent event(const std::string& text) {
-    DeployEvent e;
-    e.kind = "phase";
-    e.text = text;
-    return e;
   }
   static InstanceCall call(const std::string& id, int64_t at) {
     return {{"hello", "staging"}, id, "10.0.0.7", "token hello", from_millis(at)};
   }
 
-  asio::io_context loop;
   std::string name_space = fresh_namespace();
   Emulator* emulator = nullptr;
   std::unique_ptr<Store> a;
