@@ -1,5 +1,5 @@
 #pragma once
-#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 
 #include "async/task.h"
 
@@ -7,18 +7,25 @@ namespace lemmy {
 
 template <class T>
 Task<Result<T>> with_deadline(Task<Result<T>> task, std::chrono::milliseconds limit, std::string where) {
-  using namespace asio::experimental::awaitable_operators;
-  asio::steady_timer timer(co_await asio::this_coro::executor, limit);
-  try {
-    auto outcome = co_await (std::move(task) || timer.async_wait(asio::use_awaitable));
-    if (outcome.index() == 0) co_return std::move(std::get<0>(outcome));
-  } catch (const boost::system::system_error& e) {
-    if (e.code() == asio::error::operation_aborted)
-      co_return fail(ErrorCode::cancelled, std::move(where), "cancelled");
-    throw;
+  auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, limit);
+  // Not operator||: its loser ends by an exception, which costs more than all the rest.
+  auto [order, error, result, expired] =
+      co_await asio::experimental::make_parallel_group(
+          asio::co_spawn(executor, std::move(task), asio::deferred), timer.async_wait(asio::deferred))
+          .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+  if (order[0] == 0) {
+    if (!error) co_return std::move(result);
+    try {
+      std::rethrow_exception(error);
+    } catch (const boost::system::system_error& e) {
+      if (e.code() != asio::error::operation_aborted) throw;
+    }
+  } else if (!expired) {
+    co_return fail(ErrorCode::timeout, std::move(where),
+                   "no answer within " + std::to_string(limit.count()) + " ms");
   }
-  co_return fail(ErrorCode::timeout, std::move(where),
-                 "no answer within " + std::to_string(limit.count()) + " ms");
+  co_return fail(ErrorCode::cancelled, std::move(where), "cancelled");
 }
 
 }  // namespace lemmy

@@ -1,17 +1,19 @@
 #include "base/log.h"
 
-#include <spdlog/async.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include "base/time.h"
 
 namespace lemmy::log {
 namespace {
-std::shared_ptr<spdlog::logger> logger;
+
 Level threshold = Level::info;
 bool as_json = false;
 
@@ -19,39 +21,101 @@ std::string_view name(Level level) {
   constexpr std::string_view names[] = {"debug", "info", "warning", "error"};
   return names[static_cast<int>(level)];
 }
+
+std::string line_of(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  if (as_json) {
+    boost::json::object o{{"time", format_time(now())}, {"level", name(level)}, {"event", event}};
+    for (const auto& [key, value] : fields)
+      if (!value.empty()) o[key] = value;
+    return boost::json::serialize(o);
+  }
+  std::string line = fmt::format("{} {:7} {}", format_time(now()), name(level), event);
+  for (const auto& [key, value] : fields)
+    if (!value.empty()) line += fmt::format("  {}={}", key, value);
+  return line;
+}
+
+// A thread that writes what came since it last wrote: at most once in kPause, so that a busy server wakes it
+// seldom.
+class Writer {
+ public:
+  Writer() : thread_([this] { run(); }) {}
+  ~Writer() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+  void add(const std::string& line) {
+    bool first;
+    {
+      std::lock_guard lock(mutex_);
+      if (waiting_.size() + line.size() > kMost) {
+        ++dropped_;
+        return;
+      }
+      first = waiting_.empty();
+      waiting_ += line;
+      waiting_ += '\n';
+    }
+    if (first) wake_.notify_one();
+  }
+
+ private:
+  static constexpr size_t kMost = 4u << 20;  // bytes that wait while standard error is not read
+  static constexpr std::chrono::milliseconds kPause{20};
+
+  void run() {
+    for (std::unique_lock lock(mutex_);;) {
+      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      std::string text;
+      std::swap(text, waiting_);
+      if (size_t n = std::exchange(dropped_, 0))
+        text += line_of(Level::warning, "log lines were dropped", {{"lines", std::to_string(n)}}) + "\n";
+      lock.unlock();
+      write_all(text);
+      lock.lock();
+      wake_.wait_for(lock, kPause, [this] { return stopping_; });
+    }
+  }
+  static void write_all(std::string_view text) {
+    while (!text.empty()) {
+      ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());
+      if (n < 0 && errno == EAGAIN) {
+        pollfd ready{STDERR_FILENO, POLLOUT, 0};
+        ::poll(&ready, 1, 1000);
+      } else if (n < 0 && errno != EINTR) {
+        return;
+      }
+      if (n > 0) text.remove_prefix(static_cast<size_t>(n));
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::string waiting_;
+  size_t dropped_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+std::unique_ptr<Writer> writer;
 }  // namespace
 
 void start(Level level, Format format) {
   threshold = level;
   as_json = format == Format::json || (format == Format::automatic && !::isatty(STDERR_FILENO));
-  spdlog::init_thread_pool(8192, 1);
-  logger = std::make_shared<spdlog::async_logger>("lemmy", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
-                                                  spdlog::thread_pool(),
-                                                  spdlog::async_overflow_policy::overrun_oldest);
-  logger->set_pattern("%v");
-  logger->set_level(spdlog::level::trace);
-  logger->flush_on(spdlog::level::trace);
+  writer = std::make_unique<Writer>();
 }
 
-void stop() {
-  logger.reset();
-  spdlog::shutdown();
-}
+void stop() { writer.reset(); }
 
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
-  if (!logger || level < threshold) return;
-  std::string line;
-  if (as_json) {
-    boost::json::object o{{"time", format_time(now())}, {"level", name(level)}, {"event", event}};
-    for (const auto& [key, value] : fields)
-      if (!value.empty()) o[key] = value;
-    line = boost::json::serialize(o);
-  } else {
-    line = fmt::format("{} {:7} {}", format_time(now()), name(level), event);
-    for (const auto& [key, value] : fields)
-      if (!value.empty()) line += fmt::format("  {}={}", key, value);
-  }
-  logger->info(line);
+  if (!writer || level < threshold) return;
+  writer->add(line_of(level, event, fields));
 }
 
 }  // namespace lemmy::log

@@ -1,8 +1,8 @@
 #pragma once
 // Structured logs on standard error: one line an event, with named fields. JSON when standard error is not a
-// terminal, text when it is. Never blocks the caller: the queue is bounded and drops the oldest.
-// Fields named project, environment, build and deploy are to be on every line that has them. Never log
-// secrets.
+// terminal, text when it is. Never blocks the caller: a thread writes them, within 20 ms, and when standard
+// error is not read for long, lines are dropped and counted. Fields named project, environment, build and
+// deploy are to be on every line that has them. Never log secrets.
 #include <initializer_list>
 #include <string>
 #include <string_view>

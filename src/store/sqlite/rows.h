@@ -2,11 +2,9 @@
 // Inside room store: what the SQL files share.
 #include "store/shared.h"
 #include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/statement.h"
 
 namespace lemmy::store {
-
-using DB = SQLite::Database;
-using Statement = SQLite::Statement;
 
 inline void bind_target(Statement& s, const Target& t, int64_t number) {
   s.bind(1, t.project);

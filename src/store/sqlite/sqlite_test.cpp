@@ -27,7 +27,7 @@ TEST_F(Sqlite, a_full_disk_fails_writes_and_recovers_by_itself) {
   auto db = open_for_writing(path);
   ASSERT_TRUE(db);
   (*db)->execAndGet("PRAGMA max_page_count = 40");
-  SQLite::Database* raw = db->get();
+  sqlite3* raw = (*db)->getHandle();
   auto worker = std::make_unique<Worker>(loop.get_executor(), std::move(*db), Worker::Kind::writer);
   auto put = [&](int size) {
     return run(worker->run<void>([size](SQLite::Database& d) -> Result<> {
@@ -44,7 +44,7 @@ TEST_F(Sqlite, a_full_disk_fails_writes_and_recovers_by_itself) {
   auto full = put(1'000'000);
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().what, "the disk is full");
-  raw->execAndGet("PRAGMA max_page_count = 100000");
+  sqlite3_exec(raw, "PRAGMA max_page_count = 100000", nullptr, nullptr, nullptr);
   EXPECT_TRUE(put(1'000'000));
 }
 

@@ -28,7 +28,11 @@ Error to_error(const SQLite::Exception& e, const std::string& path) {
 }
 
 Worker::Worker(asio::any_io_executor loop, std::unique_ptr<SQLite::Database> database, Kind kind)
-    : loop_(loop), database_(std::move(database)), path_(database_->getFilename()), kind_(kind) {
+
+    : loop_(loop),
+      database_(std::make_unique<DB>(std::move(*database))),
+      path_(database_->getFilename()),
+      kind_(kind) {
   thread_ = std::thread([this] { loop_forever(); });
 }
 
@@ -85,7 +89,7 @@ void Worker::read_one(Job& job) {
 }
 
 void Worker::write_one(Job& job) {
-  database_->exec("SAVEPOINT one");
+  Statement(*database_, "SAVEPOINT one").exec();
   bool keep = false;
   try {
     keep = job.work(*database_);
@@ -96,19 +100,19 @@ void Worker::write_one(Job& job) {
   } catch (const std::exception& e) {
     job.failed({ErrorCode::internal, path_, e.what()});
   }
-  if (!keep) database_->exec("ROLLBACK TO one");
-  database_->exec("RELEASE one");
+  if (!keep) Statement(*database_, "ROLLBACK TO one").exec();
+  Statement(*database_, "RELEASE one").exec();
 }
 
 void Worker::write_all(std::span<Job> jobs) {
   bool committing = false;
   Error error;
   try {
-    database_->exec("BEGIN IMMEDIATE");
+    Statement(*database_, "BEGIN IMMEDIATE").exec();
     for (Job& job : jobs)
       if (!job.waiting->gone) write_one(job);
     committing = true;
-    database_->exec("COMMIT");
+    Statement(*database_, "COMMIT").exec();
     ++commits_;
     return;
   } catch (const SQLite::Exception& e) {
@@ -143,8 +147,12 @@ void Worker::loop_forever() {
       write_all(now);
     else if (!now.front().waiting->gone)
       read_one(now.front());
-    for (Job& job : now)
-      asio::post(loop_, [waiting = std::move(job.waiting)] { waiting->finish(Outcome::done); });
+    // One call of the loop for all.
+    std::vector<std::shared_ptr<Waiting>> answered;
+    for (Job& job : now) answered.push_back(std::move(job.waiting));
+    asio::post(loop_, [answered = std::move(answered)] {
+      for (const auto& waiting : answered) waiting->finish(Outcome::done);
+    });
   }
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "async/task.h"
+#include "store/sqlite/statement.h"
 
 namespace lemmy::store {
 
@@ -30,10 +31,10 @@ class Worker {
   // A wait that is cancelled ends at once with an error of code cancelled; work that has begun may still be
   // kept.
   template <class T>
-  Task<Result<T>> run(std::function<Result<T>(SQLite::Database&)> work) {
+  Task<Result<T>> run(std::function<Result<T>(DB&)> work) {
     auto result = std::make_shared<Result<T>>(fail(ErrorCode::unavailable, path_, "the store is stopping"));
     Job job;
-    job.work = [result, work = std::move(work)](SQLite::Database& db) {
+    job.work = [result, work = std::move(work)](DB& db) {
       *result = work(db);
       return result->has_value();
     };
@@ -61,7 +62,7 @@ class Worker {
     }
   };
   struct Job {
-    std::function<bool(SQLite::Database&)> work;  // false: undo it
+    std::function<bool(DB&)> work;  // false: undo it
     std::function<void(Error)> failed;
     std::shared_ptr<Waiting> waiting;
   };
@@ -73,7 +74,7 @@ class Worker {
   void write_one(Job& job);
 
   asio::any_io_executor loop_;
-  std::unique_ptr<SQLite::Database> database_;
+  std::unique_ptr<DB> database_;
   std::string path_;
   Kind kind_;
   std::mutex mutex_;
