@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <set>
 #include <span>
 
@@ -98,6 +102,18 @@ Result<std::vector<InventoryHost>> read_inventory(std::string_view text) {
     out.push_back(std::move(host));
   }
   return out;
+}
+
+Result<> installed(const Tools& tools) {
+  const char* path = std::getenv("PATH");
+  const std::string places = !tools.bin.empty() ? tools.bin : path ? path : "";
+  for (const char* name : {"ansible-runner", "ansible-playbook"}) {
+    auto in = [name](std::string_view place) {
+      return ::access(fmt::format("{}/{}", place.empty() ? "." : place, name).c_str(), X_OK) == 0;
+    };
+    if (std::ranges::none_of(split(places, ':'), in)) return fail(no_ansible(program(tools, name)));
+  }
+  return {};
 }
 
 Task<Result<std::string>> version(Pool* pool, Tools tools) {

@@ -14,6 +14,8 @@ namespace lemmy::ansible {
 struct Tools {
   std::string bin;
 };
+// Whether its programs are there; that costs no time. Errors: not_found with the command that installs it.
+Result<> installed(const Tools& tools);
 // The version of ansible-core, as "2.19.14". not_found with the command that installs it when there is none.
 Task<Result<std::string>> version(Pool* pool, Tools tools);
 

@@ -8,10 +8,11 @@
 namespace lemmy::ansible {
 namespace {
 
-// Calls `then` once the file is there.
-Task<> when_there(std::string file, std::function<void()> then) {
-  while (!fs::exists(file)) co_await sleep_for(10ms);
-  then();
+// Calls `then` once the file is there, unless that takes too long.
+Task<> when_there(std::string file, std::function<void()> then,
+                  std::shared_ptr<bool> too_late = std::make_shared<bool>(false)) {
+  while (!*too_late && !fs::exists(file)) co_await sleep_for(10ms);
+  if (!*too_late) then();
 }
 
 class Faults : public Sample {
@@ -32,8 +33,15 @@ class Faults : public Sample {
   Result<Outcome> run_and(Plan p, std::function<void()> meanwhile) {
     progress = std::make_shared<Progress>();
     started = Clock::now();
-    asio::co_spawn(loop, when_there(started_file, std::move(meanwhile)), asio::detached);
-    return wait(runs().run(std::move(p), progress, nullptr));
+    auto ended = std::make_shared<bool>(false);
+    asio::co_spawn(loop, when_there(started_file, std::move(meanwhile), ended), asio::detached);
+    auto run = [](Runs* runs, Plan p, std::shared_ptr<Progress> progress,
+                  std::shared_ptr<bool> ended) -> Task<Result<Outcome>> {
+      auto outcome = co_await runs->run(std::move(p), progress, nullptr);
+      *ended = true;
+      co_return outcome;
+    };
+    return wait(run(&runs(), std::move(p), progress, ended));
   }
   Identity identity(const std::string& id) {
     return read_identity(root + "/runs/" + id + "/runner.json").value_or(Identity{});

@@ -183,6 +183,8 @@ TEST_F(Sample, an_inventory_that_needs_the_vault_password_says_so) {
 TEST_F(Sample, without_ansible_the_error_says_how_to_install_it) {
   auto p = plan("site", "    - ping:\n", "one");
   Tools nowhere{root + "/bin"};
+  EXPECT_EQ(installed(nowhere).error().code, ErrorCode::not_found);
+  EXPECT_TRUE(installed(tools));
   EXPECT_EQ(wait(version(&pool, nowhere)).error().code, ErrorCode::not_found);
   EXPECT_EQ(wait(matching_hosts(&pool, nowhere, p)).error().code, ErrorCode::not_found);
   Runs other(loop.get_executor(), &pool, nowhere, root + "/runs");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/common.h"
+#include "live/shared_views.h"
 
 namespace lemmy::api {
 namespace {
@@ -16,9 +17,23 @@ constexpr int kEventsAtOnce = 200;
 struct Watch {
   Target target;
   int64_t number = 0;
-  int64_t after = 0;  // seq of the last event sent
+  int64_t after = 0;      // seq of the last event sent
+  int64_t revision = -1;  // of the deploy whose history was sent to its end
   bool until_finished = false;
 };
+
+// The status as an event, for all who watch the deploy.
+struct Picture {
+  int64_t revision = 0;
+  bool finished = false;
+  net::Shared event;
+};
+struct Watching {
+  explicit Watching(Shared s) : services(std::move(s)), pictures(services->loop, kPause) {}
+  Shared services;
+  live::SharedViews<Picture> pictures;
+};
+using SharedWatching = std::shared_ptr<Watching>;
 
 net::Shared shared_text(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
 
@@ -42,31 +57,48 @@ json::value problem_json(const Error& e) {
   return v ? *v : json::value(json::object{});
 }
 
+Task<Result<Picture>> take_picture(Shared s, Target target, int64_t number) {
+  auto status = co_await s->board->status(target, number);
+  if (!status) co_return fail(status.error());
+  const json::object& deploy = (*status)["deploy"].as_object();
+  Picture p;
+  p.revision = int_or(deploy, "revision");
+  p.finished = bool_or(deploy, "finished");
+  p.event = shared_text(net::sse_event("status", "", json::serialize(*status)));
+  co_return p;
+}
+
 // nullopt: the viewer is gone. True: the deploy is finished and so are we.
-Task<std::optional<bool>> send_once(Shared s, Watch* w, std::shared_ptr<net::Stream> out) {
+Task<std::optional<bool>> send_once(SharedWatching all, Watch* w, std::shared_ptr<net::Stream> out) {
+  Shared s = all->services;
   // The picture is taken before the history is read: what it shows as finished has its last event stored.
-  auto status = co_await s->board->status(w->target, w->number);
-  auto history = co_await send_history(s, w, out);
-  std::string text;
-  bool finished = false;
-  if (status) {
-    finished = bool_or((*status)["deploy"].as_object(), "finished");
-    text = net::sse_event("status", "", json::serialize(*status));
-  } else {
-    text = net::sse_event("trouble", "", json::serialize(problem_json(status.error())));
+  auto picture = co_await all->pictures.get(
+      fmt::format("{}/{}", w->target.str(), w->number),
+      [s, topic = w->target.str()] { return s->feed->version(topic); },
+      [s, target = w->target, number = w->number] { return take_picture(s, target, number); });
+  // Events come with new revisions only.
+  bool told = picture && picture->value->revision == w->revision;
+  if (!told) {
+    auto history = co_await send_history(s, w, out);
+    told = history.has_value();
+    w->revision = told && picture ? picture->value->revision : -1;
   }
-  const bool end = finished && history && w->until_finished;
-  if (end) text += net::sse_event("end", "", "{}");
-  if (auto ok = co_await out->write(shared_text(std::move(text))); !ok) co_return std::nullopt;
+  const bool end = picture && picture->value->finished && told && w->until_finished;
+  auto sent = co_await out->write(
+      picture ? picture->value->event
+              : shared_text(net::sse_event("trouble", "", json::serialize(problem_json(picture.error())))));
+  if (sent && end) sent = co_await out->write(shared_text(net::sse_event("end", "", "{}")));
+  if (!sent) co_return std::nullopt;
   co_return end;
 }
 
-Task<> stream(Shared s, Watch w, std::shared_ptr<net::Stream> out) {
+Task<> stream(SharedWatching all, Watch w, std::shared_ptr<net::Stream> out) {
+  Shared s = all->services;
   const auto until = Clock::now() + kLongest;
   if (auto ok = co_await out->write(shared_text("retry: 2000\n\n")); !ok) co_return;
   while (Clock::now() < until) {
     const uint64_t seen = s->feed->version(w.target.str());
-    auto sent = co_await send_once(s, &w, out);
+    auto sent = co_await send_once(all, &w, out);
     if (!sent || *sent) co_return;
     co_await sleep_for(kPause);
     bool news = false;
@@ -79,7 +111,8 @@ Task<> stream(Shared s, Watch w, std::shared_ptr<net::Stream> out) {
   }
 }
 
-Task<net::Response> events(Shared s, route::Call call) {
+Task<net::Response> events(SharedWatching all, route::Call call) {
+  Shared s = all->services;
   auto number = number_of(call);
   if (!number) co_return problem(call, number.error());
   const std::string_view follow = call.request.query_value("follow");
@@ -87,13 +120,16 @@ Task<net::Response> events(Shared s, route::Call call) {
     co_return problem(call, {ErrorCode::invalid, "follow", "only follow=finish is known"});
   auto found = co_await s->store->deploy(call.target(), *number);
   if (!found) co_return problem(call, found.error());
-  Watch w{call.target(), *number, 0, follow == "finish"};
+  Watch w;
+  w.target = call.target();
+  w.number = *number;
+  w.until_finished = follow == "finish";
   const std::string_view last = net::header(call.request.headers, "Last-Event-ID");
   std::from_chars(last.data(), last.data() + last.size(), w.after);  // anything else: from the beginning
   net::Response r;
   r.headers.emplace("Content-Type", "text/event-stream");
   r.headers.emplace("X-Accel-Buffering", "no");
-  r.stream = [s, w](std::shared_ptr<net::Stream> out) { return stream(s, w, std::move(out)); };
+  r.stream = [all, w](std::shared_ptr<net::Stream> out) { return stream(all, w, std::move(out)); };
   co_return r;
 }
 
@@ -113,7 +149,7 @@ void add_events(route::Router& router, Shared s) {
        .who = route::Who::viewer,
        .kind = route::Kind::api,
        .summary = "The deploy as it happens",
-       .handle = [s](route::Call c) { return events(s, std::move(c)); },
+       .handle = [all = std::make_shared<Watching>(s)](route::Call c) { return events(all, std::move(c)); },
        .openapi = {{"parameters",
                     json::array{query_parameter("follow", "string", "finish: end with the deploy"), last}},
                    {"responses", std::move(sse)}}});

@@ -114,9 +114,8 @@ Task<> App::find_ansible() {
   // Playbooks run in the tree's own folder.
   if (!options_.ansible.empty()) options_.ansible = std::filesystem::absolute(options_.ansible).string();
   ansible::Tools tools{options_.ansible};
-  auto version = co_await ansible::version(&pool_, tools);
-  if (!version) {
-    log::info("no hosts: Ansible was not found", {{"what", version.error().str()}});
+  if (auto there = ansible::installed(tools); !there) {
+    log::info("no hosts: Ansible was not found", {{"what", there.error().str()}});
     co_return;
   }
   runs_ = std::make_unique<ansible::Runs>(loop_.get_executor(), &pool_, tools,
@@ -127,7 +126,16 @@ Task<> App::find_ansible() {
   } else if (!ended->empty()) {
     log::warning("runs of an earlier server were ended", {{"runs", join(*ended, ", ")}});
   }
-  log::info("hosts by Ansible", {{"version", *version}});
+  group_.spawn("version of Ansible", say_version(tools));
+}
+
+// Python takes its time, so nobody waits for it.
+Task<> App::say_version(ansible::Tools tools) {
+  auto version = co_await ansible::version(&pool_, tools);
+  if (version)
+    log::info("hosts by Ansible", {{"version", *version}});
+  else
+    log::warning("Ansible does not work", {{"what", version.error().str()}});
 }
 
 Task<> App::reload() {

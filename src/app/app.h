@@ -38,6 +38,7 @@ class App {
   Task<> read_keys();
   Task<> follow_config();
   Task<> find_ansible();
+  Task<> say_version(ansible::Tools tools);
   // Several servers on one store: together.cpp.
   Task<Result<>> begin_to_lead();
   void changed_elsewhere(const store::Change& change);

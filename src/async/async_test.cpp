@@ -30,6 +30,68 @@ TEST(Deadline, gives_a_timeout_that_names_the_place) {
   EXPECT_EQ(r.error().where, "cluster a");
 }
 
+TEST(All, waits_for_all_and_keeps_their_order) {
+  auto three = []() -> Task<std::vector<Result<int>>> {
+    std::vector<Task<Result<int>>> tasks;
+    for (int i = 3; i > 0; --i)
+      tasks.push_back([](int n) -> Task<Result<int>> {
+        co_await sleep_for(n * 1ms);
+        if (n == 2) co_return fail(ErrorCode::invalid, "two", "");
+        co_return n;
+      }(i));
+    co_return co_await all(std::move(tasks));
+  };
+  auto r = run(three());
+  ASSERT_EQ(r.size(), 3u);
+  EXPECT_EQ(r[0], 3);
+  EXPECT_EQ(r[1].error().where, "two");
+  EXPECT_EQ(r[2], 1);
+  EXPECT_TRUE(run(all(std::vector<Task<Result<int>>>{})).empty());
+}
+
+TEST(All, an_exception_of_one_comes_out_when_all_have_ended) {
+  auto task = []() -> Task<int> {
+    std::vector<Task<int>> tasks;
+    tasks.push_back([]() -> Task<int> {
+      throw std::runtime_error("odd");
+      co_return 1;
+    }());
+    tasks.push_back([]() -> Task<int> { co_return 2; }());
+    auto done = co_await all(std::move(tasks));
+    co_return done[0];
+  };
+  EXPECT_THROW(run(task()), std::runtime_error);
+}
+
+TEST(Deadline, an_end_from_outside_is_told_as_such) {
+  asio::io_context loop;
+  Group group(loop.get_executor());
+  std::optional<Result<int>> got;
+  group.spawn("waiter", [](std::optional<Result<int>>* got) -> Task<> {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    *got = co_await with_deadline(slow(60s), 60s, "x");
+  }(&got));
+  asio::co_spawn(
+      loop,
+      [&]() -> Task<> {
+        co_await sleep_for(1ms);
+        group.cancel();
+        co_await group.join(5s);
+      },
+      asio::detached);
+  loop.run();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->error().code, ErrorCode::cancelled);
+}
+
+TEST(Deadline, an_exception_of_the_task_comes_out) {
+  auto odd = []() -> Task<Result<int>> {
+    throw std::runtime_error("odd");
+    co_return 1;
+  };
+  EXPECT_THROW(run(with_deadline(odd(), 5s, "x")), std::runtime_error);
+}
+
 TEST(Pool, runs_elsewhere_and_comes_back) {
   Pool pool(1);
   auto task = [&]() -> Task<bool> {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -76,6 +77,10 @@ class Group {
 // cancelled). A cancellation from outside becomes an error of code cancelled.
 template <class T>
 Task<Result<T>> with_deadline(Task<Result<T>> task, std::chrono::milliseconds limit, std::string where);
+
+// Runs them at the same time and waits for all; results in their order. The first exception comes out.
+template <class T>
+Task<std::vector<T>> all(std::vector<Task<T>> tasks);
 
 // True while inside a coroutine that was cancelled: loops check it.
 Task<bool> cancelled();

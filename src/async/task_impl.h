@@ -28,4 +28,17 @@ Task<Result<T>> with_deadline(Task<Result<T>> task, std::chrono::milliseconds li
   co_return fail(ErrorCode::cancelled, std::move(where), "cancelled");
 }
 
+template <class T>
+Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
+  auto executor = co_await asio::this_coro::executor;
+  std::vector<decltype(asio::co_spawn(executor, std::move(tasks[0]), asio::deferred))> running;
+  if (tasks.empty()) co_return std::vector<T>{};
+  for (Task<T>& task : tasks) running.push_back(asio::co_spawn(executor, std::move(task), asio::deferred));
+  auto [order, errors, results] = co_await asio::experimental::make_parallel_group(std::move(running))
+                                      .async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
+  for (const std::exception_ptr& e : errors)
+    if (e) std::rethrow_exception(e);
+  co_return std::move(results);
+}
+
 }  // namespace lemmy

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
 #include "manifest/explain.h"
@@ -58,7 +59,7 @@ int bound(const json::object& hpa, std::string_view key) {
 
 }  // namespace
 
-Task<Result<Worker::Rendered>> Worker::render(Deploy d, bool with_origins) {
+Task<Result<Worker::Rendered>> Worker::render(Deploy d) {
   auto build = co_await c_.around_.store->build(target_.project, d.sha);
   if (!build) co_return fail(build.error());
   auto config = c_.around_.config();
@@ -73,17 +74,45 @@ Task<Result<Worker::Rendered>> Worker::render(Deploy d, bool with_origins) {
     renderer = *made;
     c_.renderers_[target_.project] = {config->revision, renderer};
   }
-  co_return co_await c_.around_.pool->run([renderer, environment = target_.environment, build = *build,
-                                           number = d.number, with_origins,
-                                           revision = config->revision]() -> Result<Rendered> {
-    auto m = renderer->render(environment, build, number);
-    if (!m) return fail(m.error());
-    json::object origins;
-    if (!with_origins) return Rendered{std::move(*m), {}};
-    if (auto e = renderer->explain(environment, build, number))
-      origins = {{"revision", revision}, {"complete", e->complete}, {"objects", manifest::to_json(*e)}};
-    return Rendered{std::move(*m), std::move(origins)};
-  });
+  Rendering from{renderer, *build, config->revision};
+  co_return co_await c_.around_.pool->run(
+      [from, environment = target_.environment, number = d.number]() -> Result<Rendered> {
+        auto m = from.renderer->render(environment, from.build, number);
+        if (!m) return fail(m.error());
+        return Rendered{std::move(*m), from};
+      });
+}
+
+Task<> Worker::keep_origins(Deploy d, json::array manifests) {
+  auto known = std::exchange(unexplained_, {});
+  if (!known || known->first != d.number) co_return;
+  auto explain = [from = std::move(known->second), environment = target_.environment, number = d.number,
+                  manifests = std::move(manifests)]() -> std::string {
+    auto e = from.renderer->explain(environment, from.build, number);
+    if (!e) return "";
+    json::value objects = manifest::to_json(*e);
+    if (!objects.is_object()) return "";
+    manifest::say_sent(objects.get_object(), manifests);
+    return json::serialize(json::object{
+        {"revision", from.revision}, {"complete", e->complete}, {"objects", std::move(objects)}});
+  };
+  std::string text = co_await c_.around_.pool->run(std::move(explain));
+  auto put = co_await put_documents(d, {{"origins", std::move(text)}});
+  if (!put)
+    log::warning(
+        "origins are not kept",
+        {{"project", target_.project}, {"environment", target_.environment}, {"why", put.error().str()}});
+}
+
+Task<Result<>> Worker::put_documents(Deploy d, Texts texts) {
+  std::vector<Task<Result<>>> puts;
+  for (auto& [name, text] : texts)
+    if (!text.empty())
+      puts.push_back(c_.around_.store->put_document(target_, d.number, name, std::move(text)));
+  auto done = co_await all(std::move(puts));
+  for (auto& one : done)
+    if (!one) co_return std::move(one);
+  co_return Result<>{};
 }
 
 Task<Result<json::array>> Worker::manifests_of_earlier(Deploy d) {
@@ -107,7 +136,7 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
     co_return co_await trouble(d, cluster->trouble().value_or(e), step);
   }
   json::array manifests;
-  json::object origins;
+  json::object origins;  // of a roll back: those of the earlier deploy
   std::string final_text, environment_text;
   if (d.rollback_of) {
     auto list = co_await manifests_of_earlier(d);
@@ -121,10 +150,10 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
     final_text = final_doc.value_or("{}");
     environment_text = environment_doc.value_or("{}");
   } else {
-    auto m = co_await render(d, true);
+    auto m = co_await render(d);
     if (!m) co_return co_await trouble(d, m.error(), step);
     manifests = in_order(m->manifests);
-    origins = std::move(m->origins);
+    unexplained_ = {d.number, std::move(m->from)};
     final_text = pretty_json(m->manifests.final);
     auto config = c_.around_.config();
     const config::Project* p = config->project(target_.project);
@@ -151,14 +180,14 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
   manifest::set_replicas(*rc, d.replicas);
   d.object_name = name_of(*rc);
 
-  for (const json::value& v : manifests) {
-    auto tried = co_await cluster->client().apply(v.get_object(), true);
-    if (!tried) {
-      Error e = tried.error();
-      e.where = fmt::format("dry run: {}", e.where);
-      co_return co_await trouble(d, std::move(e), step);
+  std::vector<Task<Result<json::object>>> dry_runs;
+  for (const json::value& v : manifests) dry_runs.push_back(cluster->client().apply(v.get_object(), true));
+  auto tried = co_await all(std::move(dry_runs));
+  for (Result<json::object>& one : tried)
+    if (!one) {
+      one.error().where = fmt::format("dry run: {}", one.error().where);
+      co_return co_await trouble(d, std::move(one.error()), step);
     }
-  }
   std::vector<DeployEvent> events;
   auto secret = co_await cluster->client().secret_version(target_.environment, target_.project);
   if (secret)
@@ -172,13 +201,11 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
     manifest::say_sent(objects->get_object(), manifests);
     origins_text = json::serialize(origins);
   }
-  for (auto& [name, text] :
-       {std::pair{"manifests", &manifests_text}, std::pair{"final", &final_text},
-        std::pair{"environment", &environment_text}, std::pair{"origins", &origins_text}}) {
-    if (text->empty()) continue;
-    auto put = co_await c_.around_.store->put_document(target_, d.number, name, *text);
-    if (!put) co_return co_await trouble(d, put.error(), step);
-  }
+  auto put = co_await put_documents(d, {{"manifests", std::move(manifests_text)},
+                                        {"final", std::move(final_text)},
+                                        {"environment", std::move(environment_text)},
+                                        {"origins", std::move(origins_text)}});
+  if (!put) co_return co_await trouble(d, put.error(), step);
   crash_point();
   retries_.erase(d.number);
   Move m = enter(std::move(d), Phase::applying, now(), "lemmy", "the cluster would take all of it");
@@ -189,7 +216,7 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
 Task<Result<json::array>> Worker::try_out(Deploy d) {
   kube::Cluster* cluster = this->cluster();
   if (!cluster) co_return fail(no_cluster(target_));
-  auto m = co_await render(d, false);
+  auto m = co_await render(d);
   if (!m) co_return fail(m.error());
   json::array out;
   for (const json::value& v : in_order(m->manifests)) {
@@ -255,7 +282,9 @@ Task<bool> Worker::apply(Deploy d, Step* step) {
   retries_.erase(d.number);
   d.presence = Presence::running;
   std::string text = fmt::format("applied {} with {} pods", d.object_name, d.replicas);
-  co_return co_await store(enter(std::move(d), Phase::rolling_out, now(), "lemmy", std::move(text)));
+  const bool stored_now = co_await store(enter(d, Phase::rolling_out, now(), "lemmy", std::move(text)));
+  co_await keep_origins(std::move(d), std::move(*manifests));
+  co_return stored_now;
 }
 
 }  // namespace lemmy::deploy

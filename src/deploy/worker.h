@@ -50,11 +50,22 @@ class Worker {
   Task<Result<>> restore(Deploy d);
   Task<Result<>> keep(Deploy d, DeployEvent e);  // what was done; an error: it must be done again
 
+  // What a render was made from: who wrote each field is told from it, when there is time for that.
+  struct Rendering {
+    std::shared_ptr<const manifest::Renderer> renderer;
+    Build build;
+    std::string revision;  // of the configuration
+  };
   struct Rendered {
     manifest::Manifests manifests;
-    json::object origins;  // the document of that name; empty: not asked for, or they could not be told
+    Rendering from;
   };
-  Task<Result<Rendered>> render(Deploy d, bool with_origins);
+  Task<Result<Rendered>> render(Deploy d);
+  // Keeps document "origins" of what was just applied. Slow, so after it: a server that is killed in between
+  // leaves a deploy without.
+  Task<> keep_origins(Deploy d, json::array manifests);
+  using Texts = std::vector<std::pair<std::string, std::string>>;  // by name; empty ones are left out
+  Task<Result<>> put_documents(Deploy d, Texts texts);
   Task<Result<json::array>> manifests_of_earlier(Deploy d);
   Task<Result<>> own_config_map(kube::Client* client, json::object copy, std::string rc_uid);
   Task<Result<>> remove_config_map(kube::Client* client, Deploy d, std::string rc_uid);
@@ -78,6 +89,7 @@ class Worker {
   Conductor& c_;
   const Target target_;
   std::map<int64_t, Retry> retries_;
+  std::optional<std::pair<int64_t, Rendering>> unexplained_;  // the deploy that is being applied
   int store_failures_ = 0;
 };
 

@@ -1,9 +1,8 @@
 #pragma once
 // Rendered fragments of pages, shared by all who watch the same page with the same rights. Loop thread only.
 #include <map>
-#include <memory>
-#include <optional>
 
+#include "live/shared_views.h"
 #include "net/http.h"
 
 namespace lemmy::web {
@@ -29,15 +28,15 @@ class Fragments {
   Task<Result<Piece>> get(Ask ask);
   // Rendered in place of the token against forged forms, which differs from viewer to viewer.
   const std::string& placeholder() const { return placeholder_; }
-  size_t size() const { return entries_.size(); }
+  size_t size() const { return views_.size(); }
 
  private:
-  struct Entry;
-  void forget_old();
-  asio::any_io_executor loop_;
-  std::chrono::milliseconds pace_;
+  struct Fragment {
+    std::string html;
+    std::map<std::string, net::Shared> events;  // by CSRF token
+  };
+  live::SharedViews<Fragment> views_;
   std::string placeholder_;
-  std::map<std::string, std::shared_ptr<Entry>> entries_;
 };
 
 }  // namespace lemmy::web
