@@ -1,13 +1,16 @@
 #!/bin/sh
-# Installs what Lemmy is built and tested with on Debian 12: tools/install.sh [test]. Does nothing when all is there.
+# Installs what Lemmy is built, tested and measured with on Debian 12: tools/install.sh [test|bench]. Does nothing when
+# all is there.
 set -eu
 build="clang-19 clang-format-19 libclang-rt-19-dev lld-19 cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libsqlite3-dev libsqlitecpp-dev libpq-dev
   libfmt-dev libcli11-dev libyaml-cpp-dev libsodium-dev zlib1g-dev libgtest-dev libgmock-dev openssl
   python3 python3-venv"
 test="sqlite3 curl chromium busybox openssh-server openssh-client iproute2 postgresql-15 postgresql-client-15"
+bench="wrk postgresql-15 postgresql-client-15"
 wanted=$build
 [ "${1:-}" = test ] && wanted="$build $test"
+[ "${1:-}" = bench ] && wanted="$build $bench"
 
 missing=
 for p in $wanted; do
@@ -16,7 +19,8 @@ done
 # Debian's rustc is too old for minijinja; rustc-web is Debian's newer one.
 command -v cargo >/dev/null 2>&1 || missing="$missing rustc-web cargo-web"
 # Old or new: tools/testcluster/build.sh fetches the toolchain it needs through Go's module proxy.
-if [ "${1:-}" = test ] && ! command -v go >/dev/null 2>&1 && ! [ -x /usr/local/go/bin/go ]; then
+case "${1:-}" in test | bench) cluster=yes ;; *) cluster= ;; esac
+if [ -n "$cluster" ] && ! command -v go >/dev/null 2>&1 && ! [ -x /usr/local/go/bin/go ]; then
   missing="$missing golang-go"
 fi
 # Any node of 18 or newer will do; Debian's npm would pull in Debian's node.
