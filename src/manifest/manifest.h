@@ -3,6 +3,7 @@
 // bytes.
 //   environments.json[environment] -> template.json.j2 -> final JSON -> standards/*.json.j2 -> manifests ->
 //   stamps
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -44,10 +45,12 @@ class Renderer {
   Result<Explanation> explain(const std::string& environment, const Build& build, int64_t deploy) const;
 
  private:
-  Renderer(config::Project project, std::shared_ptr<const tmpl::Templates> templates)
-      : project_(std::move(project)), templates_(std::move(templates)) {}
+  Renderer(config::Project project, std::shared_ptr<const tmpl::Templates> templates);
   config::Project project_;
   std::shared_ptr<const tmpl::Templates> templates_;
+  std::map<std::string, tmpl::Context> contexts_;  // by environment: what does not depend on the build
+  std::string config_map_;                         // name of the immutable copy; empty: no files
+  json::object files_;                             // what ConfigMaps hold
 };
 
 // Puts names, namespace, selector, labels, environment variables and mounts where nobody may forget them;

@@ -36,7 +36,7 @@ Result<> check_standards(const std::vector<tmpl::Source>& sources) {
   return {};
 }
 
-Result<json::object> render_object(const tmpl::Templates& t, const Part& part, const json::value& context) {
+Result<json::object> render_object(const tmpl::Templates& t, const Part& part, const tmpl::Context& context) {
   const std::string name(part.standard);
   auto text = t.render(name, context);
   if (!text) return fail(text.error());
@@ -55,20 +55,43 @@ std::string file_of(const std::string& project, const std::string& name) {
   return name.starts_with("standards/") ? name : fmt::format("projects/{}/{}", project, name);
 }
 
-json::object context_of(const config::Project& project, const config::ProjectEnvironment& environment,
-                        const Build& build, int64_t deploy) {
+static json::object lasting_context(const config::Project& project,
+                                    const config::ProjectEnvironment& environment) {
   return {{"project", project.name},
           {"environment", environment.name},
-          {"build",
+          {"ports", kPorts},
+          {"config", environment.values}};
+}
+
+static json::object passing_context(const Build& build, int64_t deploy) {
+  return {{"build",
            {{"sha", build.sha},
             {"short_sha", short_sha(build.sha)},
             {"branch", build.branch},
             {"image", build.image},
             {"url", build.url},
             {"author", build.author}}},
-          {"deploy", {{"number", deploy}}},
-          {"ports", kPorts},
-          {"config", environment.values}};
+          {"deploy", {{"number", deploy}}}};
+}
+
+json::object context_of(const config::Project& project, const config::ProjectEnvironment& environment,
+                        const Build& build, int64_t deploy) {
+  json::object all = lasting_context(project, environment);
+  for (auto& [name, value] : passing_context(build, deploy)) all.emplace(name, std::move(value));
+  return all;
+}
+
+Renderer::Renderer(config::Project project, std::shared_ptr<const tmpl::Templates> templates)
+    : project_(std::move(project)), templates_(std::move(templates)) {
+  for (const config::ProjectEnvironment& e : project_.environments)
+    contexts_.emplace(e.name, tmpl::Context(lasting_context(project_, e)));
+  if (project_.files.empty()) return;
+  std::string hashed;
+  for (const config::File& file : project_.files) {
+    files_[file.name] = file.text;
+    hashed += fmt::format("{}\n{}\n", file.name, sha256_hex(file.text));
+  }
+  config_map_ = fmt::format("{}-{}", project_.name, sha256_hex(hashed).substr(0, 10));
 }
 
 Result<std::shared_ptr<const Renderer>> Renderer::create(const config::Config& config,
@@ -94,7 +117,7 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
                 fmt::format("{} has no environment '{}'", project_.name, environment),
                 "it has: " + join(names, ", "));
   }
-  json::object context = context_of(project_, *env, build, deploy);
+  tmpl::Context context = contexts_.at(environment).with(passing_context(build, deploy));
 
   auto final_text = templates_->render("template.json.j2", context);
   if (!final_text) return placed(project_.name, final_text.error());
@@ -105,22 +128,15 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
 
   Manifests m;
   m.final = *final_json;
-  context["final"] = m.final;
+  context = context.with({{"final", m.final}});
   const json::object& f = m.final.get_object();
   m.replicas = static_cast<int>(int_or(f, "replicas"));
-  Stamp stamp{project_.name, environment, build.sha, build.branch, deploy, ""};
+  const Stamp stamp{project_.name, environment, build.sha, build.branch, deploy, config_map_};
   m.object_name = object_name(project_.name, build.sha, deploy);
 
   if (!project_.files.empty()) {
-    json::object data;
-    std::string hashed;
-    for (const config::File& file : project_.files) {
-      data[file.name] = file.text;
-      hashed += fmt::format("{}\n{}\n", file.name, sha256_hex(file.text));
-    }
-    stamp.config_map = fmt::format("{}-{}", project_.name, sha256_hex(hashed).substr(0, 10));
     json::object map{
-        {"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", json::object{}}, {"data", data}};
+        {"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", json::object{}}, {"data", files_}};
     m.config_map = map;
     stamp_object(*m.config_map, stamp, project_.name);
     map["immutable"] = true;

@@ -13,10 +13,13 @@ struct lemmy_jinja_text {
 };
 void* lemmy_jinja_create(const unsigned char* sources, size_t size, uint64_t fuel, size_t output_bytes,
                          size_t recursion, lemmy_jinja_text* error);
-bool lemmy_jinja_render(const void* set, const unsigned char* name, size_t name_size,
-                        const unsigned char* context, size_t context_size, lemmy_jinja_text* out);
-bool lemmy_jinja_trace(const void* set, const unsigned char* name, size_t name_size,
-                       const unsigned char* context, size_t context_size, lemmy_jinja_text* out);
+bool lemmy_jinja_render(const void* set, const unsigned char* name, size_t name_size, const void* context,
+                        lemmy_jinja_text* out);
+bool lemmy_jinja_trace(const void* set, const unsigned char* name, size_t name_size, const void* context,
+                       lemmy_jinja_text* out);
+void* lemmy_jinja_context(const void* base, const unsigned char* names, size_t size, lemmy_jinja_text* error);
+lemmy_jinja_text lemmy_jinja_context_text(const void* context);
+void lemmy_jinja_context_drop(void* context);
 void lemmy_jinja_free(lemmy_jinja_text text);
 void lemmy_jinja_drop(void* set);
 }
@@ -70,7 +73,7 @@ Undefined undefined_in(std::string_view detail) {
   return u;
 }
 
-Error to_error(const std::string& text, const std::vector<Source>& sources, const json::value* context) {
+Error to_error(const std::string& text, const std::vector<Source>& sources, const Context* context) {
   auto parsed = parse_json(text, "template error");
   if (!parsed || !parsed->is_object()) return {ErrorCode::internal, "template", text};
   const json::object& o = parsed->get_object();
@@ -104,7 +107,7 @@ Error to_error(const std::string& text, const std::vector<Source>& sources, cons
     if (!undefined.expression.empty()) expression = undefined.expression;
     if (!expression.empty()) e.what = fmt::format("'{}' is undefined", expression);
     if (!undefined.from.empty()) e.what += ", from " + undefined.from;
-    e.hint = undefined_hint(context ? *context : json::value(), expression);
+    e.hint = undefined_hint(context ? context->as_json() : json::value(), expression);
   } else if (kind == "OutOfFuel") {
     e.code = ErrorCode::too_large;
     e.what = "the template works too long";
@@ -148,21 +151,37 @@ Result<std::shared_ptr<const Templates>> Templates::create(std::vector<Source> s
   return out;
 }
 
+// JSON of ours is always JSON to the engine: what fails here is memory.
+static std::shared_ptr<const void> context_of(const void* base, const json::object& names) {
+  std::string text = json::serialize(names);
+  lemmy_jinja_text error{};
+  void* made = lemmy_jinja_context(base, bytes(text), text.size(), &error);
+  if (!made) throw std::runtime_error("the template engine refuses a context: " + take(error));
+  return {made, [](void* context) { lemmy_jinja_context_drop(context); }};
+}
+
+Context::Context(const json::object& names) : handle_(context_of(nullptr, names)) {}
+
+Context Context::with(const json::object& names) const { return Context(context_of(handle_.get(), names)); }
+
+json::value Context::as_json() const {
+  auto v = parse_json(take(lemmy_jinja_context_text(handle_.get())), "context");
+  return v ? std::move(*v) : json::value();
+}
+
 Templates::~Templates() { lemmy_jinja_drop(handle_); }
 
-Result<std::string> Templates::render(const std::string& name, const json::value& context) const {
-  std::string text = json::serialize(context);
+Result<std::string> Templates::render(const std::string& name, const Context& context) const {
   lemmy_jinja_text out{};
-  bool ok = lemmy_jinja_render(handle_, bytes(name), name.size(), bytes(text), text.size(), &out);
+  bool ok = lemmy_jinja_render(handle_, bytes(name), name.size(), context.handle_.get(), &out);
   std::string result = take(out);
   if (!ok) return fail(to_error(result, sources_, &context));
   return result;
 }
 
-Result<Traced> Templates::trace(const std::string& name, const json::value& context) const {
-  std::string text = json::serialize(context);
+Result<Traced> Templates::trace(const std::string& name, const Context& context) const {
   lemmy_jinja_text out{};
-  bool ok = lemmy_jinja_trace(handle_, bytes(name), name.size(), bytes(text), text.size(), &out);
+  bool ok = lemmy_jinja_trace(handle_, bytes(name), name.size(), context.handle_.get(), &out);
   std::string result = take(out);
   if (!ok) return fail(to_error(result, sources_, &context));
   auto parsed = parse_json(result, "trace");

@@ -21,6 +21,20 @@ struct Limits {
   size_t recursion = 100;
 };
 
+// What templates see, read once for many renders. Immutable, cheap to copy; any thread.
+class Context {
+ public:
+  explicit Context(const json::object& names);
+  // These and, over them, those.
+  Context with(const json::object& names) const;
+  json::value as_json() const;  // slow, for errors
+
+ private:
+  friend class Templates;
+  explicit Context(std::shared_ptr<const void> handle) : handle_(std::move(handle)) {}
+  std::shared_ptr<const void> handle_;
+};
+
 // A part of a rendered text, and the part of a template that wrote it.
 struct Piece {
   size_t source = 0;           // index in Templates::sources()
@@ -40,12 +54,18 @@ class Templates {
   // fault.
   static Result<std::shared_ptr<const Templates>> create(std::vector<Source> sources, Limits limits = {});
   ~Templates();
-  // `context` must be an object. Errors as above; an undefined value names the variable and, when it is
+  // Errors as above; an undefined value names the variable and, when it is
   // known, says the nearest key that exists. too_large when a limit is hit.
-  Result<std::string> render(const std::string& name, const json::value& context) const;
+  Result<std::string> render(const std::string& name, const Context& context) const;
+  Result<std::string> render(const std::string& name, const json::value& context) const {
+    return render(name, Context(context.as_object()));
+  }
   // The same text with its pieces, for explanations: slower. What macros, {% filter %}, {% call %} and
   // {% set %} blocks made belongs to the expression that wrote it out.
-  Result<Traced> trace(const std::string& name, const json::value& context) const;
+  Result<Traced> trace(const std::string& name, const Context& context) const;
+  Result<Traced> trace(const std::string& name, const json::value& context) const {
+    return trace(name, Context(context.as_object()));
+  }
   const std::vector<Source>& sources() const { return sources_; }
   Templates(const Templates&) = delete;
 

@@ -2,7 +2,8 @@
 mod methods;
 mod strict;
 
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, OutputSpan, OutputSpanKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, OutputSpan, OutputSpanKind, UndefinedBehavior, Value};
+use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::{io, slice, str};
 
@@ -114,11 +115,11 @@ pub unsafe extern "C" fn lemmy_jinja_create(
     }
 }
 
-/// The context (JSON) as the engine's value.
-fn context_of(text: &str) -> Result<minijinja::Value, String> {
-    let value: serde_json::Value = serde_json::from_str(text)
-        .map_err(|e| serde_json::json!({"kind": "Context", "what": e.to_string()}).to_string())?;
-    Ok(minijinja::Value::from(minijinja::value::Serde(&value)))
+type Names = BTreeMap<String, Value>;
+
+/// What templates see: names and their values. Immutable.
+pub struct Context {
+    value: Value,
 }
 
 unsafe fn answer(out: *mut Text, work: impl FnOnce() -> Result<String, String>) -> bool {
@@ -128,17 +129,61 @@ unsafe fn answer(out: *mut Text, work: impl FnOnce() -> Result<String, String>) 
     ok
 }
 
+/// The names of `base` (may be null) and over them those of `names` (a JSON object). On failure gives null and
+/// `error` (JSON).
+///
+/// # Safety
+/// `base` comes from here; `names` is readable for `size` bytes; `error` is writable.
+#[no_mangle]
+pub unsafe extern "C" fn lemmy_jinja_context(
+    base: *const Context, names: *const u8, size: usize, error: *mut Text,
+) -> *mut Context {
+    let made = catch_unwind(AssertUnwindSafe(|| -> Result<Context, String> {
+        let names: Names = serde_json::from_str(take(names, size))
+            .map_err(|e| serde_json::json!({"kind": "Context", "what": e.to_string()}).to_string())?;
+        let mut all = base.as_ref().and_then(|b| b.value.downcast_object_ref::<Names>()).cloned().unwrap_or_default();
+        all.extend(names);
+        Ok(Context { value: Value::from_object(all) })
+    }));
+    match made.unwrap_or_else(|_| Err(panicked())) {
+        Ok(context) => Box::into_raw(Box::new(context)),
+        Err(text) => {
+            *error = give(text);
+            std::ptr::null_mut()
+        }
+    }
+}
+
+/// The names and their values as JSON, for what is told of an error.
+///
+/// # Safety
+/// `context` comes from `lemmy_jinja_context`.
+#[no_mangle]
+pub unsafe extern "C" fn lemmy_jinja_context_text(context: *const Context) -> Text {
+    let text = catch_unwind(AssertUnwindSafe(|| serde_json::to_string(&(*context).value).unwrap_or_default()));
+    give(text.unwrap_or_default())
+}
+
+/// # Safety
+/// `context` comes from `lemmy_jinja_context` and is dropped once.
+#[no_mangle]
+pub unsafe extern "C" fn lemmy_jinja_context_drop(context: *mut Context) {
+    if !context.is_null() {
+        drop(Box::from_raw(context));
+    }
+}
+
 /// True: `out` is the rendered text. False: `out` is the error (JSON). May be called from any thread.
 ///
 /// # Safety
-/// `set` comes from `lemmy_jinja_create`; the texts are readable; `out` is writable.
+/// `set` and `context` come from here; the name is readable; `out` is writable.
 #[no_mangle]
 pub unsafe extern "C" fn lemmy_jinja_render(
-    set: *const Set, name: *const u8, name_size: usize, context: *const u8, context_size: usize, out: *mut Text,
+    set: *const Set, name: *const u8, name_size: usize, context: *const Context, out: *mut Text,
 ) -> bool {
     answer(out, || {
         let set = &*set;
-        let value = context_of(take(context, context_size))?;
+        let value = (*context).value.clone();
         let template = set.env.get_template(take(name, name_size)).map_err(|e| describe(&e))?;
         let mut bounded = Bounded { out: Vec::new(), most: set.output_bytes };
         template.render_captured_to(value, &mut bounded).map_err(|e| describe(&e))?;
@@ -153,11 +198,11 @@ pub unsafe extern "C" fn lemmy_jinja_render(
 /// As above.
 #[no_mangle]
 pub unsafe extern "C" fn lemmy_jinja_trace(
-    set: *const Set, name: *const u8, name_size: usize, context: *const u8, context_size: usize, out: *mut Text,
+    set: *const Set, name: *const u8, name_size: usize, context: *const Context, out: *mut Text,
 ) -> bool {
     answer(out, || {
         let set = &*set;
-        let value = context_of(take(context, context_size))?;
+        let value = (*context).value.clone();
         let template = set.env.get_template(take(name, name_size)).map_err(|e| describe(&e))?;
         let (text, spans) = template.render_with_spans(value).map_err(|e| describe(&e))?;
         if text.len() > set.output_bytes {
