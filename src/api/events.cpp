@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/common.h"
+#include "live/viewer.h"
 
 namespace lemmy::api {
 namespace {
@@ -62,6 +63,7 @@ Task<std::optional<bool>> send_once(Shared s, Watch* w, std::shared_ptr<net::Str
 }
 
 Task<> stream(Shared s, Watch w, std::shared_ptr<net::Stream> out) {
+  const live::Viewer viewer;
   const auto until = Clock::now() + kLongest;
   if (auto ok = co_await out->write(shared_text("retry: 2000\n\n")); !ok) co_return;
   while (Clock::now() < until) {
