@@ -19,6 +19,13 @@ std::string_view name(Level level) {
   constexpr std::string_view names[] = {"debug", "info", "warning", "error"};
   return names[static_cast<int>(level)];
 }
+
+// Fields hold what strangers sent: it must not steer the terminal that shows it, nor look like another line.
+std::string plain(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return text;
+}
 }  // namespace
 
 void start(Level level, Format format) {
@@ -47,9 +54,9 @@ void write(Level level, std::string_view event, std::initializer_list<Field> fie
       if (!value.empty()) o[key] = value;
     line = boost::json::serialize(o);
   } else {
-    line = fmt::format("{} {:7} {}", format_time(now()), name(level), event);
+    line = fmt::format("{} {:7} {}", format_time(now()), name(level), plain(std::string(event)));
     for (const auto& [key, value] : fields)
-      if (!value.empty()) line += fmt::format("  {}={}", key, value);
+      if (!value.empty()) line += fmt::format("  {}={}", key, plain(value));
   }
   logger->info(line);
 }
