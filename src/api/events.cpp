@@ -4,6 +4,7 @@
 
 #include "api/common.h"
 #include "live/shared_views.h"
+#include "live/viewer.h"
 
 namespace lemmy::api {
 namespace {
@@ -94,6 +95,7 @@ Task<std::optional<bool>> send_once(SharedWatching all, Watch* w, std::shared_pt
 
 Task<> stream(SharedWatching all, Watch w, std::shared_ptr<net::Stream> out) {
   Shared s = all->services;
+  const live::Viewer viewer;
   const auto until = Clock::now() + kLongest;
   if (auto ok = co_await out->write(shared_text("retry: 2000\n\n")); !ok) co_return;
   while (Clock::now() < until) {

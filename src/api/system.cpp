@@ -1,8 +1,5 @@
 // What machines ask of a server: is it well, what can it do, how is it doing.
-#include <fmt/format.h>
-
-#include "api/common.h"
-#include "base/metrics.h"
+#include "api/metrics.h"
 
 namespace lemmy::api {
 namespace {
@@ -33,47 +30,6 @@ Task<net::Response> readyz(Shared s, route::Call call) {
   co_return route::json_response(o, store ? 200 : 503);
 }
 
-void set_gauges(const live::Services& s, bool store_ok, double store_seconds) {
-  const std::string_view phase_name = "lemmy_targets";
-  metrics::clear(phase_name);
-  std::map<Phase, int> by_phase;
-  for (const Target& t : s.conductor->targets())
-    if (const Deploy* d = s.conductor->latest(t)) ++by_phase[d->phase];
-  for (const auto& [phase, n] : by_phase)
-    metrics::gauge(phase_name, "Targets by the phase of their newest deploy",
-                   {{"phase", std::string(name(phase))}}, n);
-  metrics::gauge("lemmy_deploys_unfinished", "Deploys that are queued or under way", {},
-                 static_cast<double>(s.conductor->unfinished()));
-  const json::object frame = s.board->frame();
-  for (const char* of_clusters : {"lemmy_cluster_up", "lemmy_cluster_pods", "lemmy_watch_relists_total"})
-    metrics::clear(of_clusters);
-  for (const json::value& v : frame.at("clusters").as_array()) {
-    const json::object& c = v.as_object();
-    const metrics::Label label{"cluster", std::string(text_or(c, "name"))};
-    metrics::gauge("lemmy_cluster_up", "1 while the cluster is seen", {label}, bool_or(c, "ok"));
-    metrics::gauge("lemmy_cluster_pods", "Pods of Lemmy's deploys in the cluster", {label},
-                   c.at("pods").to_number<double>());
-    metrics::gauge("lemmy_watch_relists_total", "Full lists after a watch could not go on", {label},
-                   c.at("relists").to_number<double>());
-  }
-  metrics::gauge("lemmy_config_problems", "Problems of configuration files that are newer than those in use",
-                 {}, static_cast<double>(frame.at("problems").as_array().size()));
-  metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store_ok);
-  metrics::gauge("lemmy_store_check_seconds", "How long the store took to say so", {}, store_seconds);
-  metrics::gauge("lemmy_info", "Always 1", {{"version", LEMMY_VERSION}}, 1);
-}
-
-Task<net::Response> show_metrics(Shared s, route::Call) {
-  const auto began = Clock::now();
-  auto store = co_await with_deadline(s->store->check(), kStoreLimit, "the store");
-  const std::chrono::duration<double> took = Clock::now() - began;
-  set_gauges(*s, store.has_value(), took.count());
-  net::Response r;
-  r.headers.emplace("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  r.body = metrics::text();
-  co_return r;
-}
-
 Task<net::Response> show_openapi(const route::Router* router) {
   json::object doc = route::openapi(router->routes(), LEMMY_VERSION);
   json::object& all = doc["components"].as_object()["schemas"].as_object();
@@ -95,7 +51,7 @@ void add_system(route::Router& router, Shared s) {
   };
   get("/healthz", "Is the process alive", healthz);
   get("/readyz", "Can work be accepted: 503 while the store takes none", readyz);
-  get("/metrics", "Prometheus metrics", show_metrics);
+  add_metrics(router, s);
   router.add({.method = "GET",
               .pattern = "/openapi.json",
               .who = route::Who::anyone,

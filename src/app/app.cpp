@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "store/measured.h"
 #include "web/web.h"
 
 namespace lemmy::app {
@@ -54,7 +55,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (options_.store.empty()) options_.store = "sqlite:" + options_.data_dir + "/lemmy.db";
   auto opened = co_await store::open_store(loop_.get_executor(), options_.store);
   if (!opened) co_return one(opened.error());
-  store_ = std::move(*opened);
+  store_ = std::make_unique<store::Measured>(std::move(*opened));
 
   feed_ = std::make_unique<live::Feed>(loop_.get_executor());
   clusters_ = std::make_unique<Clusters>(
@@ -102,6 +103,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   auto port = server_->listen(options_.host, options_.port);
   if (!port) co_return one(port.error());
   group_.spawn("configuration", follow_config());
+  group_.spawn("vitals of the loop", watch_loop());
+  group_.spawn("vitals of the disk", watch_disk());
   log::info("listening", {{"host", options_.host},
                           {"port", std::to_string(*port)},
                           {"store", store::shown(options_.store)},

@@ -37,6 +37,9 @@ class App {
   Task<> reload();
   Task<> read_keys();
   Task<> follow_config();
+  // What /metrics tells of this process over time: vitals.cpp.
+  Task<> watch_loop();
+  Task<> watch_disk();
   Task<> find_ansible();
   Task<> say_version(ansible::Tools tools);
   // Several servers on one store: together.cpp.

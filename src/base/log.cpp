@@ -22,6 +22,13 @@ std::string_view name(Level level) {
   return names[static_cast<int>(level)];
 }
 
+// Fields hold what strangers sent: it must not steer the terminal that shows it, nor look like another line.
+std::string plain(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return text;
+}
+
 std::string line_of(Level level, std::string_view event, std::initializer_list<Field> fields) {
   if (as_json) {
     boost::json::object o{{"time", format_time(now())}, {"level", name(level)}, {"event", event}};
@@ -29,9 +36,9 @@ std::string line_of(Level level, std::string_view event, std::initializer_list<F
       if (!value.empty()) o[key] = value;
     return boost::json::serialize(o);
   }
-  std::string line = fmt::format("{} {:7} {}", format_time(now()), name(level), event);
+  std::string line = fmt::format("{} {:7} {}", format_time(now()), name(level), plain(std::string(event)));
   for (const auto& [key, value] : fields)
-    if (!value.empty()) line += fmt::format("  {}={}", key, value);
+    if (!value.empty()) line += fmt::format("  {}={}", key, plain(value));
   return line;
 }
 

@@ -101,7 +101,7 @@ Task<> Worker::keep_origins(Deploy d, json::array manifests) {
   if (!put)
     log::warning(
         "origins are not kept",
-        {{"project", target_.project}, {"environment", target_.environment}, {"why", put.error().str()}});
+        {{"project", target_.project}, {"environment", target_.environment}, {"what", put.error().str()}});
 }
 
 Task<Result<>> Worker::put_documents(Deploy d, Texts texts) {

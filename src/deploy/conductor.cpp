@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "deploy/dry_runs.h"
+#include "deploy/measure.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
 
@@ -16,6 +17,16 @@ namespace lemmy::deploy {
 namespace {
 constexpr int kKept = 40;  // finished deploys of a target in memory
 constexpr std::string_view kActions[] = {"cancel", "zero", "delete", "restore", "rollback"};
+
+void tell(const Deploy& d, const DeployEvent& e) {
+  log::info(e.text, {{"project", d.target.project},
+                     {"environment", d.target.environment},
+                     {"build", d.sha},
+                     {"deploy", std::to_string(d.number)},
+                     {"phase", std::string(lemmy::name(e.phase))},
+                     {"who", e.who}});
+}
+
 }  // namespace
 
 std::string_view name(Action a) { return kActions[static_cast<size_t>(a)]; }
@@ -177,17 +188,15 @@ Task<Result<Deploy>> Conductor::load(Target target, int64_t number) {
 Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> events) {
   Target target = deploy.target;
   int64_t number = deploy.number;
+  const Deploy* known = find(target, number);
+  const Phase from = known ? known->phase : deploy.phase;
+  const Time since = known ? known->phase_at : deploy.phase_at;
   // People may ask any server; what follows from it is for the one that leads.
   auto saved =
       co_await around_.store->update_deploy(std::move(deploy), events, leading_ ? fence_ : store::Fence{});
   if (saved) {
-    for (const DeployEvent& e : events)
-      log::info(e.text, {{"project", target.project},
-                         {"environment", target.environment},
-                         {"deploy", std::to_string(number)},
-                         {"build", saved->sha},
-                         {"phase", std::string(lemmy::name(e.phase))},
-                         {"who", e.who}});
+    for (const DeployEvent& e : events) tell(*saved, e);
+    if (saved->phase != from) count_phase(from, since, *saved);
     keep(*saved);
     co_return saved;
   }
@@ -265,6 +274,7 @@ Task<Result<Deploy>> Conductor::create(Deploy d, std::string text) {
     created = co_await around_.store->create_deploy(d, first);
   if (!created) co_return fail(created.error());
   crash_point();
+  if (!find(created->target, created->number)) tell(*created, first);  // else it was asked for before
   keep(*created);
   wake(d.target);
   co_return created;

@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "base/metrics.h"
 #include "base/strings.h"
 #include "deploy/instances.h"
+#include "deploy/measure.h"
 #include "deploy/state.h"
 
 namespace lemmy::deploy {
@@ -41,12 +41,15 @@ Task<Result<std::string>> Instances::run_log(Target target, std::string run) con
 
 Task<Result<>> Instances::record(std::vector<Instance> instances) {
   if (instances.empty()) co_return Result<>{};
+  const Target about = instances.front().target;  // all are of one
   auto noted = co_await around_.store->record_instances(std::move(instances), fence_);
   if (!noted && noted.error().code == ErrorCode::forbidden && around_.lost) around_.lost();
   if (noted)
     crash_point();
   else
-    log::warning("what became of instances could not be written", {{"what", noted.error().str()}});
+    log::warning(
+        "what became of instances could not be written",
+        {{"project", about.project}, {"environment", about.environment}, {"what", noted.error().str()}});
   co_return noted;
 }
 
@@ -98,7 +101,13 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
   auto text = co_await around_.runs->log(plan.id, kRunLog);
   if (text) {
     auto kept = co_await around_.store->put_document(target, desired.deploy, document_of(run), *text);
-    if (!kept) log::warning("the log of a run is not kept", {{"run", run}, {"what", kept.error().str()}});
+    if (!kept)
+      log::warning("the log of a run is not kept", {{"project", target.project},
+                                                    {"environment", target.environment},
+                                                    {"build", desired.sha},
+                                                    {"deploy", std::to_string(desired.deploy)},
+                                                    {"run", run},
+                                                    {"what", kept.error().str()}});
   }
 
   const bool cut = outcome && (outcome->cancelled || outcome->timed_out);
@@ -117,14 +126,12 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
   }
   co_await record_surely(batch);
   co_await around_.runs->forget(plan.id);
-  metrics::count("lemmy_instance_runs_total", "Playbook runs on hosts that asked for their build",
-                 {{"result", cut                         ? "cut"
-                             : converged == batch.size() ? "ok"
-                                                         : "failed"}});
-  metrics::count("lemmy_instances_converged_total", "Hosts that got the build they asked for", {},
-                 static_cast<double>(converged));
+  count_run(cut ? "cut" : converged == batch.size() ? "ok" : "failed");
+  count_converged(converged);
   log::info("instances have their build", {{"project", target.project},
                                            {"environment", target.environment},
+                                           {"build", desired.sha},
+                                           {"deploy", std::to_string(desired.deploy)},
                                            {"run", run},
                                            {"hosts", std::to_string(converged)},
                                            {"not", std::to_string(batch.size() - converged)}});

@@ -4,7 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "deploy/measure.h"
 #include "deploy/state.h"
 
 namespace lemmy::deploy {
@@ -15,7 +15,9 @@ constexpr int kTogether = 1000;  // instances in one write
 }  // namespace
 
 Instances::Instances(Surroundings surroundings, Conductor* conductor)
-    : around_(std::move(surroundings)), conductor_(*conductor), group_(around_.loop) {}
+    : around_(std::move(surroundings)), conductor_(*conductor), group_(around_.loop) {
+  show_run_counters();
+}
 
 Instances::~Instances() { group_.cancel(); }
 
@@ -31,6 +33,7 @@ Task<Result<>> Instances::lead(store::Fence fence) {
   for (auto& [target, s] : targets_) s->looked_after = -1;
   auto all = co_await around_.store->unsettled_instances();
   if (!all) co_return fail(all.error());
+  set_waiting(all->size());
   for (const Instance& i : *all) wake(i.target);
   co_return Result<>{};
 }
@@ -38,6 +41,7 @@ Task<Result<>> Instances::lead(store::Fence fence) {
 Task<Result<>> Instances::refresh() {
   auto all = co_await around_.store->unsettled_instances();
   if (!all) co_return fail(all.error());
+  set_waiting(all->size());
   std::set<Target> targets;
   for (const Instance& i : *all)
     if (is_due(i, now()) && !state(i.target).held && !state(i.target).working) targets.insert(i.target);
@@ -47,6 +51,7 @@ Task<Result<>> Instances::refresh() {
 
 Task<> Instances::follow() {
   leading_ = false;
+  set_waiting(0);  // the one that leads says how many
   co_await end_workers();
 }
 
@@ -132,6 +137,7 @@ Task<> Instances::work(Target target) {
 
 Task<Result<std::vector<Instance>>> Instances::unsettled(Target target) {
   auto all = co_await around_.store->unsettled_instances();
+  if (all) set_waiting(all->size());
   if (all) std::erase_if(*all, [&](const Instance& i) { return i.target != target; });
   co_return all;
 }
@@ -189,8 +195,7 @@ Task<milliseconds> Instances::round(Target target) {
   auto noted = co_await record(missing);
   if (!noted) co_return kStoreDown;
   if (!missing.empty()) {
-    metrics::count("lemmy_instances_unknown_total", "Asks of instances that the inventory did not have", {},
-                   static_cast<double>(missing.size()));
+    count_unknown(missing.size());
     around_.changed(target);
   }
   if (batch.empty()) co_return left_out ? kSoon : milliseconds{1};

@@ -1,7 +1,6 @@
 #include "deploy/leader.h"
 
 #include "base/log.h"
-#include "base/metrics.h"
 
 namespace lemmy::deploy {
 
@@ -12,7 +11,6 @@ void Leader::lost() { lost_ = true; }
 Task<> Leader::run() {
   for (;;) {
     co_await look();
-    metrics::gauge("lemmy_leader", "Whether this server moves deploys", {}, leading_ ? 1 : 0);
     co_await sleep_for(times_.renew);
   }
 }

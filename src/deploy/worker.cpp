@@ -114,6 +114,7 @@ Result<> Worker::same_cluster(const Deploy& d) const {
 }
 
 Task<bool> Worker::store(Move move) {
+  const std::string sha = move.deploy.sha, number = std::to_string(move.deploy.number);
   auto saved = co_await c_.save(std::move(move.deploy), std::move(move.events));
   if (saved) {
     store_failures_ = 0;
@@ -123,9 +124,11 @@ Task<bool> Worker::store(Move move) {
   // A conflict: the picture is fresh again, so look at once.
   if (saved.error().code == ErrorCode::conflict) co_return true;
   ++store_failures_;
-  log::warning(
-      "a deploy's state could not be written",
-      {{"project", target_.project}, {"environment", target_.environment}, {"what", saved.error().str()}});
+  log::warning("a deploy's state could not be written", {{"project", target_.project},
+                                                         {"environment", target_.environment},
+                                                         {"build", sha},
+                                                         {"deploy", number},
+                                                         {"what", saved.error().str()}});
   co_return false;
 }
 

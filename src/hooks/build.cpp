@@ -10,6 +10,8 @@
 namespace lemmy::hooks {
 namespace {
 
+constexpr std::string_view kBuildsHelp = "Builds announced by hooks and kept";
+
 net::Response accepted(const store::Accepted& a, const Build& build) {
   net::Response r = route::json_response(json::object{{"delivery", a.delivery.id},
                                                       {"duplicate", a.duplicate},
@@ -37,6 +39,7 @@ Task<net::Response> take_build(Shared state, route::Call call) {
   auto build = read_build(*body, facts.at);
   if (!build) co_return co_await refuse(state, facts, kept_body, build.error(), path);
   facts.project = build->project;
+  facts.build = build->sha;
   if (!caller->may_touch(build->project)) {
     Error e{ErrorCode::forbidden, "project",
             fmt::format("hook {} is not for project {}", caller->name, build->project),
@@ -50,7 +53,10 @@ Task<net::Response> take_build(Shared state, route::Call call) {
       co_await with_deadline(state->services.store->accept(std::move(d), *build), kStoreLimit, "the store");
   if (!kept) {
     count_verdict("build", "failed");
-    log::error("hook not taken", {{"project", build->project}, {"why", kept.error().str()}});
+    log::error("hook not taken", {{"project", build->project},
+                                  {"build", build->sha},
+                                  {"hook", "build"},
+                                  {"what", kept.error().str()}});
     co_return answer(kept.error(), path);
   }
   if (kept->duplicate && kept->delivery.body != kept_body) {
@@ -60,7 +66,7 @@ Task<net::Response> take_build(Shared state, route::Call call) {
   }
   count_verdict("build", kept->duplicate ? "duplicate" : kept->delivery.verdict);
   if (!kept->duplicate) {
-    metrics::count("lemmy_builds_accepted_total", "Builds announced by hooks and kept");
+    metrics::count("lemmy_builds_accepted_total", kBuildsHelp);
     log::info("build accepted", {{"project", build->project},
                                  {"build", build->sha},
                                  {"branch", build->branch},
@@ -91,6 +97,8 @@ json::object operation() {
 }  // namespace
 
 void add_build(route::Router& router, Shared state) {
+  show_verdicts("build");
+  metrics::count("lemmy_builds_accepted_total", kBuildsHelp, {}, 0);
   router.add({.method = "POST",
               .pattern = "/hooks/build",
               .who = route::Who::hook,

@@ -9,8 +9,15 @@
 
 namespace lemmy::hooks {
 
-void count_verdict(const char* hook, const std::string& verdict) {
-  metrics::count("lemmy_hook_calls_total", "Hook calls by verdict", {{"hook", hook}, {"verdict", verdict}});
+void count_verdict(const char* hook, const std::string& verdict, double by) {
+  metrics::count("lemmy_hook_calls_total", "Hook calls by verdict", {{"hook", hook}, {"verdict", verdict}},
+                 by);
+}
+
+void show_verdicts(const char* hook) {
+  for (const char* verdict :
+       {"accepted", "duplicate", "unknown_project", "refused", "failed", "rate_limited"})
+    count_verdict(hook, verdict, 0);
 }
 
 static net::Response with_retry(const Error& e, const std::string& path, int64_t after_seconds) {
@@ -98,10 +105,20 @@ static Task<> record_refused(Shared state, Facts facts, std::string body, Error 
   Delivery d = entry(facts, "refused-" + random_hex(12), std::move(body), "refused");
   d.why = shorten(why.str(), 500);
   count_verdict(facts.hook, d.verdict);
-  log::info("hook refused", {{"hook", d.hook}, {"from", d.from}, {"project", d.project}, {"why", d.why}});
+  log::info("hook refused", {{"project", facts.project},
+                             {"environment", facts.environment},
+                             {"build", facts.build},
+                             {"hook", d.hook},
+                             {"from", d.from},
+                             {"what", d.why}});
   auto kept = co_await with_deadline(state->services.store->accept(std::move(d), std::nullopt), kStoreLimit,
                                      "the store");
-  if (!kept) log::warning("a refused hook call is not in the ledger", {{"why", kept.error().str()}});
+  if (!kept)
+    log::warning("a refused hook call is not in the ledger", {{"project", facts.project},
+                                                              {"environment", facts.environment},
+                                                              {"build", facts.build},
+                                                              {"hook", facts.hook},
+                                                              {"what", kept.error().str()}});
 }
 
 Task<net::Response> refuse(Shared state, Facts facts, std::string body, Error why, std::string path) {

@@ -21,9 +21,11 @@ struct Facts {
   const char* hook = "build";
   Time at{};
   std::string from, caller, project;
+  std::string environment, build;  // for the log; empty: not known
 };
 
-void count_verdict(const char* hook, const std::string& verdict);
+void count_verdict(const char* hook, const std::string& verdict, double by = 1);
+void show_verdicts(const char* hook);  // those that were not met yet too
 // 429 for an address that calls too often.
 std::optional<net::Response> flood(Shared state, const char* hook, const net::Request& request);
 net::Response answer(const Error& error, const std::string& path);

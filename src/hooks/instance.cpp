@@ -108,6 +108,7 @@ Task<net::Response> take_instance(Shared state, route::Call call) {
     co_return co_await refuse(state, facts, "", stranger ? known.error() : fields.error(), path);
   }
   facts.project = shorten(valid_utf8(fields->call.target.project), 64);
+  facts.environment = shorten(valid_utf8(fields->call.target.environment), 64);
   auto caller = identify_instance(*state, request, *fields, facts.at);
   const std::string kept_body = shorten(fields->for_ledger, kLedgerBody - 8);
   if (!caller) co_return co_await refuse(state, facts, kept_body, caller.error(), path);
@@ -145,7 +146,10 @@ Task<net::Response> take_instance(Shared state, route::Call call) {
     kept = co_await keep(state, entry(facts, "call-" + random_hex(12), kept_body, verdict), asks);
   if (!kept) {
     count_verdict("instance", "failed");
-    log::error("hook not taken", {{"project", asks.target.project}, {"why", kept.error().str()}});
+    log::error("hook not taken", {{"project", asks.target.project},
+                                  {"environment", asks.target.environment},
+                                  {"hook", "instance"},
+                                  {"what", kept.error().str()}});
     co_return answer(kept.error(), path);
   }
   if (kept->duplicate && is_replay(kept->delivery, facts, kept_body)) {
@@ -192,6 +196,7 @@ json::object operation() {
 }  // namespace
 
 void add_instance(route::Router& router, Shared state) {
+  show_verdicts("instance");
   router.add({.method = "POST",
               .pattern = "/hooks/instance",
               .who = route::Who::hook,

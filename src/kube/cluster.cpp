@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/strings.h"
 
 namespace lemmy::kube {
@@ -18,6 +19,22 @@ constexpr milliseconds kProbeEvery{10'000}, kProbeLimit{5'000};
 
 uint64_t seed(const std::string& text) { return std::hash<std::string>()(text); }
 
+constexpr const char* kResources[] = {"pods", "replicationcontrollers", "horizontalpodautoscalers", "events"};
+constexpr std::string_view kLastNews = "lemmy_watch_last_event_timestamp_seconds";
+constexpr std::string_view kReconnects = "lemmy_watch_reconnects_total";
+
+void note_news(const std::string& cluster, const std::string& resource) {
+  metrics::gauge(kLastNews, "When the last list, event or bookmark of a watch came, since 1970",
+                 {{"cluster", cluster}, {"resource", resource}},
+                 static_cast<double>(to_millis(now())) / 1000);
+}
+
+// ended: by the server in order, as each few minutes. lost: refused, reset, silent.
+void note_reconnect(const std::string& cluster, const char* reason, double by = 1) {
+  metrics::count(kReconnects, "Watches that had to be opened again",
+                 {{"cluster", cluster}, {"reason", reason}}, by);
+}
+
 }  // namespace
 
 Cluster::Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<Client> client,
@@ -27,6 +44,7 @@ Cluster::Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<C
 Cluster::~Cluster() { group_.cancel(); }
 
 void Cluster::start() {
+  for (const char* reason : {"ended", "lost"}) note_reconnect(name_, reason, 0);
   const std::string ours = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dlemmy";
   watch<Pod>(pods_, "pods", "/api/v1/pods", ours, parse_pod);
   watch<ReplicationController>(rcs_, "replicationcontrollers", "/api/v1/replicationcontrollers", ours,
@@ -59,6 +77,10 @@ void Cluster::forget() {
   autoscalers_.objects.clear();
   events_.objects.clear();
   pods_of_.clear();
+  for (const char* resource : kResources)
+    metrics::forget(kLastNews, {{"cluster", name_}, {"resource", resource}});
+  for (const char* reason : {"ended", "lost"})
+    metrics::forget(kReconnects, {{"cluster", name_}, {"reason", reason}});
   pods_.trouble = Error{ErrorCode::unavailable, name_, "this cluster has left the configuration"};
 }
 
@@ -153,8 +175,10 @@ Task<> Cluster::follow(WatchProtocol* protocol, std::optional<Error>* trouble, s
         ok = protocol->on_list(r->status, r->body, net::header(r->headers, "Retry-After"));
       } else {
         protocol->on_connection_lost();
+        note_reconnect(name_, "lost");
         ok = fail(r.error());
       }
+      if (ok) note_news(name_, label);
       if (!ok) set_trouble(trouble, ok.error());
       if (ok && protocol->synced()) set_trouble(trouble, std::nullopt);
       continue;
@@ -162,6 +186,7 @@ Task<> Cluster::follow(WatchProtocol* protocol, std::optional<Error>* trouble, s
     auto stream = co_await client_->open(std::move(request), kOpen);
     if (!stream) {
       protocol->on_connection_lost();
+      note_reconnect(name_, "lost");
       set_trouble(trouble, stream.error());
       continue;
     }
@@ -169,7 +194,10 @@ Task<> Cluster::follow(WatchProtocol* protocol, std::optional<Error>* trouble, s
       auto body = co_await (*stream)->read_rest(1 << 16, milliseconds{5000});
       auto refused = protocol->on_watch_opened((*stream)->status(), body ? *body : "",
                                                net::header((*stream)->headers(), "Retry-After"));
-      if (!refused) set_trouble(trouble, refused.error());
+      if (!refused) {
+        note_reconnect(name_, "lost");
+        set_trouble(trouble, refused.error());
+      }
       continue;
     }
     set_trouble(trouble, std::nullopt);
@@ -177,14 +205,20 @@ Task<> Cluster::follow(WatchProtocol* protocol, std::optional<Error>* trouble, s
       auto line = co_await (*stream)->read_line(kLine, kSilence);
       if (!line) {
         protocol->on_connection_lost();
+        note_reconnect(name_, "lost");
         log::debug("a watch was cut", {{"cluster", name_}, {"kind", label}, {"what", line.error().what}});
         break;
       }
       if (!*line) {
         protocol->on_watch_closed();
+        note_reconnect(name_, "ended");
         break;
       }
-      if (auto ok = protocol->on_watch_line(**line); !ok) break;
+      if (auto ok = protocol->on_watch_line(**line); !ok) {
+        note_reconnect(name_, "lost");
+        break;
+      }
+      note_news(name_, label);
     }
   }
 }

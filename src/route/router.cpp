@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/strings.h"
 #include "route/guard.h"
 
@@ -29,6 +30,16 @@ bool fits(const std::vector<std::string>& pattern, const std::vector<std::string
 int literals(const std::vector<std::string>& pattern) {
   return static_cast<int>(
       std::count_if(pattern.begin(), pattern.end(), [](auto& s) { return !is_variable(s); }));
+}
+
+// Only words of the route table are labels: a caller's path and method could be anything.
+void observe(const Route* route, int status, Clock::duration took) {
+  metrics::observe("lemmy_http_request_duration_seconds",
+                   "From a request to the beginning of its answer, by route and class of status",
+                   {{"method", route ? route->method : "other"},
+                    {"route", route ? route->pattern : "none"},
+                    {"status", fmt::format("{}xx", status / 100)}},
+                   std::chrono::duration<double>(took).count(), metrics::Buckets::calls);
 }
 
 }  // namespace
@@ -100,9 +111,30 @@ Task<net::Response> Router::handle(net::Request request) {
   co_return response;
 }
 
+struct Router::Match {
+  const Route* route = nullptr;  // none: nothing is there, or not by this method
+  static Task<net::Response> answer(Router* self, net::Request request, Match* match);
+};
+
 Task<net::Response> Router::run(net::Request request) {
+  const auto began = Clock::now();
+  Match match;
+  try {
+    net::Response response = co_await Match::answer(this, std::move(request), &match);
+    observe(match.route, response.status, Clock::now() - began);
+    co_return response;
+  } catch (const boost::system::system_error& e) {
+    if (e.code() != asio::error::operation_aborted) observe(match.route, 500, Clock::now() - began);
+    throw;
+  } catch (...) {
+    observe(match.route, 500, Clock::now() - began);
+    throw;
+  }
+}
+
+Task<net::Response> Router::Match::answer(Router* self, net::Request request, Match* match) {
   Call call;
-  call.config = settings_.config();
+  call.config = self->settings_.config();
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   const std::vector<std::string> path = segments_of(request.path);
   call.request = std::move(request);
@@ -114,42 +146,43 @@ Task<net::Response> Router::run(net::Request request) {
   std::string allow;
   Kind kind = call.request.path.starts_with("/api/") || call.request.path.starts_with("/hooks/") ? Kind::api
                                                                                                  : Kind::page;
-  for (size_t i = 0; i < routes_.size(); ++i) {
-    if (!fits(segments_[i], path)) continue;
-    kind = routes_[i].kind;
-    allow += (allow.empty() ? "" : ", ") + routes_[i].method;
-    int n = literals(segments_[i]);
-    if (routes_[i].method != method || n <= nearest_fit) continue;
+  for (size_t i = 0; i < self->routes_.size(); ++i) {
+    if (!fits(self->segments_[i], path)) continue;
+    kind = self->routes_[i].kind;
+    allow += (allow.empty() ? "" : ", ") + self->routes_[i].method;
+    int n = literals(self->segments_[i]);
+    if (self->routes_[i].method != method || n <= nearest_fit) continue;
     nearest_fit = n;
-    found = &routes_[i];
+    found = &self->routes_[i];
     at = i;
   }
+  match->route = found;
   Route nothing;
   nothing.kind = kind;
   nothing.who = Who::anyone;
   const Route& route = found ? *found : nothing;
-  if (auto known = identify(call, route); !known) co_return show(call, &route, known.error());
+  if (auto known = self->identify(call, route); !known) co_return self->show(call, &route, known.error());
   if (!found && allow.empty())
-    co_return show(call, &route, {ErrorCode::not_found, call.request.path, "there is nothing here"});
+    co_return self->show(call, &route, {ErrorCode::not_found, call.request.path, "there is nothing here"});
   if (!found) {
     net::Response r =
-        show(call, &route, {ErrorCode::invalid, call.request.path, "this takes " + allow + " only"});
+        self->show(call, &route, {ErrorCode::invalid, call.request.path, "this takes " + allow + " only"});
     r.status = 405;
     r.headers.emplace("Allow", allow);
     co_return r;
   }
   for (size_t i = 0; i < path.size(); ++i)
-    if (is_variable(segments_[at][i]))
-      call.request.params[segments_[at][i].substr(1, segments_[at][i].size() - 2)] = path[i];
+    if (is_variable(self->segments_[at][i]))
+      call.request.params[self->segments_[at][i].substr(1, self->segments_[at][i].size() - 2)] = path[i];
 
   if (route.who >= Who::viewer) {
     auto role = static_cast<access::Role>(static_cast<int>(route.who) - static_cast<int>(Who::viewer));
     Target target = call.target();
     Result<> allowed = access::check(call.who, role, *call.config, target);
     if (target.project.empty() && !allowed && call.who.may(role)) allowed = {};  // lists filter by project
-    if (!allowed) co_return show(call, &route, allowed.error());
+    if (!allowed) co_return self->show(call, &route, allowed.error());
   }
-  if (auto ok = check_origin(call, route); !ok) co_return show(call, &route, ok.error());
+  if (auto ok = self->check_origin(call, route); !ok) co_return self->show(call, &route, ok.error());
   // The frame of the handler ends before this one, which owns the route's table entry by `this`.
   co_return co_await route.handle(std::move(call));
 }

@@ -1,6 +1,7 @@
 // The streams of pages: a fragment of <main> whenever what it shows has changed.
 #include "base/strings.h"
 #include "deploy/dry_runs.h"
+#include "live/viewer.h"
 #include "web/context.h"
 #include "web/pages.h"
 
@@ -48,6 +49,7 @@ Pages::Answer Pages::follow(View view, route::Call call) {
 }
 
 Task<> Pages::stream(View view, route::Call call, uint64_t seen, std::shared_ptr<net::Stream> out) {
+  const live::Viewer viewer;
   const std::string topic = topic_of(view, call);
   const std::string revision = call.config->revision;
   const auto end = Clock::now() + kLongest;

@@ -1,0 +1,97 @@
+// GET /metrics: what is counted where it happens, and what is looked up now.
+#include "api/metrics.h"
+
+#include "base/metrics.h"
+#include "base/process_metrics.h"
+#include "deploy/measure.h"
+#include "live/viewer.h"
+
+namespace lemmy::api {
+namespace {
+
+constexpr milliseconds kStoreLimit{3'000};
+
+// Deploys that are not finished, and each target's newest.
+void set_deploys(const live::Services& s) {
+  constexpr Phase phases[] = {Phase::queued,      Phase::preparing, Phase::applying,
+                              Phase::rolling_out, Phase::settling,  Phase::live,
+                              Phase::failed,      Phase::cancelled, Phase::superseded};
+  std::map<Phase, int> now_in, newest_in;
+  std::map<Phase, Time> oldest;
+  auto add = [&](const Deploy& d) {
+    ++now_in[d.phase];
+    auto [it, first] = oldest.emplace(d.phase, d.phase_at);
+    if (!first) it->second = std::min(it->second, d.phase_at);
+  };
+  for (const Target& t : s.conductor->targets()) {
+    if (const Deploy* d = s.conductor->latest(t)) ++newest_in[d->phase];
+    if (const Deploy* d = s.conductor->active(t)) add(*d);
+    for (const Deploy* d : s.conductor->queued(t)) add(*d);
+  }
+  const Time at = now();
+  for (Phase p : phases) {
+    const metrics::Label phase{"phase", std::string(name(p))};
+    metrics::gauge("lemmy_targets", "Targets by the phase of their newest deploy", {phase}, newest_in[p]);
+    if (is_finished(p)) continue;
+    metrics::gauge("lemmy_deploys", "Deploys by the phase they are in now; queued: the length of all queues",
+                   {phase}, now_in[p]);
+    const milliseconds age = oldest.contains(p) ? std::max(milliseconds{0}, at - oldest[p]) : milliseconds{0};
+    metrics::gauge("lemmy_deploys_oldest_age_seconds",
+                   "How long the oldest one has been in its phase; 0: none is", {phase},
+                   static_cast<double>(age.count()) / 1000);
+  }
+  for (const config::Environment& e : s.config()->environments) deploy::show_verdicts(e.name);
+}
+
+void set_clusters(const json::object& frame) {
+  for (const char* of_clusters : {"lemmy_cluster_up", "lemmy_cluster_pods", "lemmy_watch_relists_total"})
+    metrics::clear(of_clusters);
+  for (const json::value& v : frame.at("clusters").as_array()) {
+    const json::object& c = v.as_object();
+    const metrics::Label label{"cluster", std::string(text_or(c, "name"))};
+    metrics::gauge("lemmy_cluster_up", "1 while the cluster is seen", {label}, bool_or(c, "ok"));
+    metrics::gauge("lemmy_cluster_pods", "Pods of Lemmy's deploys in the cluster", {label},
+                   c.at("pods").to_number<double>());
+    metrics::total("lemmy_watch_relists_total", "Full lists after a watch could not go on", {label},
+                   c.at("relists").to_number<double>());
+  }
+}
+
+Task<net::Response> show_metrics(Shared s, route::Call) {
+  const auto began = Clock::now();
+  auto store = co_await with_deadline(s->store->check(), kStoreLimit, "the store");
+  const std::chrono::duration<double> took = Clock::now() - began;
+  co_await s->pool->run([] {
+    metrics::set_process();
+    return true;
+  });
+  set_deploys(*s);
+  const json::object frame = s->board->frame();
+  set_clusters(frame);
+  metrics::gauge("lemmy_config_problems", "Problems of configuration files that are newer than those in use",
+                 {}, static_cast<double>(frame.at("problems").as_array().size()));
+  metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store.has_value());
+  metrics::gauge("lemmy_store_check_seconds", "How long the store took to say so", {}, took.count());
+  metrics::gauge("lemmy_leader", "1 while this server moves deploys", {}, s->conductor->leading());
+  live::Viewer::count(0);
+  metrics::gauge("lemmy_instance_runs", "Playbook runs on hosts that asked for their build, under way", {},
+                 s->instances ? static_cast<double>(s->instances->runs()) : 0);
+  metrics::gauge("lemmy_build_info", "Always 1; the version of this server", {{"version", LEMMY_VERSION}}, 1);
+  net::Response r;
+  r.headers.emplace("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  r.body = metrics::text();
+  co_return r;
+}
+
+}  // namespace
+
+void add_metrics(route::Router& router, Shared s) {
+  router.add({.method = "GET",
+              .pattern = "/metrics",
+              .who = route::Who::anyone,
+              .kind = route::Kind::plain,
+              .summary = "Prometheus metrics",
+              .handle = [s](route::Call call) { return show_metrics(s, std::move(call)); }});
+}
+
+}  // namespace lemmy::api
