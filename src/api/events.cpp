@@ -10,7 +10,7 @@ namespace lemmy::api {
 namespace {
 
 constexpr milliseconds kKeepAlive{15'000};
-constexpr milliseconds kPause{200};  // between two pictures of a busy deploy
+constexpr milliseconds kTrouble{5'000};  // then what could not be told is tried again
 constexpr milliseconds kLongest{30 *
                                 60'000};  // then the viewer comes again, and its rights are looked at anew
 constexpr int kEventsAtOnce = 200;
@@ -20,6 +20,8 @@ struct Watch {
   int64_t number = 0;
   int64_t after = 0;      // seq of the last event sent
   int64_t revision = -1;  // of the deploy whose history was sent to its end
+  uint64_t seen = 0;      // version of the picture that was sent
+  bool trouble = false;   // it, or the history, could not be told
   bool until_finished = false;
 };
 
@@ -30,7 +32,7 @@ struct Picture {
   net::Shared event;
 };
 struct Watching {
-  explicit Watching(Shared s) : services(std::move(s)), pictures(services->loop, kPause) {}
+  explicit Watching(Shared s) : services(std::move(s)), pictures(services->loop, live::Pace{}) {}
   Shared services;
   live::SharedViews<Picture> pictures;
 };
@@ -88,6 +90,8 @@ Task<std::optional<bool>> send_once(SharedWatching all, Watch* w, std::shared_pt
   auto sent = co_await out->write(
       picture ? picture->value->event
               : shared_text(net::sse_event("trouble", "", json::serialize(problem_json(picture.error())))));
+  w->seen = picture ? picture->version : s->feed->version(w->target.str());
+  w->trouble = !picture || !told;
   if (sent && end) sent = co_await out->write(shared_text(net::sse_event("end", "", "{}")));
   if (!sent) co_return std::nullopt;
   co_return end;
@@ -99,14 +103,11 @@ Task<> stream(SharedWatching all, Watch w, std::shared_ptr<net::Stream> out) {
   const auto until = Clock::now() + kLongest;
   if (auto ok = co_await out->write(shared_text("retry: 2000\n\n")); !ok) co_return;
   while (Clock::now() < until) {
-    const uint64_t seen = s->feed->version(w.target.str());
     auto sent = co_await send_once(all, &w, out);
     if (!sent || *sent) co_return;
-    co_await sleep_for(kPause);
-    bool news = false;
-    while (!news && Clock::now() < until) {
-      news = co_await s->feed->wait(w.target.str(), seen, kKeepAlive);
-      if (news) break;
+    while (Clock::now() < until) {
+      const bool news = co_await s->feed->wait(w.target.str(), w.seen, w.trouble ? kTrouble : kKeepAlive);
+      if (news || w.trouble) break;
       // A comment keeps proxies from cutting the connection, and finds out who has gone.
       if (auto ok = co_await out->write(shared_text(": still here\n\n")); !ok) co_return;
     }

@@ -99,9 +99,10 @@ Task<> Worker::keep_origins(Deploy d, json::array manifests) {
   std::string text = co_await c_.around_.pool->run(std::move(explain));
   auto put = co_await put_documents(d, {{"origins", std::move(text)}});
   if (!put)
-    log::warning(
-        "origins are not kept",
-        {{"project", target_.project}, {"environment", target_.environment}, {"what", put.error().str()}});
+    log::warning("origins are not kept", {{"project", target_.project},
+                                          {"environment", target_.environment},
+                                          {"deploy", std::to_string(d.number)},
+                                          {"what", put.error().str()}});
 }
 
 Task<Result<>> Worker::put_documents(Deploy d, Texts texts) {

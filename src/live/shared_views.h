@@ -7,8 +7,17 @@
 #include <string>
 
 #include "async/task.h"
+#include "base/time.h"
 
 namespace lemmy::live {
+
+// How often a thing that changes is shown: what changes now and then at once, what never rests once each
+// `each`.
+struct Pace {
+  milliseconds each{100};
+  int burst = 8;         // so many may come sooner than that after a quiet time
+  milliseconds gap{10};  // but not sooner than this: changes come together
+};
 
 template <class T>
 class SharedViews {
@@ -17,8 +26,7 @@ class SharedViews {
     uint64_t version = 0;
     std::shared_ptr<T> value;
   };
-  // At most once every `pace` for a key.
-  SharedViews(asio::any_io_executor loop, std::chrono::milliseconds pace) : loop_(loop), pace_(pace) {}
+  SharedViews(asio::any_io_executor loop, Pace pace) : loop_(loop), pace_(pace) {}
 
   // The newest one, at least as new as version() when called. However many ask, one makes it. An error is
   // given to all who ask within a second.
@@ -37,6 +45,7 @@ class SharedViews {
     bool busy = false;
     Signal done;
     Clock::time_point made{}, used{};
+    Clock::time_point due{};  // when the next one were due if they came evenly
   };
   struct Release {
     std::shared_ptr<Entry> entry;
@@ -52,7 +61,7 @@ class SharedViews {
   }
 
   asio::any_io_executor loop_;
-  std::chrono::milliseconds pace_;
+  Pace pace_;
   std::map<std::string, std::shared_ptr<Entry>> entries_;
 };
 
@@ -75,8 +84,10 @@ Task<Result<typename SharedViews<T>::View>> SharedViews<T>::get(std::string key,
     }
     entry->busy = true;
     Release release{entry};
-    auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(entry->made + pace_ - Clock::now());
+    const auto from = std::max(entry->made + pace_.gap, entry->due - (pace_.burst - 1) * pace_.each);
+    auto rest = std::chrono::ceil<milliseconds>(from - Clock::now());
     if (rest.count() > 0) co_await sleep_for(rest);
+    entry->due = std::max(entry->due, Clock::now()) + pace_.each;
     const uint64_t seen = version();  // before reading: what changes meanwhile is newer
     auto made = co_await make();
     entry->made = Clock::now();

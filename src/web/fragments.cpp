@@ -15,7 +15,7 @@ std::string replace_all(const std::string& text, const std::string& from, const 
 
 }  // namespace
 
-Fragments::Fragments(asio::any_io_executor loop, std::chrono::milliseconds pace)
+Fragments::Fragments(asio::any_io_executor loop, live::Pace pace)
     : views_(loop, pace), placeholder_("csrf-" + random_hex(16)) {}
 
 Task<Result<Fragments::Piece>> Fragments::get(Ask ask) {

@@ -22,7 +22,7 @@ class Fragments {
     Make make;
   };
 
-  explicit Fragments(asio::any_io_executor loop, std::chrono::milliseconds pace);
+  explicit Fragments(asio::any_io_executor loop, live::Pace pace = {});
   // The newest fragment, at least as new as version() when called. However many ask, one renders, at most
   // once every `pace`. An error is given to all who ask within a second.
   Task<Result<Piece>> get(Ask ask);

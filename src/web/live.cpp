@@ -8,7 +8,6 @@
 namespace lemmy::web {
 namespace {
 
-constexpr milliseconds kPace{200};
 constexpr milliseconds kHeartbeat{15'000};
 constexpr auto kLongest = std::chrono::minutes(15);  // then the browser comes again, and signs in again
 
@@ -80,7 +79,6 @@ Task<> Pages::stream(View view, route::Call call, uint64_t seen, std::shared_ptr
     }
     sent = co_await out->write(piece->event);
     seen = piece->version;
-    co_await sleep_for(kPace);
   }
 }
 

@@ -12,7 +12,6 @@
 namespace lemmy::web {
 namespace {
 
-constexpr milliseconds kPace{200};  // between two fragments for one viewer
 constexpr int kBuildsAPage = 20, kInstancesAPage = 100;
 
 constexpr std::string_view kTemplates[] = {"home.html.j2",      "project.html.j2", "status.html.j2",
@@ -62,7 +61,7 @@ void say_what_may(json::object& data, const route::Call& call) {
 }  // namespace
 
 Pages::Pages(route::Router* router, live::Services services)
-    : router_(router), services_(std::move(services)), fragments_(services_.loop, kPace) {}
+    : router_(router), services_(std::move(services)), fragments_(services_.loop) {}
 
 std::string deploy_path(const Target& target, int64_t number) {
   return fmt::format("/projects/{}/environments/{}/deploys/{}", target.project, target.environment, number);

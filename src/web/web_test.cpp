@@ -90,7 +90,7 @@ class FragmentsTest : public testing::Test {
     return out;
   }
   asio::io_context loop;
-  Fragments fragments{loop.get_executor(), milliseconds{20}};
+  Fragments fragments{loop.get_executor(), live::Pace{milliseconds{20}, 1, milliseconds{0}}};
   uint64_t version = 1;
   int made = 0;
   bool broken = false;
@@ -120,6 +120,16 @@ TEST_F(FragmentsTest, a_newer_version_is_rendered_anew_but_not_faster_than_the_p
   EXPECT_GE(Clock::now() - before, milliseconds{15});
   EXPECT_EQ(got[0]->version, 2u);
   EXPECT_EQ(made, 2);
+}
+
+TEST_F(FragmentsTest, after_a_quiet_time_some_come_at_once_and_the_next_waits) {
+  fragments = Fragments(loop.get_executor(), live::Pace{seconds{3600}, 3, milliseconds{0}});
+  for (version = 1; version <= 3; ++version) EXPECT_TRUE(get({ask()})[0]);
+  EXPECT_EQ(made, 3);
+  asio::co_spawn(loop, fragments.get(ask()), asio::detached);
+  loop.restart();
+  loop.run_for(milliseconds{50});
+  EXPECT_EQ(made, 3);
 }
 
 TEST_F(FragmentsTest, an_error_reaches_all_who_wait_and_is_not_repeated_for_each) {
