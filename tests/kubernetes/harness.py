@@ -167,6 +167,7 @@ class Lemmy:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise AssertionError("lemmy did not stop on SIGTERM")
+            self.process.stdout.close()
 
     def call(self, method, path, body=None, headers=None):
         """(status, JSON or text). Connection errors come as OSError."""

@@ -93,6 +93,7 @@ class Kills:
         # Without Ansible the calls of hosts are kept, and the server is ready sooner.
         self.lemmy = Lemmy(config.dir, self.work / "data", self.cluster.kubeconfig, "--ansible", "/nowhere",
                            *self.store.arguments(self.store.fresh()), env=self.store.env())
+        self.addCleanup(self.lemmy.log.close)
         self.addCleanup(self.lemmy.stop)
         self.random = random.Random(SEED)
         self.builds, self.deploys, self.calls = {}, {}, collections.Counter()  # accepted, by id
