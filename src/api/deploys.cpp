@@ -56,7 +56,7 @@ Task<net::Response> ask(Shared s, route::Call call) {
   auto request = read_request(call);
   if (!request) co_return problem(call, request.error());
   const std::string build = request->build;
-  auto deploy = co_await s->conductor->request(*request);
+  auto deploy = co_await live::in_time(s->conductor->request(*request));
   if (!deploy) co_return problem(call, deploy.error());
   if (!deploy->sha.starts_with(build))
     co_return problem(call, {ErrorCode::conflict, "Idempotency-Key",
@@ -96,7 +96,7 @@ Result<deploy::Act> read_act(const route::Call& call) {
 Task<net::Response> act(Shared s, route::Call call) {
   auto wanted = read_act(call);
   if (!wanted) co_return problem(call, wanted.error());
-  auto deploy = co_await s->conductor->act(*wanted);
+  auto deploy = co_await live::in_time(s->conductor->act(*wanted));
   if (!deploy) co_return problem(call, deploy.error());
   co_return accepted(*s, *deploy);
 }

@@ -35,7 +35,7 @@ Task<net::Response> ask(Shared s, route::Call call) {
   if (!request) co_return problem(call, request.error());
   if (auto ok = route::may_deploy(call, request->environments); !ok) co_return problem(call, ok.error());
   auto releases = releases_of(*s);
-  auto made = co_await releases.request(*request);
+  auto made = co_await live::in_time(releases.request(*request));
   if (!made) co_return problem(call, made.error());
   co_return co_await answer(s, std::move(call), std::move(*made), 202);
 }
@@ -62,7 +62,7 @@ Task<net::Response> roll_back(Shared s, route::Call call) {
   for (const Deploy& d : old->deploys) environments.push_back(d.target.environment);
   if (auto ok = route::may_deploy(call, environments); !ok) co_return problem(call, ok.error());
   deploy::ReleaseRollBack request{old->project, old->id, call.who.name, *reason, *key, *partial};
-  auto made = co_await releases.roll_back(std::move(request));
+  auto made = co_await live::in_time(releases.roll_back(std::move(request)));
   if (!made) co_return problem(call, made.error());
   co_return co_await answer(s, std::move(call), std::move(*made), 202);
 }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr milliseconds kConfigPoll{1000};
 constexpr int kKeyPolls = 60;
+constexpr milliseconds kStoreLook{5'000}, kStoreAgain{1'000}, kStoreLimit{6'000};
 
 bool is_loopback(const std::string& host) {
   boost::system::error_code ec;
@@ -83,7 +84,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   instances_ = std::make_unique<deploy::Instances>(std::move(around), conductor_.get());
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
-                    [this] { return clusters_->states(); }, options_.simulated, instances_.get()});
+                    [this] { return clusters_->states(); }, options_.simulated, instances_.get(),
+                    [this] { return store_trouble_; }});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   auto started = co_await conductor_->start();
@@ -105,6 +107,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   group_.spawn("configuration", follow_config());
   group_.spawn("vitals of the loop", watch_loop());
   group_.spawn("vitals of the disk", watch_disk());
+  group_.spawn("store", watch_store());
   log::info("listening", {{"host", options_.host},
                           {"port", std::to_string(*port)},
                           {"store", store::shown(options_.store)},
@@ -180,6 +183,32 @@ Task<> App::follow_config() {
     for (const Error& e : watcher_.problems())
       log::warning("the configuration's newest files are not used", {{"what", e.str()}});
     feed_->changed_all();
+  }
+}
+
+// Pages say so while the store takes no writes.
+Task<> App::watch_store() {
+  for (;;) {
+    co_await sleep_for(store_trouble_ ? kStoreAgain : kStoreLook);
+    auto ok = co_await with_deadline(store_->check(), kStoreLimit, "the store");
+    if (!ok) {
+      if (store_trouble_ && store_trouble_->error == ok.error()) continue;
+      log::error("the store takes no writes", {{"what", ok.error().str()}});
+      store_trouble_ = {ok.error(), store_trouble_ ? store_trouble_->since : now()};
+      feed_->changed_all();
+    } else if (store_trouble_) {
+      // A write that was said to have failed may have been kept.
+      auto read = co_await with_deadline(conductor_->refresh({}), kStoreLimit, "the store");
+      if (read && conductor_->leading())
+        read = co_await with_deadline(instances_->refresh(), kStoreLimit, "the store");
+      if (!read) continue;
+      log::info("the store takes writes again", {{"since", format_time(store_trouble_->since)}});
+      store_trouble_.reset();
+      // Who waits before the next try need not wait any longer.
+      conductor_->cluster_changed({});
+      instances_->deploys_changed({});
+      feed_->changed_all();
+    }
   }
 }
 

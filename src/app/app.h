@@ -42,6 +42,7 @@ class App {
   Task<> watch_disk();
   Task<> find_ansible();
   Task<> say_version(ansible::Tools tools);
+  Task<> watch_store();
   // Several servers on one store: together.cpp.
   Task<Result<>> begin_to_lead();
   void changed_elsewhere(const store::Change& change);
@@ -59,6 +60,7 @@ class App {
   std::shared_ptr<const access::InstanceKeys> instance_keys_;
   std::set<std::string> said_;
   std::unique_ptr<store::Store> store_;
+  std::optional<live::StoreTrouble> store_trouble_;
   std::unique_ptr<live::Feed> feed_;
   std::unique_ptr<Clusters> clusters_;
   std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed

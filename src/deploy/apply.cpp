@@ -105,15 +105,23 @@ Task<> Worker::keep_origins(Deploy d, json::array manifests) {
                                           {"what", put.error().str()}});
 }
 
-Task<Result<>> Worker::put_documents(Deploy d, Texts texts) {
+Task<Result<std::string>> Worker::put_documents(Deploy d, Texts texts) {
   std::vector<Task<Result<>>> puts;
   for (auto& [name, text] : texts)
     if (!text.empty())
       puts.push_back(c_.around_.store->put_document(target_, d.number, name, std::move(text)));
   auto done = co_await all(std::move(puts));
   for (auto& one : done)
-    if (!one) co_return std::move(one);
-  co_return Result<>{};
+    if (!one) co_return fail(std::move(one.error()));
+  co_return "";
+}
+
+static Task<Result<std::string>> dry_run(kube::Client* client, json::object manifest) {
+  auto tried = co_await client->apply(std::move(manifest), true);
+  if (tried) co_return "";
+  Error e = std::move(tried.error());
+  e.where = fmt::format("dry run: {}", e.where);
+  co_return fail(std::move(e));
 }
 
 Task<Result<json::array>> Worker::manifests_of_earlier(Deploy d) {
@@ -181,32 +189,30 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
   manifest::set_replicas(*rc, d.replicas);
   d.object_name = name_of(*rc);
 
-  std::vector<Task<Result<json::object>>> dry_runs;
-  for (const json::value& v : manifests) dry_runs.push_back(cluster->client().apply(v.get_object(), true));
-  auto tried = co_await all(std::move(dry_runs));
-  for (Result<json::object>& one : tried)
-    if (!one) {
-      one.error().where = fmt::format("dry run: {}", one.error().where);
-      co_return co_await trouble(d, std::move(one.error()), step);
-    }
+  Texts texts{{"manifests", pretty_json(manifests)},
+              {"final", std::move(final_text)},
+              {"environment", std::move(environment_text)}};
+  if (json::value* objects = origins.if_contains("objects"); objects && objects->is_object()) {
+    manifest::say_sent(objects->get_object(), manifests);
+    texts.emplace_back("origins", json::serialize(origins));
+  }
+  // All at once: none of it needs another's answer.
+  kube::Client* client = &cluster->client();
+  std::vector<Task<Result<std::string>>> asked;
+  for (json::value& v : manifests) asked.push_back(dry_run(client, std::move(v.get_object())));
+  asked.push_back(put_documents(d, std::move(texts)));
+  asked.push_back(client->secret_version(target_.environment, target_.project));
+  auto answers = co_await all(std::move(asked));
+  auto secret = std::move(answers.back());
+  answers.pop_back();
+  for (auto& one : answers)
+    if (!one) co_return co_await trouble(d, std::move(one.error()), step);
   std::vector<DeployEvent> events;
-  auto secret = co_await cluster->client().secret_version(target_.environment, target_.project);
   if (secret)
     d.secret_version = *secret;
   else
     events.push_back(
         event(d, now(), "warning", "lemmy", "the Secret's version is not recorded: " + secret.error().str()));
-
-  std::string manifests_text = pretty_json(manifests), origins_text;
-  if (json::value* objects = origins.if_contains("objects"); objects && objects->is_object()) {
-    manifest::say_sent(objects->get_object(), manifests);
-    origins_text = json::serialize(origins);
-  }
-  auto put = co_await put_documents(d, {{"manifests", std::move(manifests_text)},
-                                        {"final", std::move(final_text)},
-                                        {"environment", std::move(environment_text)},
-                                        {"origins", std::move(origins_text)}});
-  if (!put) co_return co_await trouble(d, put.error(), step);
   crash_point();
   retries_.erase(d.number);
   Move m = enter(std::move(d), Phase::applying, now(), "lemmy", "the cluster would take all of it");

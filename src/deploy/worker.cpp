@@ -10,6 +10,7 @@
 namespace lemmy::deploy {
 namespace {
 
+constexpr size_t kTogether = 64;
 constexpr milliseconds kFirstRetry{500}, kLongestRetry{15'000};
 
 milliseconds back_off(int tries) { return std::min(kLongestRetry, kFirstRetry * (1 << std::min(tries, 6))); }
@@ -155,14 +156,26 @@ Task<bool> Worker::cancel_requested() {
 Task<bool> Worker::supersede() {
   auto all = c_.state(target_).copy();
   auto pairs = superseded(all);
-  for (auto [number, by] : pairs) {
+  if (pairs.empty()) co_return false;
+  pairs.resize(std::min(pairs.size(), kTogether));
+  const int failures = store_failures_;
+  // Together: the newest waits for all of them, and stores put writes that wait into one commit.
+  using namespace asio::experimental::awaitable_operators;
+  std::function<Task<bool>(size_t, size_t)> write = [&](size_t from, size_t to) -> Task<bool> {
+    if (to - from > 1) {
+      const size_t middle = (from + to) / 2;
+      auto done = co_await (write(from, middle) && write(middle, to));
+      co_return std::get<0>(done) || std::get<1>(done);
+    }
+    const auto [number, by] = pairs[from];
     const Deploy* d = c_.find(target_, number);
-    if (!d) continue;
-    bool done = co_await store(
+    if (!d) co_return false;
+    co_return co_await store(
         enter(*d, Phase::superseded, now(), "lemmy", fmt::format("#{} is newer and goes instead", by)));
-    co_return done;
-  }
-  co_return false;
+  };
+  bool done = co_await write(0, pairs.size());
+  store_failures_ = std::min(store_failures_, failures + 1);  // one trouble, however many writes met it
+  co_return done;
 }
 
 Task<bool> Worker::begin() {

@@ -65,7 +65,7 @@ class Worker {
   // leaves a deploy without.
   Task<> keep_origins(Deploy d, json::array manifests);
   using Texts = std::vector<std::pair<std::string, std::string>>;  // by name; empty ones are left out
-  Task<Result<>> put_documents(Deploy d, Texts texts);
+  Task<Result<std::string>> put_documents(Deploy d, Texts texts);  // gives ""
   Task<Result<json::array>> manifests_of_earlier(Deploy d);
   Task<Result<>> own_config_map(kube::Client* client, json::object copy, std::string rc_uid);
   Task<Result<>> remove_config_map(kube::Client* client, Deploy d, std::string rc_uid);

@@ -19,6 +19,16 @@ json::array texts(const std::vector<std::string>& list) {
 
 }  // namespace
 
+// Where it is, is for the log only.
+json::object store_json(const std::optional<StoreTrouble>& trouble) {
+  std::string text;
+  if (trouble) text = trouble->error.what + (trouble->error.hint.empty() ? "" : "; " + trouble->error.hint);
+  return {{"ok", !trouble},
+          {"trouble", text},
+          {"since", trouble ? format_time(trouble->since) : ""},
+          {"as_of", ""}};
+}
+
 json::object Board::frame() const {
   auto config = from_.config();
   json::array problems;
@@ -34,11 +44,10 @@ json::object Board::frame() const {
                         {"relists", c.cluster ? c.cluster->relists() : 0},
                         {"pods", c.cluster ? c.cluster->pod_count() : 0}});
   }
-  return {{"version", LEMMY_VERSION},
-          {"simulated", from_.simulated},
-          {"revision", config->revision},
-          {"problems", std::move(problems)},
-          {"clusters", std::move(clusters)}};
+  const auto trouble = from_.store_trouble ? from_.store_trouble() : std::nullopt;
+  return {{"version", LEMMY_VERSION},        {"simulated", from_.simulated},
+          {"revision", config->revision},    {"problems", std::move(problems)},
+          {"clusters", std::move(clusters)}, {"store", store_json(trouble)}};
 }
 
 json::object Board::deploy_json(const Deploy& d) const {

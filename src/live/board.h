@@ -19,6 +19,12 @@ struct ClusterState {
   std::string error;  // why there is none: its kubeconfig cannot be read
 };
 
+// Why the store takes no writes, and since when it is known.
+struct StoreTrouble {
+  Error error;
+  Time since{};
+};
+
 struct Sources {
   store::Store* store = nullptr;
   deploy::Conductor* conductor = nullptr;
@@ -28,6 +34,7 @@ struct Sources {
   std::function<std::vector<ClusterState>()> clusters;
   bool simulated = false;  // the playground: every page says so
   deploy::Instances* instances = nullptr;
+  std::function<std::optional<StoreTrouble>()> store_trouble = {};
 };
 
 class Board {
@@ -35,7 +42,8 @@ class Board {
   explicit Board(Sources sources) : from_(std::move(sources)) {}
 
   // What every page's frame shows: {"version", "simulated", "revision", "problems": [{where, what, hint}],
-  // "clusters": [{"name", "ok": bool, "trouble", "relists", "pods"}]}
+  // "clusters": [{"name", "ok": bool, "trouble", "relists", "pods"}],
+  // "store": {"ok": bool, "trouble", "since", "as_of": "" (of what is shown, when it is old)}}
   json::object frame() const;
 
   // {"environments": [{"name", "cluster", "protected"}],
@@ -101,6 +109,16 @@ class Board {
   Sources from_;
   mutable std::map<Target, SecretVersion> secrets_;
 };
+
+// What a caller waits for, at most 10 s. It may have been kept when that is over: the same request id finds
+// out.
+template <class T>
+Task<Result<T>> in_time(Task<Result<T>> work) {
+  auto done = co_await with_deadline(std::move(work), milliseconds{10'000}, "the store");
+  if (done || done.error().code != ErrorCode::timeout) co_return done;
+  co_return fail(ErrorCode::unavailable, "the store", "it does not answer in time",
+                 "ask again with the same Idempotency-Key; nothing is done twice");
+}
 
 // What the handlers of pages, API and hooks work with. All outlive the router.
 struct Services {

@@ -5,6 +5,7 @@
 namespace lemmy::live {
 
 std::string age(Time since);
+json::object store_json(const std::optional<StoreTrouble>& trouble);
 json::value error_json(const std::optional<Error>& e);
 json::array links_json(const config::Project* project);  // nullptr: none
 json::object pod_json(const kube::Pod& pod);

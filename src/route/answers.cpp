@@ -27,7 +27,8 @@ net::Response problem(const Error& error, std::string_view instance) {
   net::Response r = json_response(o, http_status(error.code));
   r.headers.erase("Content-Type");
   r.headers.emplace("Content-Type", "application/problem+json");
-  if (error.code == ErrorCode::unavailable) r.headers.emplace("Retry-After", "5");
+  if (error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout)
+    r.headers.emplace("Retry-After", "5");
   if (error.code == ErrorCode::rate_limited) r.headers.emplace("Retry-After", "10");
   return r;
 }

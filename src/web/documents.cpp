@@ -103,20 +103,30 @@ Pages::Answer Pages::manifests(route::Call call) {
   co_return co_await html(std::move(call), "plain.html.j2", std::move(o));
 }
 
-Pages::Answer Pages::deliveries(route::Call call) {
-  auto listing = co_await services_.store->deliveries(
-      {kDeliveriesAPage, std::string(call.request.query_value("after"))});
-  if (!listing) co_return error(call, listing.error());
+static Task<Result<json::object>> read_ledger(store::Store* store, store::Page page) {
+  auto listing = co_await store->deliveries(std::move(page));
+  if (!listing) co_return fail(listing.error());
   json::array rows;
-  for (const Delivery& d : listing->items) {
-    if (!call.who.may_touch(d.project)) continue;
-    json::object row = to_json(d);
+  for (const Delivery& d : listing->items) rows.push_back(to_json(d));
+  co_return json::object{{"rows", std::move(rows)}, {"next", listing->next}};
+}
+
+Pages::Answer Pages::deliveries(route::Call call) {
+  auto data = co_await known(
+      "/deliveries?" + query_of(call),
+      read_ledger(services_.store, {kDeliveriesAPage, std::string(call.request.query_value("after"))}));
+  if (!data) co_return error(call, data.error());
+  json::array rows;
+  for (json::value& v : (*data)["rows"].as_array()) {
+    json::object& row = v.as_object();
+    if (!call.who.may_touch(text_or(row, "project"))) continue;
     if (!call.who.may(access::Role::deployer)) row["body"] = "";  // as in the API
     rows.push_back(std::move(row));
   }
   json::object o = context(call);
+  say_stale(o["frame"].as_object(), *data);
   o["deliveries"] = std::move(rows);
-  o["page"].as_object()["next"] = net::percent_encode(listing->next);
+  o["page"].as_object()["next"] = net::percent_encode(text_or(*data, "next"));
   co_return co_await html(std::move(call), "deliveries.html.j2", std::move(o));
 }
 

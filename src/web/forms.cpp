@@ -41,7 +41,7 @@ Pages::Answer Pages::deploy(route::Call call) {
   // Clicked twice, or by two people at once: one deploy.
   if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
     request.request_id = "page:" + request.build + ":after:" + after;
-  auto made = co_await services_.conductor->request(std::move(request));
+  auto made = co_await live::in_time(services_.conductor->request(std::move(request)));
   if (!made) co_return error(call, made.error());
   co_return see_other(deploy_path(made->target, made->number));
 }
@@ -108,7 +108,7 @@ Pages::Answer Pages::act(route::Call call) {
   act.confirmed = confirmed;
   if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
     act.request_id = fmt::format("page:rollback:{}:after:{}", *number, after);
-  auto done = co_await services_.conductor->act(std::move(act));
+  auto done = co_await live::in_time(services_.conductor->act(std::move(act)));
   if (!done) co_return error(call, done.error());
   if (*action == deploy::Action::rollback) co_return see_other(deploy_path(target, done->number));
   const std::string& back = (*form)["back"];

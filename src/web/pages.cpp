@@ -12,6 +12,8 @@
 namespace lemmy::web {
 namespace {
 
+// A page waits so long for the store; with what was known before at hand it need not wait long.
+constexpr milliseconds kRead{8'000}, kReadInTrouble{1'000};
 constexpr int kBuildsAPage = 20, kInstancesAPage = 100;
 
 constexpr std::string_view kTemplates[] = {"home.html.j2",      "project.html.j2", "status.html.j2",
@@ -117,6 +119,7 @@ json::object Pages::context(const route::Call& call) const {
       !call.config->access.anonymous) {
     frame["problems"] = json::array{};
     frame["clusters"] = json::array{};
+    frame["store"] = json::object{{"ok", true}};
     frame["revision"] = "";
   }
   o["frame"] = std::move(frame);
@@ -144,29 +147,57 @@ Pages::Answer Pages::html(route::Call call, std::string name, json::object conte
   co_return r;
 }
 
+void say_stale(json::object& frame, const json::object& data) {
+  const json::value* stale = data.if_contains("stale");
+  if (!stale) return;
+  json::object& store = frame["store"].as_object();
+  store["as_of"] = stale->at("as_of");
+  if (bool_or(store, "ok")) store["trouble"] = stale->at("what");
+  store["ok"] = false;
+}
+
+Task<Result<json::object>> Pages::known(std::string key, Task<Result<json::object>> read) const {
+  const bool ok = bool_or(services_.board->frame()["store"].as_object(), "ok");
+  auto got = co_await with_deadline(std::move(read), ok ? kRead : kReadInTrouble, "the store");
+  if (got) {
+    last_known_.keep(key, *got, now());
+    co_return got;
+  }
+  const ErrorCode code = got.error().code;
+  const LastKnown::Entry* last = last_known_.find(key);
+  if (code != ErrorCode::unavailable && code != ErrorCode::timeout) co_return got;
+  if (!last)
+    co_return fail(ErrorCode::unavailable, "the store", got.error().what, "load the page again in a moment");
+  json::object data = last->data;
+  data["stale"] = json::object{{"as_of", format_time(last->at)}, {"what", got.error().what}};
+  co_return data;
+}
+
 // What the board says, and what the viewer may do with it.
 Task<Result<json::object>> Pages::load(View view, route::Call call, std::string csrf,
                                        std::string live) const {
   json::object data;
   const Target target = call.target();
+  const std::string key = stream_path(view, call) + "?" + query_of(call);
   if (view == View::home) {
     data = services_.board->overview();
     keep_own_projects(data, call.who);
   } else if (view == View::project) {
-    auto got = co_await services_.board->project(
-        target.project, {kBuildsAPage, std::string(call.request.query_value("after"))});
+    auto got = co_await known(
+        key, services_.board->project(target.project,
+                                      {kBuildsAPage, std::string(call.request.query_value("after"))}));
     if (!got) co_return fail(got.error());
     data = std::move(*got);
   } else if (view == View::instances) {
-    auto got = co_await services_.board->instances(
-        std::string(call.request.query_value("project")),
-        std::string(call.request.query_value("environment")),
-        {kInstancesAPage, std::string(call.request.query_value("after"))});
+    auto got = co_await known(
+        key, services_.board->instances(std::string(call.request.query_value("project")),
+                                        std::string(call.request.query_value("environment")),
+                                        {kInstancesAPage, std::string(call.request.query_value("after"))}));
     if (!got) co_return fail(got.error());
     data = std::move(*got);
     say_what_may(data, call);
   } else if (view == View::release) {
-    auto got = co_await services_.board->release(target.project, call.param("release"));
+    auto got = co_await known(key, services_.board->release(target.project, call.param("release")));
     if (!got) co_return fail(got.error());
     data = std::move(*got);
   } else if (view == View::dry_run) {
@@ -176,7 +207,7 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
   } else {
     auto number = number_of(call);
     if (!number) co_return fail(number.error());
-    auto got = co_await services_.board->status(target, *number);
+    auto got = co_await known(key, services_.board->status(target, *number));
     if (!got) co_return fail(got.error());
     data = std::move(*got);
   }
@@ -219,7 +250,9 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     add_log_links(data, std::string(text_or(deploy, "url")));
   }
   data["page"] = std::move(page);
-  data["frame"] = services_.board->frame();
+  json::object frame = services_.board->frame();
+  say_stale(frame, data);
+  data["frame"] = std::move(frame);
   co_return data;
 }
 
@@ -255,6 +288,7 @@ net::Response Pages::error(const route::Call& call, const Error& e) const {
                   : "/projects/" + project->second;
   net::Response r;
   r.status = http_status(e.code);
+  if (e.code == ErrorCode::unavailable) r.headers.emplace("Retry-After", "5");
   auto drawn = render("error.html.j2", json::value(o));
   r.headers.emplace("Content-Type", drawn ? "text/html; charset=utf-8" : "text/plain; charset=utf-8");
   r.body = drawn ? std::move(*drawn) : e.str() + "\n";

@@ -3,6 +3,7 @@
 #include "live/board.h"
 #include "route/router.h"
 #include "web/fragments.h"
+#include "web/last_known.h"
 
 namespace lemmy::web {
 
@@ -38,6 +39,8 @@ class Pages : public std::enable_shared_from_this<Pages> {
  private:
   using Form = std::map<std::string, std::string>;
   Task<Result<json::object>> load(View view, route::Call call, std::string csrf, std::string live) const;
+  // What was read, or, when the store cannot be read now, what was read last; "stale" says so then.
+  Task<Result<json::object>> known(std::string key, Task<Result<json::object>> read) const;
   Result<json::object> load_dry_run(const route::Call& call) const;
   Task<Result<std::string>> fragment(View view, route::Call call) const;
   Task<> stream(View view, route::Call call, uint64_t seen, std::shared_ptr<net::Stream> out);
@@ -51,6 +54,7 @@ class Pages : public std::enable_shared_from_this<Pages> {
   route::Router* router_;
   live::Services services_;
   Fragments fragments_;
+  mutable LastKnown last_known_{64};
 };
 
 // Fields of a form; of several with one name the last.
@@ -59,6 +63,8 @@ Result<int64_t> number_of(const route::Call& call);  // {number} of the pattern;
 // The query that decides what a live page shows, as it is sent on: "project=web&after=3"; may be empty.
 std::string query_of(const route::Call& call);
 std::string topic_of(View view, const route::Call& call);
+// What is shown is of before: says so in the frame, when known() did.
+void say_stale(json::object& frame, const json::object& data);
 json::array hidden(std::initializer_list<std::pair<std::string_view, std::string>> list);
 std::string deploy_path(const Target& target, int64_t number);
 net::Response see_other(std::string location);

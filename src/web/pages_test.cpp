@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "web/pages.h"
 #include "web/render.h"
 #include "web/sample_test.h"
 
@@ -179,6 +180,27 @@ TEST(Pages, trouble_of_configuration_and_clusters_is_shown_with_place_and_hint) 
       json::array{json::object{{"name", "eu"}, {"ok", false}, {"trouble", "connection refused"}}};
   EXPECT_THAT(draw("home.html.j2", home), AllOf(HasSubstr("project.yaml:4:1"), HasSubstr("did you mean"),
                                                 HasSubstr("connection refused")));
+}
+
+TEST(Pages, trouble_of_the_store_says_since_when_and_of_when_the_page_is) {
+  json::object home = sample::home();
+  EXPECT_THAT(draw("home.html.j2", home), Not(HasSubstr("Trouble with the store")));
+  json::object& store = home["frame"].as_object()["store"].as_object();
+  store = {{"ok", false}, {"trouble", "the disk is full"}, {"since", "12:03"}, {"as_of", ""}};
+  EXPECT_THAT(draw("home.html.j2", home),
+              AllOf(HasSubstr("the disk is full"), HasSubstr("since 12:03"), Not(HasSubstr("as of"))));
+  store["as_of"] = "12:02";
+  EXPECT_THAT(draw("home.html.j2", home), HasSubstr("as of 12:02"));
+}
+
+TEST(Pages, what_is_of_before_is_told_in_the_frame) {
+  json::object frame = sample::frame();
+  say_stale(frame, {{"builds", json::array{}}});
+  EXPECT_EQ(frame, sample::frame());
+  say_stale(frame, {{"stale", {{"as_of", "12:02"}, {"what", "it cannot be reached"}}}});
+  EXPECT_EQ(
+      frame["store"],
+      json::value({{"ok", false}, {"trouble", "it cannot be reached"}, {"since", ""}, {"as_of", "12:02"}}));
 }
 
 TEST(Pages, a_simulated_cluster_says_so) {

@@ -67,7 +67,7 @@ Pages::Answer Pages::release(route::Call call) {
   }
   if (auto ok = route::may_deploy(call, request.environments); !ok) co_return error(call, ok.error());
   auto releases = releases_of(services_);
-  auto made = co_await releases.request(std::move(request));
+  auto made = co_await live::in_time(releases.request(std::move(request)));
   if (!made) co_return error(call, made.error());
   co_return see_other(release_path(made->project, made->id));
 }
@@ -89,7 +89,7 @@ Pages::Answer Pages::roll_back_release(route::Call call) {
   request.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
   request.request_id = request_id((*form)["key"]);
   request.partial = (*form)["partial"] == "yes";
-  auto made = co_await releases.roll_back(std::move(request));
+  auto made = co_await live::in_time(releases.roll_back(std::move(request)));
   if (!made) co_return error(call, made.error());
   co_return see_other(release_path(made->project, made->id));
 }

@@ -11,7 +11,8 @@ inline json::object frame() {
           {"simulated", true},
           {"revision", "0123456789abcdef"},
           {"problems", json::array{}},
-          {"clusters", {{{"name", "eu"}, {"ok", true}, {"trouble", ""}}}}};
+          {"clusters", {{{"name", "eu"}, {"ok", true}, {"trouble", ""}}}},
+          {"store", {{"ok", true}, {"trouble", ""}, {"since", ""}, {"as_of", ""}}}};
 }
 
 inline json::object page(const std::string& path = "/", bool fragment = false, bool may = true) {

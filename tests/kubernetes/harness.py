@@ -114,15 +114,15 @@ class Config:
 class Lemmy:
     """A `lemmy serve`; start() again after kill() goes on with the same store."""
 
-    def __init__(self, config_dir, data_dir, kubeconfig, *more):
-        self.more = more
+    def __init__(self, config_dir, data_dir, kubeconfig, *more, env=None):
+        self.more, self.env = more, env or {}
         self.config_dir, self.data_dir, self.kubeconfig = str(config_dir), str(data_dir), str(kubeconfig)
         self.process = None
         self.port = None
         self.log = open(os.path.join(tempfile.gettempdir(), f"lemmy-{secrets.token_hex(4)}.log"), "w+")
 
     def start(self, crash_at=None):
-        env = dict(os.environ)
+        env = dict(os.environ) | self.env
         env.pop("LEMMY_CRASH_AT", None)
         if crash_at:
             env["LEMMY_CRASH_AT"] = str(crash_at)
@@ -157,6 +157,7 @@ class Lemmy:
     def kill(self):
         self.process.kill()
         self.process.wait()
+        self.process.stdout.close()
 
     def stop(self):
         if self.process and self.alive():
@@ -166,6 +167,7 @@ class Lemmy:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise AssertionError("lemmy did not stop on SIGTERM")
+            self.process.stdout.close()
 
     def call(self, method, path, body=None, headers=None):
         """(status, JSON or text). Connection errors come as OSError."""

@@ -73,9 +73,11 @@ Result<> inspect(const std::string& path) {
   std::error_code ec;
   // Takes about a second for each 256 MiB; a bigger file is only checked as it is read.
   if (std::filesystem::file_size(path, ec) <= kChecked && !ec)
-    if (std::string found = db.execAndGet("PRAGMA quick_check(1)").getString(); found != "ok")
+    if (std::string found = db.execAndGet("PRAGMA quick_check(1)").getString(); found != "ok") {
+      if (found.starts_with("***")) found.erase(0, found.find('\n') + 1);  // "*** in database main ***"
       return fail(ErrorCode::internal, path, "this is not a sound SQLite file: " + shorten(found, 200),
                   "restore it from a backup, or name another file with --store");
+    }
   return {};
 }
 

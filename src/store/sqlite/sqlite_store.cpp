@@ -1,10 +1,15 @@
 #include "store/sqlite/sqlite_store.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
+
+static constexpr uintmax_t kRoom = 1 << 20;
+
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(asio::any_io_executor loop,
                                                        const std::string& given) try {
   // Two ways to name one file must meet at one lock.
@@ -61,9 +66,15 @@ Task<Result<std::string>> SqliteStore::document(Target target, int64_t number, s
 }
 
 Task<Result<>> SqliteStore::check() {
-  return writer_->run<void>([](DB& db) -> Result<> {
+  return writer_->run<void>([path = path_](DB& db) -> Result<> {
     // Writes the first page, so that a full or read-only disk is seen; changes nothing.
     db.exec(fmt::format("PRAGMA user_version = {}", db.execAndGet("PRAGMA user_version").getInt()));
+    // This page may fit into the WAL where a hook's call does not.
+    std::error_code ec;
+    const auto room = std::filesystem::space(path, ec);
+    if (!ec && (::geteuid() == 0 ? room.free : room.available) < kRoom)
+      return fail(ErrorCode::unavailable, path, "the disk is full",
+                  "free some room; Lemmy goes on by itself");
     return {};
   });
 }
