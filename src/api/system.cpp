@@ -30,7 +30,28 @@ Task<net::Response> readyz(Shared s, route::Call call) {
   }
   json::object o{{"ready", store.has_value()}, {"clusters", std::move(clusters)}};
   o["store"] = store ? std::string("ok") : std::string(name(store.error().code));
+  // What is not let go only grows: it is told, and makes nobody unready.
+  if (s->retention && s->retention->trouble()) {
+    const Error& e = *s->retention->trouble();
+    o["retention"] = call.who.kind == access::Identity::Kind::anonymous ? std::string(name(e.code)) : e.str();
+  } else {
+    o["retention"] = "ok";
+  }
   co_return route::json_response(o, store ? 200 : 503);
+}
+
+void set_sizes(deploy::Retention& retention) {
+  const deploy::Retention::Sizes& sizes = retention.sizes();
+  for (const store::Size& size : sizes.kinds) {
+    const metrics::Label label{"kind", size.kind};
+    metrics::gauge("lemmy_store_items", "What the store keeps, as last counted", {label},
+                   static_cast<double>(size.count));
+    if (size.bytes >= 0)
+      metrics::gauge("lemmy_store_bytes", "How much that is", {label}, static_cast<double>(size.bytes));
+  }
+  metrics::gauge("lemmy_archive_bytes", "All files of the archive", {}, static_cast<double>(sizes.archive));
+  metrics::gauge("lemmy_retention_ok", "0 while something should be let go and cannot", {},
+                 !retention.trouble());
 }
 
 void set_gauges(const live::Services& s, bool store_ok, double store_seconds) {
@@ -60,6 +81,7 @@ void set_gauges(const live::Services& s, bool store_ok, double store_seconds) {
                  {}, static_cast<double>(frame.at("problems").as_array().size()));
   metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store_ok);
   metrics::gauge("lemmy_store_check_seconds", "How long the store took to say so", {}, store_seconds);
+  if (s.retention) set_sizes(*s.retention);
   metrics::gauge("lemmy_info", "Always 1", {{"version", LEMMY_VERSION}}, 1);
 }
 
@@ -72,6 +94,12 @@ Task<net::Response> show_metrics(Shared s, route::Call) {
   r.headers.emplace("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   r.body = metrics::text();
   co_return r;
+}
+
+Task<net::Response> store(Shared s, route::Call call) {
+  auto o = s->board->store();
+  if (!o) co_return problem(call, o.error());
+  co_return route::json_response(*o);
 }
 
 Task<net::Response> show_openapi(const route::Router* router) {
@@ -96,6 +124,13 @@ void add_system(route::Router& router, Shared s) {
   get("/healthz", "Is the process alive", healthz);
   get("/readyz", "Can work be accepted: 503 while the store takes none", readyz);
   get("/metrics", "Prometheus metrics", show_metrics);
+  router.add({.method = "GET",
+              .pattern = "/api/v1/store",
+              .who = route::Who::viewer,
+              .kind = route::Kind::api,
+              .summary = "How much is kept, what is let go, and the archive",
+              .handle = [s](route::Call call) { return store(s, std::move(call)); },
+              .openapi = {{"responses", ok_response("200", "sizes and policy", "Store")}}});
   router.add({.method = "GET",
               .pattern = "/openapi.json",
               .who = route::Who::anyone,
