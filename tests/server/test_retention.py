@@ -135,7 +135,8 @@ class WithoutACluster(unittest.TestCase):
 
     def fill(self, n):
         self.server.start()
-        self.assertEqual(self.server.hook({"project": "hello-world", "sha": "aaaaaaa"}, secret="").status, 202)
+        self.assertEqual(self.server.hook({"project": "hello-world", "sha": "aaaaaaa", "branch": "main"},
+                                          secret="").status, 202)
         for i in range(1, n + 1):
             answer = self.server.call("POST", STAGING + "/deploys", {"build": "aaaaaaa"})
             self.assertEqual(answer.status, 202, answer.body)
