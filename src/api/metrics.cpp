@@ -57,6 +57,20 @@ void set_clusters(const json::object& frame) {
   }
 }
 
+void set_sizes(deploy::Retention& retention) {
+  const deploy::Retention::Sizes& sizes = retention.sizes();
+  for (const store::Size& size : sizes.kinds) {
+    const metrics::Label label{"kind", size.kind};
+    metrics::gauge("lemmy_store_items", "What the store keeps, as last counted", {label},
+                   static_cast<double>(size.count));
+    if (size.bytes >= 0)
+      metrics::gauge("lemmy_store_bytes", "How much that is", {label}, static_cast<double>(size.bytes));
+  }
+  metrics::gauge("lemmy_archive_bytes", "All files of the archive", {}, static_cast<double>(sizes.archive));
+  metrics::gauge("lemmy_retention_ok", "0 while something should be let go and cannot", {},
+                 !retention.trouble());
+}
+
 Task<net::Response> show_metrics(Shared s, route::Call) {
   const auto began = Clock::now();
   auto store = co_await with_deadline(s->store->check(), kStoreLimit, "the store");
@@ -73,6 +87,7 @@ Task<net::Response> show_metrics(Shared s, route::Call) {
   metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store.has_value());
   metrics::gauge("lemmy_store_check_seconds", "How long the store took to say so", {}, took.count());
   metrics::gauge("lemmy_leader", "1 while this server moves deploys", {}, s->conductor->leading());
+  if (s->retention) set_sizes(*s->retention);
   live::Viewer::count(0);
   metrics::gauge("lemmy_instance_runs", "Playbook runs on hosts that asked for their build, under way", {},
                  s->instances ? static_cast<double>(s->instances->runs()) : 0);

@@ -115,6 +115,18 @@ json::object schemas() {
                           {"history", list(of("object"))},
                           {"secret_changed", of("boolean")},
                           {"previous", list(ref("Deploy"))}});
+  out["Store"] = object({{"store", object({{"kinds", list(object({{"kind", of("string")},
+                                                                  {"count", of("integer")},
+                                                                  {"bytes", maybe("integer")},
+                                                                  {"size", of("string")}}))},
+                                           {"at", maybe_time()},
+                                           {"age", of("string")}})},
+                         {"policy", of("object")},
+                         {"archive", maybe("object")},
+                         {"forgotten", of("object")},
+                         {"leads", of("boolean")},
+                         {"looked_at", maybe_time()},
+                         {"trouble", maybe("object")}});
   out["Release"] = object({{"release", object({{"id", of("string")},
                                                {"project", of("string")},
                                                {"build", of("string")},

@@ -27,7 +27,20 @@ Task<net::Response> readyz(Shared s, route::Call call) {
   }
   json::object o{{"ready", store.has_value()}, {"clusters", std::move(clusters)}};
   o["store"] = store ? std::string("ok") : std::string(name(store.error().code));
+  // What is not let go only grows: it is told, and makes nobody unready.
+  if (s->retention && s->retention->trouble()) {
+    const Error& e = *s->retention->trouble();
+    o["retention"] = call.who.kind == access::Identity::Kind::anonymous ? std::string(name(e.code)) : e.str();
+  } else {
+    o["retention"] = "ok";
+  }
   co_return route::json_response(o, store ? 200 : 503);
+}
+
+Task<net::Response> store(Shared s, route::Call call) {
+  auto o = s->board->store();
+  if (!o) co_return problem(call, o.error());
+  co_return route::json_response(*o);
 }
 
 Task<net::Response> show_openapi(const route::Router* router) {
@@ -52,6 +65,13 @@ void add_system(route::Router& router, Shared s) {
   get("/healthz", "Is the process alive", healthz);
   get("/readyz", "Can work be accepted: 503 while the store takes none", readyz);
   add_metrics(router, s);
+  router.add({.method = "GET",
+              .pattern = "/api/v1/store",
+              .who = route::Who::viewer,
+              .kind = route::Kind::api,
+              .summary = "How much is kept, what is let go, and the archive",
+              .handle = [s](route::Call call) { return store(s, std::move(call)); },
+              .openapi = {{"responses", ok_response("200", "sizes and policy", "Store")}}});
   router.add({.method = "GET",
               .pattern = "/openapi.json",
               .who = route::Who::anyone,

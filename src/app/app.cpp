@@ -24,6 +24,12 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || (!ec && address.is_loopback());
 }
 
+std::string archive_of(const Options& o) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (!o.archive.empty() || !o.store.starts_with(kSqlite)) return o.archive;
+  return o.store.substr(kSqlite.size()) + ".archive";
+}
+
 std::unexpected<config::Problems> one(Error e) { return std::unexpected(config::Problems{std::move(e)}); }
 
 }  // namespace
@@ -81,11 +87,12 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
     if (instances_) instances_->deploys_changed(target);
   };
   conductor_ = std::make_unique<deploy::Conductor>(std::move(for_conductor));
-  instances_ = std::make_unique<deploy::Instances>(std::move(around), conductor_.get());
-  board_ = std::make_unique<live::Board>(
-      live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
-                    [this] { return clusters_->states(); }, options_.simulated, instances_.get(),
-                    [this] { return store_trouble_; }});
+  instances_ = std::make_unique<deploy::Instances>(around, conductor_.get());
+  retention_ = std::make_unique<deploy::Retention>(std::move(around), conductor_.get(), archive_of(options_));
+  board_ = std::make_unique<live::Board>(live::Sources{
+      store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
+      [this] { return clusters_->states(); }, options_.simulated, instances_.get(), retention_.get(),
+      [this] { return store_trouble_; }});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   auto started = co_await conductor_->start();
@@ -95,8 +102,9 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
 
   const bool open = !config()->has_access;
   router_ = std::make_unique<route::Router>(route::Settings{*key, open, current, {}});
-  live::Services services{loop_.get_executor(), &pool_,  store_.get(),       conductor_.get(), board_.get(),
-                          feed_.get(),          current, options_.simulated, instances_.get()};
+  live::Services services{loop_.get_executor(), &pool_,          store_.get(), conductor_.get(),
+                          board_.get(),         feed_.get(),     current,      options_.simulated,
+                          instances_.get(),     retention_.get()};
   hooks::add_routes(*router_, services, {[this] { return keys_; }, open, [this] { return instance_keys_; }});
   api::add_routes(*router_, services);
   web::add_pages(*router_, services);
@@ -215,6 +223,7 @@ Task<> App::watch_store() {
 Task<> App::stop() {
   if (server_) co_await server_->stop(seconds{3});
   group_.cancel();
+  if (retention_) co_await retention_->stop();
   if (instances_) co_await instances_->stop();
   if (conductor_) co_await conductor_->stop();
   if (leader_) co_await leader_->resign();

@@ -17,6 +17,7 @@ struct Options {
   std::string config_dir = "config";
   std::string data_dir = "data";  // the session key, and the store unless told otherwise
   std::string store;              // as open_store takes it; empty: sqlite in data_dir
+  std::string archive;            // a folder; empty: PATH.archive of sqlite:PATH, else none
   std::string host = "127.0.0.1";
   uint16_t port = 8484;  // 0: a free one
   ClusterOptions clusters;
@@ -66,6 +67,7 @@ class App {
   std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed
   std::unique_ptr<deploy::Conductor> conductor_;
   std::unique_ptr<deploy::Instances> instances_;
+  std::unique_ptr<deploy::Retention> retention_;
   std::unique_ptr<deploy::Leader> leader_;                 // none: only this server can use the store
   std::set<std::pair<std::string, std::string>> changes_;  // that other servers told of
   std::unique_ptr<Signal> news_;

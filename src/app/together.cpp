@@ -36,10 +36,12 @@ Task<Result<>> App::begin_to_lead() {
 Task<Result<>> App::lead(store::Fence fence) {
   auto began = co_await conductor_->lead(fence);
   if (began) began = co_await instances_->lead(fence);
+  if (began) retention_->lead(fence);
   co_return began;
 }
 
 Task<> App::stop_leading() {
+  co_await retention_->follow();
   co_await instances_->follow();
   co_await conductor_->follow();
 }

@@ -73,6 +73,18 @@ struct Environment {
   Role role = Role::deployer;  // the least role that may act here
 };
 
+// environments.yaml retention: how much of what is over stays in the store. Of a kind all is kept when one of
+// its limits is absent.
+struct Retention {
+  milliseconds every{3'600'000};
+  std::optional<int> deploys = 200;  // the newest of each target
+  std::optional<milliseconds> deploys_for = std::chrono::days{90};
+  std::optional<int> builds = 1000;  // the newest of each project
+  std::optional<milliseconds> builds_for = std::chrono::days{180};
+  std::optional<milliseconds> deliveries_for = std::chrono::days{30};
+  bool operator==(const Retention&) const = default;
+};
+
 struct Cluster {
   std::string name;
   std::string kubeconfig;  // path; empty with in_cluster
@@ -153,6 +165,7 @@ struct Config {
   std::filesystem::path dir;
   std::map<std::string, Project> projects;
   std::vector<Environment> environments;  // in order; those found only in projects come last
+  Retention retention;
   std::map<std::string, Cluster> clusters;
   std::vector<File> standards;  // SRE's templates; room manifest has defaults for what is absent
 

@@ -72,6 +72,38 @@ TEST_F(Config, a_wrong_value_in_environments_json_is_placed) {
   EXPECT_TRUE(load(dir));
 }
 
+TEST_F(Config, what_is_let_go_is_read_and_each_limit_can_be_switched_off) {
+  auto plain = load(dir);
+  EXPECT_EQ((*plain)->retention, Retention{});
+  auto read = [&](const std::string& text) {
+    put("environments.yaml",
+        "environments:\n  - {name: staging, cluster: main}\n  - {name: production, cluster: "
+        "main}\nretention: " +
+            text + "\n");
+  };
+  read("{every: 10s, deploys: 3, deploys_for: 2d, builds: 5, builds_for: 1ms, deliveries_for: 90d}");
+  auto c = load(dir);
+  ASSERT_TRUE(c) << c.error()[0].str();
+  using std::chrono::days;
+  EXPECT_EQ((*c)->retention, (Retention{seconds{10}, 3, days{2}, 5, milliseconds{1}, days{90}}));
+  for (const char* off : {"{deploys: never, deploys_for: never, builds: never, builds_for: never, "
+                          "deliveries_for: never}",
+                          "{deploys: 0, deploys_for: 0, builds: 0, builds_for: 0, deliveries_for: 0}"}) {
+    read(off);
+    c = load(dir);
+    ASSERT_TRUE(c) << c.error()[0].str();
+    EXPECT_EQ((*c)->retention, (Retention{Retention{}.every, std::nullopt, std::nullopt, std::nullopt,
+                                          std::nullopt, std::nullopt}));
+  }
+  read("{deploy: 3}");
+  EXPECT_NE(problem().str().find("did you mean 'deploys'?"), std::string::npos) << problem().str();
+  for (const char* bad : {"{deploys: -1}", "{deploys: many}", "{deploys_for: soon}", "{deliveries_for: 1m}",
+                          "{every: 0s}", "[1]"}) {
+    read(bad);
+    EXPECT_NE(problem().where.find("retention"), std::string::npos) << bad << problem().str();
+  }
+}
+
 TEST_F(Config, every_problem_is_reported_at_once) {
   put("projects/Bad_Name/project.yaml", "");
   put("environments.yaml",

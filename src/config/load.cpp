@@ -161,6 +161,7 @@ void Loader::environments() {
       });
       out_->environments.push_back(std::move(env));
     });
+    r.mapping("retention", kRetention, [&](Reader& t) { out_->retention = read_retention(t); });
   });
 }
 

@@ -54,6 +54,7 @@ struct Known {
 };
 // nullptr: names are not looked up.
 Access read_access(Reader& r, const Known* known);
+Retention read_retention(Reader& r);                                 // retention.cpp
 void read_instances(Reader& r, const Known* known, Access& access);  // instances.cpp
 // Shared by both.
 void check_access_name(Reader& r, const std::string& name);

@@ -13,10 +13,13 @@ struct Section {
 
 inline const Section kClusters{"clusters.yaml", {"clusters"}};
 inline const Section kCluster{"clusters.yaml: a cluster", {"kubeconfig", "context", "in_cluster"}};
-inline const Section kEnvironments{"environments.yaml", {"environments"}};
+inline const Section kEnvironments{"environments.yaml", {"environments", "retention"}};
 inline const Section kEnvironment{"environments.yaml: an environment",
                                   {"name", "cluster", "protected", "role", "retire"}};
 inline const Section kRetire{"environments.yaml: retire", {"zero_after", "keep"}};
+inline const Section kRetention{
+    "environments.yaml: retention",
+    {"every", "deploys", "deploys_for", "builds", "builds_for", "deliveries_for"}};
 inline const Section kProject{"project.yaml",
                               {"deployer", "description", "owners", "links", "deadline", "settle", "history",
                                "service", "hosts", "playbook", "boot"}};
@@ -41,8 +44,8 @@ inline const Section kSession{"access.yaml: session", {"lifetime"}};
 inline const Section kLimits{"access.yaml: limits", {"logins_per_minute", "hooks_per_minute"}};
 
 inline const Section* const kSections[] = {
-    &kClusters,  &kCluster,       &kEnvironments, &kEnvironment, &kRetire,  &kProject, &kLink,
-    &kValues,    &kAutoscale,     &kResources,    &kAccess,      &kUser,    &kToken,   &kHook,
-    &kInstances, &kInstanceToken, &kAws,          &kGce,         &kSession, &kLimits};
+    &kClusters, &kCluster,   &kEnvironments,  &kEnvironment, &kRetire, &kRetention, &kProject,
+    &kLink,     &kValues,    &kAutoscale,     &kResources,   &kAccess, &kUser,      &kToken,
+    &kHook,     &kInstances, &kInstanceToken, &kAws,         &kGce,    &kSession,   &kLimits};
 
 }  // namespace lemmy::config

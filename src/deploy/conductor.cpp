@@ -99,10 +99,28 @@ Task<Result<>> Conductor::refresh(Target target) {
   } else {
     auto list = co_await around_.store->deploys(target, {kKept, ""});
     if (!list) co_return fail(list.error());
+    drop_all_but(target, *list);
     all = std::move(list->items);
   }
   take(all);
   co_return Result<>{};
+}
+
+void Conductor::forget(const Target& target, int64_t number) {
+  if (peek(target) && state(target).deploys.erase(number) > 0) around_.changed(target);
+}
+
+void Conductor::drop_all_but(const Target& target, const store::Listing<Deploy>& newest) {
+  if (!peek(target)) return;
+  std::set<int64_t> there;
+  for (const Deploy& d : newest.items) there.insert(d.number);
+  std::erase_if(state(target).deploys, [&](const auto& one) {
+    const auto& [number, d] = one;
+    // What was made meanwhile is not over; below a page that is full others may follow.
+    return is_finished(d.phase) && d.presence != Presence::running && d.presence != Presence::zeroed &&
+           !there.contains(number) && (newest.next.empty() || (!there.empty() && number > *there.begin())) &&
+           (there.empty() || number < *there.rbegin());
+  });
 }
 
 void Conductor::take(const std::vector<Deploy>& read) {

@@ -69,6 +69,7 @@ class Conductor {
   Task<Result<>> refresh(Target target);
   // The same for what is not settled: cheap enough to be done every few seconds.
   Task<Result<>> refresh_unsettled();
+  void forget(const Target& target, int64_t number);  // it is gone from the store
   Task<> stop();  // lets the write in flight end; deploys go on when a server starts again
 
   // Accepted once it returns: it is in the store. Errors: not_found (project, environment, build), invalid,
@@ -112,6 +113,8 @@ class Conductor {
   void wake(const Target& target);
   void keep(const Deploy& deploy);
   Task<> end_workers();
+  // Of the target: what is over and not in this page of its newest deploys is gone.
+  void drop_all_but(const Target& target, const store::Listing<Deploy>& newest);
   void take(const std::vector<Deploy>& read);  // what the store has, as far as it is news
   Task<Result<Deploy>> load(Target target, int64_t number);
   // Writes it; on conflict the picture in memory is read anew.

@@ -72,11 +72,10 @@ Task<> Cluster::stop() {
 }
 
 void Cluster::forget() {
-  pods_.objects.clear();
-  rcs_.objects.clear();
-  autoscalers_.objects.clear();
-  events_.objects.clear();
-  pods_of_.clear();
+  pods_.clear();
+  rcs_.clear();
+  autoscalers_.clear();
+  events_.clear();
   for (const char* resource : kResources)
     metrics::forget(kLastNews, {{"cluster", name_}, {"resource", resource}});
   for (const char* reason : {"ended", "lost"})
@@ -104,10 +103,7 @@ void Cluster::watch(Kind<T>& kind, const std::string& label, const std::string& 
     if (it == kind.objects.end()) return;
     T gone = std::move(it->second);
     kind.objects.erase(it);
-    if constexpr (std::is_same_v<T, Pod>) {
-      auto of = pods_of_.find(gone.meta.owner);
-      if (of != pods_of_.end() && of->second.erase(gone.meta.name) && of->second.empty()) pods_of_.erase(of);
-    }
+    kind.disown(gone.meta);
     changed_about(gone);
   };
   WatchProtocol::Sink sink;
@@ -131,8 +127,12 @@ void Cluster::watch(Kind<T>& kind, const std::string& label, const std::string& 
     }
     std::pair key{parsed.meta.ns, parsed.meta.name};
     if (kind.listing) kind.seen.insert(key);
-    if constexpr (std::is_same_v<T, Pod>) pods_of_[parsed.meta.owner].insert(parsed.meta.name);
-    T& slot = kind.objects[key];
+    auto [at, fresh] = kind.objects.try_emplace(key);
+    T& slot = at->second;
+    if constexpr (!std::is_same_v<T, Event>) {
+      if (!fresh && slot.meta.owner != parsed.meta.owner) kind.disown(slot.meta);
+      kind.names_of[parsed.meta.owner].insert(parsed.meta.name);
+    }
     slot = std::move(parsed);
     changed_about(slot);
   };
@@ -237,8 +237,8 @@ std::optional<Error> Cluster::trouble() const {
 
 std::vector<const Pod*> Cluster::pods(const Owner& owner) const {
   std::vector<const Pod*> out;
-  auto of = pods_of_.find(owner);
-  if (of == pods_of_.end()) return out;
+  auto of = pods_.names_of.find(owner);
+  if (of == pods_.names_of.end()) return out;
   for (const std::string& name : of->second) {
     auto it = pods_.objects.find({owner.target.environment, name});
     if (it != pods_.objects.end()) out.push_back(&it->second);
@@ -262,17 +262,20 @@ std::vector<EventGroup> Cluster::events_about(const std::string& object_name, co
 }
 
 namespace {
-template <class Objects>
-const typename Objects::mapped_type* owned(const Objects& objects, const Owner& owner) {
-  for (auto it = objects.lower_bound({owner.target.environment, ""});
-       it != objects.end() && it->first.first == owner.target.environment; ++it)
-    if (it->second.meta.owner == owner) return &it->second;
+// Pages ask this for every target: never by looking through all objects.
+template <class Kind>
+auto owned(const Kind& kind, const Owner& owner) -> decltype(&kind.objects.begin()->second) {
+  auto of = kind.names_of.find(owner);
+  if (of == kind.names_of.end()) return nullptr;
+  for (const std::string& name : of->second)
+    if (auto it = kind.objects.find({owner.target.environment, name}); it != kind.objects.end())
+      return &it->second;
   return nullptr;
 }
 }  // namespace
 
-const ReplicationController* Cluster::rc(const Owner& owner) const { return owned(rcs_.objects, owner); }
-const Autoscaler* Cluster::autoscaler(const Owner& owner) const { return owned(autoscalers_.objects, owner); }
+const ReplicationController* Cluster::rc(const Owner& owner) const { return owned(rcs_, owner); }
+const Autoscaler* Cluster::autoscaler(const Owner& owner) const { return owned(autoscalers_, owner); }
 
 std::set<Target> Cluster::targets() const {
   std::set<Target> out;

@@ -41,10 +41,19 @@ class Cluster {
   template <class T>
   struct Kind {
     std::map<std::pair<std::string, std::string>, T> objects;  // by namespace and name
+    std::map<Owner, std::set<std::string>> names_of;           // not of events
     std::set<std::pair<std::string, std::string>> seen;        // during a list
     std::unique_ptr<WatchProtocol> protocol;
     std::optional<Error> trouble;
     bool listing = false;
+    void clear() {
+      objects.clear();
+      names_of.clear();
+    }
+    void disown(const Meta& meta) {
+      auto of = names_of.find(meta.owner);
+      if (of != names_of.end() && of->second.erase(meta.name) && of->second.empty()) names_of.erase(of);
+    }
   };
   template <class T>
   void watch(Kind<T>& kind, const std::string& label, const std::string& path, const std::string& query,
@@ -65,7 +74,6 @@ class Cluster {
   Kind<ReplicationController> rcs_;
   Kind<Autoscaler> autoscalers_;
   Kind<Event> events_;
-  std::map<Owner, std::set<std::string>> pods_of_;
 };
 
 }  // namespace lemmy::kube

@@ -9,6 +9,7 @@
 // Times are RFC 3339 texts; absent ones are null.
 #include "deploy/instances.h"
 #include "deploy/releases.h"
+#include "deploy/retention.h"
 #include "live/feed.h"
 
 namespace lemmy::live {
@@ -34,12 +35,21 @@ struct Sources {
   std::function<std::vector<ClusterState>()> clusters;
   bool simulated = false;  // the playground: every page says so
   deploy::Instances* instances = nullptr;
+  deploy::Retention* retention = nullptr;
   std::function<std::optional<StoreTrouble>()> store_trouble = {};
 };
 
 class Board {
  public:
   explicit Board(Sources sources) : from_(std::move(sources)) {}
+
+  // How much is kept, and what of it goes: {"store": {"kinds": [{"kind", "count", "bytes"|null}], "at" (null:
+  //   not measured yet), "age"}, "policy": {"every", "deploys", "deploys_for", "builds", "builds_for",
+  //   "deliveries_for"} (texts for people; "all"), "archive": {"dir", "bytes"}|null, "forgotten": {"deploys",
+  //   "builds", "deliveries"} (since this server started), "leads", "looked_at"|null, "trouble": {where,
+  //   what, hint}|null}
+  // unavailable: nothing is measured here (tests).
+  Result<json::object> store() const;
 
   // What every page's frame shows: {"version", "simulated", "revision", "problems": [{where, what, hint}],
   // "clusters": [{"name", "ok": bool, "trouble", "relists", "pods"}],
@@ -131,6 +141,7 @@ struct Services {
   std::function<std::shared_ptr<const config::Config>()> config;
   bool simulated = false;
   deploy::Instances* instances = nullptr;
+  deploy::Retention* retention = nullptr;
 };
 
 }  // namespace lemmy::live

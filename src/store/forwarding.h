@@ -22,6 +22,9 @@ class Forwarding : public Store {
     return to_->projects_with_builds();
   }
   Task<Result<Listing<Delivery>>> deliveries(Page page) override { return to_->deliveries(std::move(page)); }
+  Task<Result<std::vector<Delivery>>> oldest_deliveries(int limit) override {
+    return to_->oldest_deliveries(limit);
+  }
   Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) override {
     return to_->create_deploy(std::move(deploy), std::move(first));
   }
@@ -46,6 +49,9 @@ class Forwarding : public Store {
   }
   Task<Result<std::string>> document(Target target, int64_t number, std::string name) override {
     return to_->document(std::move(target), number, std::move(name));
+  }
+  Task<Result<std::vector<std::string>>> document_names(Target target, int64_t number) override {
+    return to_->document_names(std::move(target), number);
   }
   Task<Result<Accepted>> accept_instance(Delivery delivery, std::optional<InstanceCall> call) override {
     return to_->accept_instance(std::move(delivery), std::move(call));

@@ -114,11 +114,16 @@ std::unexpected<Error> several_builds(const std::string& sha) {
   return fail(ErrorCode::conflict, "build " + sha, "several builds begin like this", "give more digits");
 }
 std::unexpected<Error> no_such_deploy(const Target& t, int64_t number) {
-  return fail(ErrorCode::not_found, place(t, number), "there is no such deploy");
+  return fail(ErrorCode::not_found, place(t, number), "there is no such deploy",
+              "one that was there long ago may be in the archive: see Retention in docs/stores.md");
 }
 std::unexpected<Error> stale_deploy(const Target& t, int64_t number) {
   return fail(ErrorCode::conflict, place(t, number), "the deploy was changed by somebody else",
               "look again and repeat");
+}
+std::unexpected<Error> unsettled_deploy(const Target& t, int64_t number) {
+  return fail(ErrorCode::conflict, place(t, number), "it is not over: it must be looked after",
+              "delete it first");
 }
 std::unexpected<Error> no_such_document(const Target& t, int64_t number, const std::string& name) {
   return fail(ErrorCode::not_found, place(t, number), "it has no " + name);
@@ -143,10 +148,6 @@ std::unexpected<Error> stale_lease(const std::string& name) {
 static std::unexpected<Error> not_kept() {
   return fail(ErrorCode::internal, "store", "this backend cannot do that yet");
 }
-Task<Result<>> Store::forget_deploy(Target, int64_t, int64_t, Fence) { co_return not_kept(); }
-Task<Result<int>> Store::forget_builds(std::string, std::vector<std::string>, Fence) { co_return not_kept(); }
-Task<Result<int>> Store::forget_deliveries(Time, int, Fence) { co_return not_kept(); }
-Task<Result<std::vector<Size>>> Store::sizes() { co_return not_kept(); }
 Task<Result<Listing<Record>>> Store::dump(RecordKind, Page) { co_return not_kept(); }
 Task<Result<>> Store::load(std::vector<Record>) { co_return not_kept(); }
 

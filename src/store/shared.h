@@ -46,6 +46,7 @@ std::unexpected<Error> no_such_build(const std::string& project, const std::stri
 std::unexpected<Error> several_builds(const std::string& sha);
 std::unexpected<Error> no_such_deploy(const Target& t, int64_t number);
 std::unexpected<Error> stale_deploy(const Target& t, int64_t number);
+std::unexpected<Error> unsettled_deploy(const Target& t, int64_t number);
 std::unexpected<Error> no_such_document(const Target& t, int64_t number, const std::string& name);
 std::unexpected<Error> too_large_document(const Target& t, int64_t number, const std::string& name,
                                           size_t size);

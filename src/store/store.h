@@ -90,6 +90,8 @@ class Store {
   virtual Task<Result<Build>> build(std::string project, std::string sha) = 0;
   virtual Task<Result<std::vector<std::string>>> projects_with_builds() = 0;  // sorted
   virtual Task<Result<Listing<Delivery>>> deliveries(Page page) = 0;
+  // The other end of the ledger, oldest first; at most `limit` (1 to 1000).
+  virtual Task<Result<std::vector<Delivery>>> oldest_deliveries(int limit) = 0;
 
   // --- deploys
   // Gives the number (1 + the highest ever of the target) and revision 1, and writes `first` as its first
@@ -116,6 +118,7 @@ class Store {
   // "environment", "origins", "log". Writing the same name again replaces it. At most 16 MiB.
   virtual Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) = 0;
   virtual Task<Result<std::string>> document(Target target, int64_t number, std::string name) = 0;
+  virtual Task<Result<std::vector<std::string>>> document_names(Target target, int64_t number) = 0;  // sorted
 
   // --- instances
   // One transaction: the ledger entry and, when the delivery is no duplicate, the call (with_call of
@@ -141,14 +144,16 @@ class Store {
   // --- retention: what a policy lets go (docs/stores.md); the caller archived it before
   // The deploy with its events and documents, when its stored revision equals this; else conflict. One that
   // is unsettled is refused with conflict; one that is not there is no error. Its number is never given
-  // again.
-  virtual Task<Result<>> forget_deploy(Target target, int64_t number, int64_t revision, Fence fence);
+  // again. latest_deploys() does not fall back to the one before: the newest is best kept.
+  virtual Task<Result<>> forget_deploy(Target target, int64_t number, int64_t revision, Fence fence) = 0;
   // At most 1000, by full sha; those that are not there are left out. How many went.
-  virtual Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence);
-  // Entries of the ledger that came before then, oldest first, at most `limit` (1 to 1000). How many went.
-  virtual Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence);
-  // May take seconds on a big store.
-  virtual Task<Result<std::vector<Size>>> sizes();
+  virtual Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas,
+                                          Fence fence) = 0;
+  // Entries of the ledger that came before then, oldest first up to the first that came later, at most
+  // `limit` (1 to 1000). How many went.
+  virtual Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) = 0;
+  // May take seconds on a big store; other calls go on meanwhile.
+  virtual Task<Result<std::vector<Size>>> sizes() = 0;
 
   // --- records
   // Of one kind, in the order of the backend's keys; page.limit 1 to 1000.

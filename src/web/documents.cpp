@@ -130,4 +130,12 @@ Pages::Answer Pages::deliveries(route::Call call) {
   co_return co_await html(std::move(call), "deliveries.html.j2", std::move(o));
 }
 
+Pages::Answer Pages::store(route::Call call) {
+  auto data = services_.board->store();
+  if (!data) co_return error(call, data.error());
+  json::object o = context(call);
+  for (auto& [key, value] : *data) o[key] = std::move(value);
+  co_return co_await html(std::move(call), "store.html.j2", std::move(o));
+}
+
 }  // namespace lemmy::web

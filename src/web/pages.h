@@ -20,6 +20,7 @@ class Pages : public std::enable_shared_from_this<Pages> {
   Answer logs(route::Call call);
   Answer manifests(route::Call call);
   Answer deliveries(route::Call call);
+  Answer store(route::Call call);
 
   Answer deploy(route::Call call);  // forms
   Answer act(route::Call call);

@@ -136,6 +136,36 @@ TEST(Pages, empty_states_say_the_next_step) {
   EXPECT_THAT(draw("deliveries.html.j2", deliveries), HasSubstr("No call yet"));
 }
 
+TEST(Pages, the_store_page_shows_sizes_the_policy_and_what_is_wrong) {
+  json::object o{{"frame", sample::frame()},
+                 {"page", sample::page("/store")},
+                 {"store", {{"kinds", json::array{}}, {"at", nullptr}, {"age", ""}}},
+                 {"policy",
+                  {{"every", "1 h"},
+                   {"deploys", "200"},
+                   {"deploys_for", "90 d"},
+                   {"builds", "all"},
+                   {"builds_for", "180 d"},
+                   {"deliveries_for", "30 d"}}},
+                 {"archive", nullptr},
+                 {"forgotten", {{"deploys", 7}, {"builds", 0}, {"deliveries", 0}}},
+                 {"leads", true},
+                 {"looked_at", nullptr},
+                 {"trouble", {{"where", "a.gz"}, {"what", "no <space>"}, {"hint", "make room"}}}};
+  EXPECT_THAT(draw("store.html.j2", o),
+              AllOf(HasSubstr("being measured"), HasSubstr("90 d"), HasSubstr("start with <code>--archive"),
+                    HasSubstr("no &lt;space&gt;"), HasSubstr("make room")));
+  o["store"] = {{"kinds", json::array{{{"kind", "events"}, {"count", 41}, {"bytes", nullptr}, {"size", ""}}}},
+                {"at", "2026-11-25T10:00:00.000Z"},
+                {"age", "3 s"}};
+  o["trouble"] = nullptr;
+  o["archive"] = {{"dir", "lemmy.db.archive"}, {"bytes", 2048}, {"size", "2.0 KiB"}};
+  o["looked_at"] = "2026-11-25T09:00:00.000Z";
+  EXPECT_THAT(draw("store.html.j2", o),
+              AllOf(HasSubstr("events"), HasSubstr("41"), HasSubstr("not known"), HasSubstr("2.0 KiB"),
+                    HasSubstr("2026-11-25 09:00:00"), Not(HasSubstr("History is not let go"))));
+}
+
 TEST(Pages, every_deploy_button_is_a_form_of_its_own_with_the_token) {
   std::string html = draw("project.html.j2", sample::project_page({sample::build("0123abc4567890")}));
   EXPECT_THAT(html, AllOf(HasSubstr("action=\"/projects/hello-world/environments/staging/deploys\""),

@@ -60,6 +60,7 @@ void add_pages(route::Router& router, live::Services services) {
   add("POST", deploys, Who::deployer, "Deploys a build", &Pages::deploy);
   add("POST", one + "/{action}", Who::deployer, "Cancel, zero, delete, restore, roll back", &Pages::act);
   add("GET", "/deliveries", Who::viewer, "What called the hooks", &Pages::deliveries);
+  add("GET", "/store", Who::viewer, "How much is kept, and what is let go", &Pages::store);
   add("GET", "/login", Who::anyone, "The form to sign in", &Pages::login_form);
   add("POST", "/login", Who::anyone, "Signs in", &Pages::login);
   add("POST", "/logout", Who::anyone, "Signs out", &Pages::logout);

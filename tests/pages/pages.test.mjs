@@ -161,6 +161,15 @@ test("every hook call stands in the ledger", async () => {
   await clean("deliveries");
 });
 
+test("the store says how much is kept", async () => {
+  await page.goto(`${server.url}/store`);
+  await page.waitForTimeout(1000); // measured once somebody looked
+  await page.reload();
+  await page.getByText("deliveries").first().waitFor();
+  await page.getByText("lemmy.db.archive").waitFor();
+  await clean("store");
+});
+
 test("an address that does not exist leads back", async () => {
   await page.goto(`${server.url}/projects/never-heard-of-it`);
   await page.getByText("there is no project").waitFor();

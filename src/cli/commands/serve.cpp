@@ -30,6 +30,9 @@ void add_server_options(CLI::App& c, app::Options& o) {
       "--store", o.store,
       "sqlite:PATH, postgres://USER@HOST/DATABASE or datastore://PROJECT; lemmy.db in the data folder "
       "unless told");
+  c.add_option("--archive", o.archive,
+               "the folder for what is let go from the store; PATH.archive of sqlite:PATH unless told; "
+               "without one nothing is let go");
   c.add_option("--ansible", o.ansible, "the folder of ansible-runner; $PATH unless told");
   c.add_option("--listen", o.host, "the address to listen on")->capture_default_str();
   c.add_option("--port", o.port, "0 takes a free one")->capture_default_str();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "base/strings.h"
 
 namespace lemmy::store::datastore {
@@ -213,6 +215,33 @@ Task<Result<std::vector<Entity>>> Api::query(Query q) {
     cursor = text_or(batch->get_object(), "endCursor");
     if (cursor.empty()) co_return out;
   }
+}
+
+Task<Result<int64_t>> Api::count(std::string kind, int most) {
+  json::object o = in_place(place_);
+  o["partitionId"] = to_json(place_);
+  o["aggregationQuery"] =
+      json::object{{"nestedQuery", json::object{{"kind", json::array{json::object{{"name", kind}}}}}},
+                   {"aggregations", json::array{json::object{{"alias", "n"}, {"count", json::object{}}}}}};
+  auto answer = co_await call("runAggregationQuery", json::serialize(o), limits_.call);
+  if (answer) {
+    const json::value* results = find(*answer, {"batch", "aggregationResults"});
+    const json::value* n = results && results->is_array() && !results->get_array().empty()
+                               ? find(results->get_array().front(), {"aggregateProperties", "n"})
+                               : nullptr;
+    if (n && n->is_object()) {
+      const std::string text(text_or(n->get_object(), "integerValue"));
+      int64_t count = 0;
+      if (std::from_chars(text.data(), text.data() + text.size(), count).ec == std::errc{}) co_return count;
+    }
+  }
+  Query q;
+  q.kind = std::move(kind);
+  q.keys_only = true;
+  q.limit = most;
+  auto found = co_await query(std::move(q));
+  if (!found) co_return fail(found.error());
+  co_return static_cast<int64_t>(found->size());
 }
 
 Task<Result<>> Api::write(std::vector<std::string> mutations) {

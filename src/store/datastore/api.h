@@ -32,6 +32,8 @@ class Api {
 
   Task<Result<std::vector<Entity>>> lookup(std::vector<Key> keys);  // those that exist, in any order
   Task<Result<std::vector<Entity>>> query(Query query);
+  // How many of a kind there are; where nobody counts (an emulator), by their keys, and at most `most`.
+  Task<Result<int64_t>> count(std::string kind, int most);
   // Mutations as mutation() and removal() made them. Not a transaction: each is written by itself.
   Task<Result<>> write(std::vector<std::string> mutations);
   // As write, once, within `limit`.

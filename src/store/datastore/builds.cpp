@@ -158,4 +158,12 @@ Task<Result<Listing<Delivery>>> DatastoreStore::deliveries(Page page) {
   co_return out;
 }
 
+Task<Result<std::vector<Delivery>>> DatastoreStore::oldest_deliveries(int limit) {
+  auto found = co_await slice("LemmyDelivery", "order", "all", false, {.limit = limit, .after = ""});
+  if (!found) co_return fail(found.error());
+  std::vector<Delivery> out;
+  for (const Entity& e : found->entities) out.push_back(read_delivery(e));
+  co_return out;
+}
+
 }  // namespace lemmy::store

@@ -43,6 +43,7 @@ class DatastoreStore : public Store {
   Task<Result<Build>> build(std::string project, std::string sha) override;
   Task<Result<std::vector<std::string>>> projects_with_builds() override;
   Task<Result<Listing<Delivery>>> deliveries(Page page) override;
+  Task<Result<std::vector<Delivery>>> oldest_deliveries(int limit) override;
   Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) override;
   using Store::update_deploy;
   Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) override;
@@ -54,6 +55,7 @@ class DatastoreStore : public Store {
                                                        int limit) override;
   Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override;
   Task<Result<std::string>> document(Target target, int64_t number, std::string name) override;
+  Task<Result<std::vector<std::string>>> document_names(Target target, int64_t number) override;
   Task<Result<Accepted>> accept_instance(Delivery delivery, std::optional<InstanceCall> call) override;
   Task<Result<>> record_instances(std::vector<Instance> instances, Fence fence) override;
   Task<Result<Listing<Instance>>> instances(std::string project, std::string environment, Page page) override;
@@ -61,6 +63,10 @@ class DatastoreStore : public Store {
   Task<Result<std::vector<Instance>>> unsettled_instances() override;
   Task<Result<Lease>> lease(std::string name) override;
   Task<Result<Lease>> swap_lease(Lease lease) override;
+  Task<Result<>> forget_deploy(Target target, int64_t number, int64_t revision, Fence fence) override;
+  Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence) override;
+  Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) override;
+  Task<Result<std::vector<Size>>> sizes() override;
   Task<Result<>> check() override;
 
   uint64_t commits() const { return writer_->commits(); }
@@ -74,6 +80,9 @@ class DatastoreStore : public Store {
   Task<Result<Slice>> slice(std::string kind, std::string property, std::string of, bool descending,
                             Page page);
   Task<Result<std::vector<datastore::Entity>>> flagged(std::string kind, std::string property);
+  // Takes away what belongs to a deploy that is gone, and its mark.
+  Task<Result<>> sweep(Target target, int64_t number);
+  Task<Result<int>> forget_keys(std::vector<datastore::Key> keys, Fence fence);  // those that are there
   template <class T>
   Task<Result<T>> write(std::vector<datastore::Key> reads, std::function<Result<T>(datastore::View&)> work) {
     return datastore::Writer::run<T>(writer_, std::move(reads), std::move(work));
@@ -81,6 +90,7 @@ class DatastoreStore : public Store {
 
   std::shared_ptr<datastore::Api> api_;
   std::shared_ptr<datastore::Writer> writer_;
+  bool swept_ = false;  // what an earlier server had begun to forget is gone
   std::shared_ptr<Sequence> sequence_ = std::make_shared<Sequence>();
 };
 

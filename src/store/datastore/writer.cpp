@@ -5,8 +5,9 @@
 namespace lemmy::store::datastore {
 
 const Entity* View::find(const Key& key) const {
-  if (auto it = staged_.find(key); it != staged_.end()) return &it->second.entity;
-  if (auto it = before_.find(key); it != before_.end()) return &it->second.entity;
+  for (const State* written : {&staged_, &before_})
+    if (auto it = written->find(key); it != written->end())
+      return it->second.removed ? nullptr : &it->second.entity;
   auto it = read_.find(key);
   return it == read_.end() ? nullptr : &it->second;
 }
@@ -138,7 +139,9 @@ Task<Result<size_t>> Writer::attempt(Jobs jobs) {
     if (!jobs[in]->work(view)) continue;
     for (auto& [key, staged] : view.take()) {
       if (auto it = state.find(key); it != state.end()) staged.fresh |= it->second.fresh;
-      std::string text = mutation(staged.fresh ? "insert" : "upsert", staged.entity, api_->place());
+      std::string text = staged.removed
+                             ? removal(key, api_->place())
+                             : mutation(staged.fresh ? "insert" : "upsert", staged.entity, api_->place());
       bytes += text.size();
       mutations[key] = std::move(text);
       keys.insert(key);

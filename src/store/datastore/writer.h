@@ -17,6 +17,7 @@ class View {
   struct Staged {
     Entity entity;
     bool fresh = false;  // must not exist
+    bool removed = false;
   };
   using State = std::map<Key, Staged>;  // written so far
   View(const std::map<Key, Entity>& read, const State& before) : read_(read), before_(before) {}
@@ -26,6 +27,7 @@ class View {
   // Nobody else may have it: the transaction is run again when somebody has, and work must choose another
   // key.
   void put_fresh(Entity e) { stage({std::move(e), true}); }
+  void remove(Key key) { stage({Entity(std::move(key)), false, true}); }
   State take() { return std::move(staged_); }
 
  private:

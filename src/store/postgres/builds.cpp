@@ -62,6 +62,10 @@ const Statement kDeliveries{
     "deliveries", fmt::format("SELECT {} FROM lemmy_deliveries WHERE seq < $1 ORDER BY seq DESC LIMIT $2",
                               kDeliveryColumns)};
 
+const Statement kOldest{
+    "oldest_deliveries",
+    fmt::format("SELECT {} FROM lemmy_deliveries ORDER BY seq LIMIT $1", kDeliveryColumns)};
+
 Build read_build(const Rows& r, int row) {
   return {r.text(row, 0),
           r.text(row, 1),
@@ -163,6 +167,14 @@ Task<Result<Listing<Delivery>>> PostgresStore::deliveries(Page page) {
   Listing<Delivery> out;
   for (int i = 0; i < std::min(r.size(), limit); ++i) out.items.push_back(read_delivery(r, i));
   if (r.size() > limit) out.next = std::to_string(out.items.back().seq);
+  co_return out;
+}
+
+Task<Result<std::vector<Delivery>>> PostgresStore::oldest_deliveries(int limit) {
+  auto rows = co_await reader_->run(one(kOldest, {int64_t{std::clamp(limit, 1, 1000)}}));
+  if (!rows) co_return fail(rows.error());
+  std::vector<Delivery> out;
+  for (int i = 0; i < rows->at(0).size(); ++i) out.push_back(read_delivery(rows->at(0), i));
   co_return out;
 }
 

@@ -18,6 +18,7 @@ class PostgresStore : public Store {
   Task<Result<Build>> build(std::string project, std::string sha) override;
   Task<Result<std::vector<std::string>>> projects_with_builds() override;
   Task<Result<Listing<Delivery>>> deliveries(Page page) override;
+  Task<Result<std::vector<Delivery>>> oldest_deliveries(int limit) override;
   Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) override;
   using Store::update_deploy;
   Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) override;
@@ -29,6 +30,7 @@ class PostgresStore : public Store {
                                                        int limit) override;
   Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override;
   Task<Result<std::string>> document(Target target, int64_t number, std::string name) override;
+  Task<Result<std::vector<std::string>>> document_names(Target target, int64_t number) override;
   Task<Result<Accepted>> accept_instance(Delivery delivery, std::optional<InstanceCall> call) override;
   Task<Result<>> record_instances(std::vector<Instance> instances, Fence fence) override;
   Task<Result<Listing<Instance>>> instances(std::string project, std::string environment, Page page) override;
@@ -36,6 +38,10 @@ class PostgresStore : public Store {
   Task<Result<std::vector<Instance>>> unsettled_instances() override;
   Task<Result<Lease>> lease(std::string name) override;
   Task<Result<Lease>> swap_lease(Lease lease) override;
+  Task<Result<>> forget_deploy(Target target, int64_t number, int64_t revision, Fence fence) override;
+  Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence) override;
+  Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) override;
+  Task<Result<std::vector<Size>>> sizes() override;
   Task<Result<>> check() override;
   void on_change(std::function<void(Change)> told) override;
 

@@ -170,4 +170,14 @@ Task<Result<Listing<Delivery>>> SqliteStore::deliveries(Page page) {
   });
 }
 
+Task<Result<std::vector<Delivery>>> SqliteStore::oldest_deliveries(int limit) {
+  return reader_->run<std::vector<Delivery>>([=](DB& db) -> Result<std::vector<Delivery>> {
+    Statement s(db, fmt::format("SELECT {} FROM deliveries ORDER BY seq LIMIT ?", kDeliveryColumns));
+    s.bind(1, std::clamp(limit, 1, 1000));
+    std::vector<Delivery> out;
+    while (s.executeStep()) out.push_back(read_delivery(s));
+    return out;
+  });
+}
+
 }  // namespace lemmy::store

@@ -8,6 +8,7 @@ namespace lemmy::store {
 // To be destroyed before the loop, and when no coroutine waits on it any more.
 class SqliteStore : public Store {
  public:
+  ~SqliteStore() override { *closing_ = true; }
   static Result<std::unique_ptr<SqliteStore>> open(asio::any_io_executor loop, const std::string& given);
 
   Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) override;
@@ -15,6 +16,7 @@ class SqliteStore : public Store {
   Task<Result<Build>> build(std::string project, std::string sha) override;
   Task<Result<std::vector<std::string>>> projects_with_builds() override;
   Task<Result<Listing<Delivery>>> deliveries(Page page) override;
+  Task<Result<std::vector<Delivery>>> oldest_deliveries(int limit) override;
   Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) override;
   using Store::update_deploy;
   Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) override;
@@ -26,6 +28,7 @@ class SqliteStore : public Store {
                                                        int limit) override;
   Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override;
   Task<Result<std::string>> document(Target target, int64_t number, std::string name) override;
+  Task<Result<std::vector<std::string>>> document_names(Target target, int64_t number) override;
   Task<Result<Accepted>> accept_instance(Delivery delivery, std::optional<InstanceCall> call) override;
   Task<Result<>> record_instances(std::vector<Instance> instances, Fence fence) override;
   Task<Result<Listing<Instance>>> instances(std::string project, std::string environment, Page page) override;
@@ -33,6 +36,10 @@ class SqliteStore : public Store {
   Task<Result<std::vector<Instance>>> unsettled_instances() override;
   Task<Result<Lease>> lease(std::string name) override;
   Task<Result<Lease>> swap_lease(Lease lease) override;
+  Task<Result<>> forget_deploy(Target target, int64_t number, int64_t revision, Fence fence) override;
+  Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence) override;
+  Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) override;
+  Task<Result<std::vector<Size>>> sizes() override;
   Task<Result<>> check() override;
 
   uint64_t commits() const { return writer_->commits(); }
@@ -42,7 +49,8 @@ class SqliteStore : public Store {
   std::string path_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Worker> writer_, reader_;
-  Pool packing_{1};
+  std::shared_ptr<std::atomic<bool>> closing_ = std::make_shared<std::atomic<bool>>(false);
+  Pool packing_{1}, measuring_{1};
 };
 
 }  // namespace lemmy::store
