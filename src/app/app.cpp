@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "store/copying.h"
 #include "web/web.h"
 
 namespace lemmy::app {
@@ -55,6 +56,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   auto opened = co_await store::open_store(loop_.get_executor(), options_.store);
   if (!opened) co_return one(opened.error());
   store_ = std::move(*opened);
+  auto whole = co_await store::check_loaded(store_.get(), store::shown(options_.store));
+  if (!whole) co_return one(whole.error());
 
   feed_ = std::make_unique<live::Feed>(loop_.get_executor());
   clusters_ = std::make_unique<Clusters>(

@@ -147,7 +147,5 @@ Task<Result<>> Store::forget_deploy(Target, int64_t, int64_t, Fence) { co_return
 Task<Result<int>> Store::forget_builds(std::string, std::vector<std::string>, Fence) { co_return not_kept(); }
 Task<Result<int>> Store::forget_deliveries(Time, int, Fence) { co_return not_kept(); }
 Task<Result<std::vector<Size>>> Store::sizes() { co_return not_kept(); }
-Task<Result<Listing<Record>>> Store::dump(RecordKind, Page) { co_return not_kept(); }
-Task<Result<>> Store::load(std::vector<Record>) { co_return not_kept(); }
 
 }  // namespace lemmy::store

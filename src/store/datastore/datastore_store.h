@@ -61,6 +61,8 @@ class DatastoreStore : public Store {
   Task<Result<std::vector<Instance>>> unsettled_instances() override;
   Task<Result<Lease>> lease(std::string name) override;
   Task<Result<Lease>> swap_lease(Lease lease) override;
+  Task<Result<Listing<Record>>> dump(RecordKind kind, Page page) override;
+  Task<Result<>> load(std::vector<Record> records) override;
   Task<Result<>> check() override;
 
   uint64_t commits() const { return writer_->commits(); }
@@ -74,6 +76,9 @@ class DatastoreStore : public Store {
   Task<Result<Slice>> slice(std::string kind, std::string property, std::string of, bool descending,
                             Page page);
   Task<Result<std::vector<datastore::Entity>>> flagged(std::string kind, std::string property);
+  Task<Result<std::optional<Record>>> read_document(datastore::Key head);
+  Task<Result<>> write_entities(std::vector<datastore::Entity> entities);
+  Task<Result<>> raise_last_seqs(std::map<datastore::Key, int64_t> seqs);
   template <class T>
   Task<Result<T>> write(std::vector<datastore::Key> reads, std::function<Result<T>(datastore::View&)> work) {
     return datastore::Writer::run<T>(writer_, std::move(reads), std::move(work));

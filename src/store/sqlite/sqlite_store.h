@@ -9,6 +9,9 @@ namespace lemmy::store {
 class SqliteStore : public Store {
  public:
   static Result<std::unique_ptr<SqliteStore>> open(asio::any_io_executor loop, const std::string& given);
+  // As it is at this moment; writes fail. `alone` takes the file's lock.
+  static Result<std::unique_ptr<SqliteStore>> open_reading(asio::any_io_executor loop,
+                                                           const std::string& given, bool alone);
 
   Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) override;
   Task<Result<Listing<Build>>> builds(std::string project, Page page) override;
@@ -33,6 +36,8 @@ class SqliteStore : public Store {
   Task<Result<std::vector<Instance>>> unsettled_instances() override;
   Task<Result<Lease>> lease(std::string name) override;
   Task<Result<Lease>> swap_lease(Lease lease) override;
+  Task<Result<Listing<Record>>> dump(RecordKind kind, Page page) override;
+  Task<Result<>> load(std::vector<Record> records) override;
   Task<Result<>> check() override;
 
   uint64_t commits() const { return writer_->commits(); }
