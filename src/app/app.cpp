@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "store/copying.h"
 #include "store/measured.h"
 #include "web/web.h"
 
@@ -62,7 +63,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (options_.store.empty()) options_.store = "sqlite:" + options_.data_dir + "/lemmy.db";
   auto opened = co_await store::open_store(loop_.get_executor(), options_.store);
   if (!opened) co_return one(opened.error());
-  store_ = std::make_unique<store::Measured>(std::move(*opened));
+  auto whole = co_await store::check_loaded(store_.get(), store::shown(options_.store));
+  if (!whole) co_return one(whole.error());
 
   feed_ = std::make_unique<live::Feed>(loop_.get_executor());
   clusters_ = std::make_unique<Clusters>(
@@ -89,10 +91,10 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   conductor_ = std::make_unique<deploy::Conductor>(std::move(for_conductor));
   instances_ = std::make_unique<deploy::Instances>(around, conductor_.get());
   retention_ = std::make_unique<deploy::Retention>(std::move(around), conductor_.get(), archive_of(options_));
-  board_ = std::make_unique<live::Board>(live::Sources{
-      store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
-      [this] { return clusters_->states(); }, options_.simulated, instances_.get(), retention_.get(),
-      [this] { return store_trouble_; }});
+  board_ = std::make_unique<live::Board>(
+      live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
+                    [this] { return clusters_->states(); }, options_.simulated, instances_.get(),
+                    retention_.get(), [this] { return store_trouble_; }});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   auto started = co_await conductor_->start();

@@ -27,6 +27,7 @@ void add_deliveries(CLI::App& app, Action& action);
 void add_instances(CLI::App& app, Action& action);
 void add_user(CLI::App& app, Action& action);
 void add_token(CLI::App& app, Action& action);
+void add_store(CLI::App& app, Action& action);
 
 // Prints "error: where: what", the hint and the detail to standard error; gives the exit code.
 int report(const Error& error);

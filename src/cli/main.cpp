@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   lemmy::cli::add_deliveries(app, action);
   lemmy::cli::add_user(app, action);
   lemmy::cli::add_token(app, action);
+  lemmy::cli::add_store(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -1,10 +1,28 @@
 // Which backend a URL names.
 #include "store/datastore/datastore_store.h"
+#include "store/maintain.h"
 #include "store/postgres/address.h"
 #include "store/postgres/postgres_store.h"
+#include "store/postgres/schema.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace lemmy::store {
+namespace {
+
+enum class Backend { sqlite, postgres, datastore };
+
+Result<Backend> backend_of(const std::string& url) {
+  if (url.starts_with("sqlite:") && url.size() > 7) return Backend::sqlite;
+  if (url.starts_with("postgres://") || url.starts_with("postgresql://")) return Backend::postgres;
+  if (url.starts_with("datastore:")) return Backend::datastore;
+  return fail(ErrorCode::invalid, "--store",
+              "'" + url.substr(0, url.find(':')) + ":' is not a store Lemmy knows",
+              "write sqlite:PATH, for example sqlite:lemmy.db, postgres://USER@HOST/DATABASE or "
+              "datastore://PROJECT");
+}
+std::string path_of(const std::string& url) { return url.substr(7); }
+
+}  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite(asio::any_io_executor loop, const std::string& path) {
   auto s = SqliteStore::open(loop, path);
@@ -13,19 +31,58 @@ Result<std::unique_ptr<Store>> open_sqlite(asio::any_io_executor loop, const std
 }
 
 Task<Result<std::unique_ptr<Store>>> open_store(asio::any_io_executor loop, std::string url) {
-  if (url.starts_with("sqlite:") && url.size() > 7) co_return open_sqlite(loop, url.substr(7));
-  if (url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-    auto address = postgres::read_address(url);
-    if (!address) co_return fail(address.error());
-    auto s = co_await PostgresStore::open(loop, std::move(*address), {});
+  auto backend = backend_of(url);
+  if (!backend) co_return fail(backend.error());
+  if (*backend == Backend::sqlite) co_return open_sqlite(loop, path_of(url));
+  if (*backend == Backend::datastore) co_return open_datastore(loop, url);
+  auto address = postgres::read_address(url);
+  if (!address) co_return fail(address.error());
+  auto s = co_await PostgresStore::open(loop, std::move(*address), {});
+  if (!s) co_return fail(s.error());
+  co_return std::unique_ptr<Store>(std::move(*s));
+}
+
+Task<Result<std::unique_ptr<Store>>> open_for_reading(asio::any_io_executor loop, std::string url,
+                                                      Reading how) {
+  auto backend = backend_of(url);
+  if (!backend) co_return fail(backend.error());
+  if (*backend == Backend::datastore) co_return open_datastore(loop, url);
+  if (*backend == Backend::sqlite) {
+    auto s = SqliteStore::open_reading(loop, path_of(url), how == Reading::alone);
     if (!s) co_return fail(s.error());
     co_return std::unique_ptr<Store>(std::move(*s));
   }
-  if (url.starts_with("datastore:")) co_return open_datastore(loop, url);
-  co_return fail(ErrorCode::invalid, "--store",
-                 "'" + url.substr(0, url.find(':')) + ":' is not a store Lemmy knows",
-                 "write sqlite:PATH, for example sqlite:lemmy.db, postgres://USER@HOST/DATABASE or "
-                 "datastore://PROJECT");
+  auto address = postgres::read_address(url);
+  if (!address) co_return fail(address.error());
+  auto s = co_await PostgresStore::open_reading(loop, std::move(*address), {});
+  if (!s) co_return fail(s.error());
+  co_return std::unique_ptr<Store>(std::move(*s));
+}
+
+Task<Result<About>> look_at(asio::any_io_executor loop, std::string url, bool thorough) {
+  auto backend = backend_of(url);
+  if (!backend) co_return fail(backend.error());
+  About out;
+  if (*backend == Backend::sqlite) {
+    Pool pool(1);
+    auto schema = co_await pool.run([path = path_of(url), thorough] { return schema_of(path, thorough); });
+    if (!schema) co_return fail(schema.error());
+    out = {"SQLite", *schema, newest_schema()};
+  } else if (*backend == Backend::postgres) {
+    auto address = postgres::read_address(url);
+    if (!address) co_return fail(address.error());
+    const postgres::Settings limits;
+    auto c = co_await postgres::Connection::open(loop, std::move(*address), limits.connect, limits.statement);
+    if (!c) co_return fail(c.error());
+    auto found = co_await postgres::find_schema(*c, limits.answer);
+    if (!found) co_return fail(found.error());
+    out = {"PostgreSQL", found->version, postgres::newest_schema()};
+  } else {
+    auto place = datastore::parse_url(url);
+    if (!place) co_return fail(place.error());
+    out = {"Datastore", 1, 1};  // it has no tables
+  }
+  co_return out;
 }
 
 std::string shown(const std::string& url) { return postgres::without_password(url); }

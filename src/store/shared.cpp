@@ -145,10 +145,4 @@ std::unexpected<Error> stale_lease(const std::string& name) {
   return fail(ErrorCode::conflict, "lease " + name, "another server wrote it", "look again");
 }
 
-static std::unexpected<Error> not_kept() {
-  return fail(ErrorCode::internal, "store", "this backend cannot do that yet");
-}
-Task<Result<Listing<Record>>> Store::dump(RecordKind, Page) { co_return not_kept(); }
-Task<Result<>> Store::load(std::vector<Record>) { co_return not_kept(); }
-
 }  // namespace lemmy::store

@@ -156,11 +156,12 @@ class Store {
   virtual Task<Result<std::vector<Size>>> sizes() = 0;
 
   // --- records
-  // Of one kind, in the order of the backend's keys; page.limit 1 to 1000.
-  virtual Task<Result<Listing<Record>>> dump(RecordKind kind, Page page);
-  // Writes them as they are, over what is there with the same key. At most 1000 at once, and no other caller
-  // meanwhile. For an empty store and for what was archived: nobody is told of it.
-  virtual Task<Result<>> load(std::vector<Record> records);
+  // Of one kind, in the order of the backend's keys; page.limit 1 to 1000. A page of 16 MiB ends early.
+  virtual Task<Result<Listing<Record>>> dump(RecordKind kind, Page page) = 0;
+  // Writes them as they are, over what is there with the same key, and numbers go on behind theirs. At most
+  // 1000 and one page at once, and no other caller meanwhile. For an empty store and for what was archived:
+  // nobody is told of it. An event's deploy comes before it. Errors: invalid, naming a record that is none.
+  virtual Task<Result<>> load(std::vector<Record> records) = 0;
 
   // Cheap: can a write be taken now? For /readyz.
   virtual Task<Result<>> check() = 0;

@@ -6,16 +6,14 @@
 namespace lemmy::store {
 using namespace datastore;
 
-namespace {
-
-Result<Build> read_build(const Entity& e) {
+Result<Build> datastore::read_build(const Entity& e) {
   auto v = e.body();
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::internal, "stored build", "it is not a JSON object");
   return build_from_json(v->get_object());
 }
 
-Delivery read_delivery(const Entity& e) {
+Delivery datastore::read_delivery(const Entity& e) {
   Delivery d;
   d.seq = e.integer("seq");
   d.hook = e.text("hook");
@@ -30,6 +28,39 @@ Delivery read_delivery(const Entity& e) {
   return d;
 }
 
+Entity datastore::build_entity(const Build& b) {
+  Entity e(build_key(b.project, b.sha));
+  e.set_indexed("order", name_of({b.project, sortable(to_millis(b.pushed_at)), b.sha}));
+  e.set_body(to_json(b));
+  return e;
+}
+
+Entity datastore::project_entity(const std::string& project) {
+  Entity e(project_key(project));
+  e.set_text("project", project);
+  return e;
+}
+
+Entity datastore::delivery_entity(Key key, const Delivery& d, int64_t seq, const std::string& mark) {
+  Entity e(std::move(key));
+  e.set_indexed("order", name_of({"all", sortable(seq), e.key.name}));
+  e.set_integer("seq", seq);
+  e.set_integer("at", to_millis(d.at));
+  for (const auto& [name, value] : {std::pair{"hook", &d.hook},
+                                    {"id", &d.id},
+                                    {"from", &d.from},
+                                    {"caller", &d.caller},
+                                    {"project", &d.project},
+                                    {"body", &d.body},
+                                    {"verdict", &d.verdict},
+                                    {"why", &d.why},
+                                    {"by", &mark}})
+    e.set_text(name, *value);
+  return e;
+}
+
+namespace {
+
 void upsert_build(View& view, Build b) {
   const Key key = build_key(b.project, b.sha);
   const Entity* old = view.find(key);
@@ -43,15 +74,8 @@ void upsert_build(View& view, Build b) {
   } else if (b.first_pushed_at == Time{}) {
     b.first_pushed_at = b.pushed_at;
   }
-  Entity e(key);
-  e.set_indexed("order", name_of({b.project, sortable(to_millis(b.pushed_at)), b.sha}));
-  e.set_body(to_json(b));
-  view.put(std::move(e));
-  const Key project = project_key(b.project);
-  if (view.find(project)) return;
-  Entity p(project);
-  p.set_text("project", b.project);
-  view.put(std::move(p));
+  view.put(build_entity(b));
+  if (!view.find(project_key(b.project))) view.put(project_entity(b.project));
 }
 
 }  // namespace
@@ -71,22 +95,8 @@ Entered datastore::enter_delivery(View& view, const Delivery& d, const std::stri
       return {std::move(known), 0};
     }
   // Of one that is refused the mark is the name: run again it writes the same one.
-  Entity e(key ? *key : Key{"LemmyDelivery", "refused-" + mark});
   const int64_t seq = sequence.next();
-  e.set_indexed("order", name_of({"all", sortable(seq), e.key.name}));
-  e.set_integer("seq", seq);
-  e.set_integer("at", to_millis(d.at));
-  for (const auto& [name, value] : {std::pair{"hook", &d.hook},
-                                    {"id", &d.id},
-                                    {"from", &d.from},
-                                    {"caller", &d.caller},
-                                    {"project", &d.project},
-                                    {"body", &d.body},
-                                    {"verdict", &d.verdict},
-                                    {"why", &d.why},
-                                    {"by", &mark}})
-    e.set_text(name, *value);
-  view.put(std::move(e));
+  view.put(delivery_entity(key ? *key : Key{"LemmyDelivery", "refused-" + mark}, d, seq, mark));
   return {std::nullopt, seq};
 }
 

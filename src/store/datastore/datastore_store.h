@@ -67,6 +67,8 @@ class DatastoreStore : public Store {
   Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence) override;
   Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) override;
   Task<Result<std::vector<Size>>> sizes() override;
+  Task<Result<Listing<Record>>> dump(RecordKind kind, Page page) override;
+  Task<Result<>> load(std::vector<Record> records) override;
   Task<Result<>> check() override;
 
   uint64_t commits() const { return writer_->commits(); }
@@ -83,6 +85,9 @@ class DatastoreStore : public Store {
   // Takes away what belongs to a deploy that is gone, and its mark.
   Task<Result<>> sweep(Target target, int64_t number);
   Task<Result<int>> forget_keys(std::vector<datastore::Key> keys, Fence fence);  // those that are there
+  Task<Result<std::optional<Record>>> read_document(datastore::Key head);
+  Task<Result<>> write_entities(std::vector<datastore::Entity> entities);
+  Task<Result<>> raise_last_seqs(std::map<datastore::Key, int64_t> seqs);
   template <class T>
   Task<Result<T>> write(std::vector<datastore::Key> reads, std::function<Result<T>(datastore::View&)> work) {
     return datastore::Writer::run<T>(writer_, std::move(reads), std::move(work));

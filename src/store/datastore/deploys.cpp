@@ -4,6 +4,48 @@
 namespace lemmy::store {
 using namespace datastore;
 
+Entity datastore::target_entity(const Target& t, int64_t last) {
+  Entity e(target_key(t));
+  e.set_integer("last", last);
+  e.set_text("project", t.project);
+  e.set_text("environment", t.environment);
+  return e;
+}
+
+static Key request_key(const Target& t, const std::string& request, const std::string& otherwise) {
+  return {"LemmyRequest",
+          name_of({t.project, t.environment, request.empty() ? otherwise : sha256_hex(request)})};
+}
+
+Entity datastore::request_entity(const Target& t, const std::string& request, int64_t number) {
+  Entity e(request_key(t, request, ""));
+  e.set_integer("number", number);
+  return e;
+}
+
+static std::string number_name(const Target& t, int64_t number) {
+  return name_of({t.project, t.environment, sortable(number)});
+}
+
+Entity datastore::deploy_entity(const Deploy& d, const json::object& body, int64_t last_seq,
+                                const std::string& mark) {
+  Entity e(deploy_key(d.target, d.number));
+  e.set_indexed("order", number_name(d.target, d.number));
+  e.set_flag("unsettled", unsettled(d));
+  e.set_integer("revision", d.revision);
+  e.set_integer("last_seq", last_seq);
+  e.set_text("by", mark);
+  e.set_body(body);
+  return e;
+}
+
+Entity datastore::event_entity(const Target& t, int64_t number, int64_t seq, const json::object& body) {
+  Entity e(Key{"LemmyEvent", "", seq});
+  e.set_indexed("order", number_name(t, number) + "/" + sortable(seq));
+  e.set_body(body);
+  return e;
+}
+
 namespace {
 
 Result<Deploy> read_deploy(const Entity& e) {
@@ -26,10 +68,6 @@ void sort_by_target(std::vector<Deploy>& deploys) {
   std::ranges::sort(deploys, {}, [](const Deploy& d) { return std::tie(d.target, d.number); });
 }
 
-std::string number_name(const Target& t, int64_t number) {
-  return name_of({t.project, t.environment, sortable(number)});
-}
-
 // Puts the events and the deploy as it is now. The deploy keeps the last number of its events, so that they
 // grow whoever writes them and whatever the clocks say.
 Result<Deploy> put_deploy(View& view, const Deploy& d, std::vector<DeployEvent> events, int64_t last_seq,
@@ -38,18 +76,9 @@ Result<Deploy> put_deploy(View& view, const Deploy& d, std::vector<DeployEvent> 
     e.target = d.target;
     e.number = d.number;
     last_seq = sequence.next(last_seq);
-    Entity line(Key{"LemmyEvent", "", last_seq});
-    line.set_indexed("order", number_name(d.target, d.number) + "/" + sortable(last_seq));
-    line.set_body(to_json(e));
-    view.put_fresh(std::move(line));
+    view.put_fresh(event_entity(d.target, d.number, last_seq, to_json(e)));
   }
-  Entity e(deploy_key(d.target, d.number));
-  e.set_indexed("order", number_name(d.target, d.number));
-  e.set_flag("unsettled", unsettled(d));
-  e.set_integer("revision", d.revision);
-  e.set_integer("last_seq", last_seq);
-  e.set_text("by", mark);
-  e.set_body(to_json(d));
+  Entity e = deploy_entity(d, to_json(d), last_seq, mark);
   auto stored = read_deploy(e);
   view.put(std::move(e));
   return stored;
@@ -65,9 +94,7 @@ Task<Result<Deploy>> DatastoreStore::create_deploy(Deploy deploy, DeployEvent fi
   const std::string mark = new_mark();
   const Target t = deploy.target;
   const Key target = target_key(t);
-  const Key request{
-      "LemmyRequest",
-      name_of({t.project, t.environment, deploy.request_id.empty() ? mark : sha256_hex(deploy.request_id)})};
+  const Key request = request_key(t, deploy.request_id, mark);
   auto made = co_await write<Made>({target, request},
                                    [=, deploy = std::move(deploy), first = std::move(first),
                                     sequence = sequence_](View& view) -> Result<Made> {
@@ -77,12 +104,9 @@ Task<Result<Deploy>> DatastoreStore::create_deploy(Deploy deploy, DeployEvent fi
                                      const Entity* was = view.find(target);
                                      d.number = 1 + (was ? was->integer("last") : 0);
                                      d.revision = 1;
-                                     Entity last(target), by(request);
-                                     last.set_integer("last", d.number);
-                                     last.set_text("project", t.project);
-                                     last.set_text("environment", t.environment);
+                                     Entity by(request);
                                      by.set_integer("number", d.number);
-                                     view.put(std::move(last));
+                                     view.put(target_entity(t, d.number));
                                      view.put(std::move(by));
                                      auto stored = put_deploy(view, d, {first}, 0, mark, *sequence);
                                      if (!stored) return fail(stored.error());

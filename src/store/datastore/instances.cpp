@@ -4,19 +4,13 @@
 namespace lemmy::store {
 using namespace datastore;
 
-namespace {
-
-// Results of one transaction: Google takes 500 entities a commit.
-constexpr size_t kResults = 400;
-constexpr size_t kFewResults = 20;  // where only 25 are taken
-
-Result<Instance> read_instance(const Entity& e) {
+Result<Instance> datastore::read_instance(const Entity& e) {
   auto v = e.body();
   if (!v) return fail(v.error());
   return instance_from_json(*v);
 }
 
-Entity write_instance(const Instance& i) {
+Entity datastore::instance_entity(const Instance& i) {
   Entity e(instance_key(i.target, i.id));
   const auto& [project, environment] = i.target;
   // Newest first, then by target and id: ascending, with the time turned round. One order for each way to
@@ -30,6 +24,12 @@ Entity write_instance(const Instance& i) {
   e.set_body(to_json(i));
   return e;
 }
+
+namespace {
+
+// Results of one transaction: Google takes 500 entities a commit.
+constexpr size_t kResults = 400;
+constexpr size_t kFewResults = 20;  // where only 25 are taken
 
 Lease read_lease(const std::string& name, const Entity* e) {
   Lease l{name, "", 0, 0};
@@ -71,7 +71,7 @@ Task<Result<Accepted>> DatastoreStore::accept_instance(Delivery delivery, std::o
                              if (!read) return fail(read.error());
                              was = std::move(*read);
                            }
-                           view.put(write_instance(with_call(was, *call)));
+                           view.put(instance_entity(with_call(was, *call)));
                            return out;
                          });
 }
@@ -95,7 +95,7 @@ Task<Result<>> DatastoreStore::record_instances(std::vector<Instance> instances,
                                          auto was = read_instance(*e);
                                          if (!was) return fail(was.error());
                                          was->result = i.result;
-                                         view.put(write_instance(*was));
+                                         view.put(instance_entity(*was));
                                        }
                                        return {};
                                      });

@@ -37,6 +37,19 @@ std::optional<Key> delivery_key(
     const Delivery& delivery);  // nullopt: it is refused, so no other is its duplicate
 Entered enter_delivery(View& view, const Delivery& delivery, const std::string& mark, Sequence& sequence);
 
+// Entities as they are kept, and back. What an entry of the ledger says is its body.
+Entity build_entity(const Build& b);
+Result<Build> read_build(const Entity& e);
+Entity project_entity(const std::string& project);
+Entity delivery_entity(Key key, const Delivery& d, int64_t seq, const std::string& mark);
+Delivery read_delivery(const Entity& e);
+Entity target_entity(const Target& t, int64_t last);
+Entity request_entity(const Target& t, const std::string& request, int64_t number);
+Entity deploy_entity(const Deploy& d, const json::object& body, int64_t last_seq, const std::string& mark);
+Entity event_entity(const Target& t, int64_t number, int64_t seq, const json::object& body);
+Entity instance_entity(const Instance& i);
+Result<Instance> read_instance(const Entity& e);
+
 std::vector<Key> with_fence(std::vector<Key> reads, const Fence& fence);
 Result<> check_fence(const View& view, const Fence& fence);
 

@@ -6,6 +6,10 @@
 namespace lemmy::store {
 namespace postgres {
 
+const char* const kDeliveryColumns = "seq, hook, id, verdict, at, sender, caller, project, body, why";
+const char* const kBuildColumns =
+    "project, sha, branch, image, url, author, message, first_pushed_at, pushed_at";
+
 const char* const kEnterDelivery =
     "WITH entered AS (INSERT INTO lemmy_deliveries (hook, id, verdict, at, sender, caller, project, body, "
     "why) "
@@ -17,15 +21,29 @@ std::vector<Value> delivery_values(const Delivery& d) {
           Bytes{d.caller}, Bytes{d.project}, Bytes{d.body}, Bytes{d.why}};
 }
 
+Build read_build(const Rows& r, int row) {
+  return {r.text(row, 0),
+          r.text(row, 1),
+          r.text(row, 2),
+          r.text(row, 3),
+          r.text(row, 4),
+          r.text(row, 5),
+          r.text(row, 6),
+          from_millis(r.number(row, 7)),
+          from_millis(r.number(row, 8))};
+}
+
+Delivery read_delivery(const Rows& r, int row) {
+  return {r.number(row, 0), r.text(row, 1), r.text(row, 2), from_millis(r.number(row, 4)),
+          r.text(row, 5),   r.text(row, 6), r.text(row, 7), r.text(row, 8),
+          r.text(row, 3),   r.text(row, 9)};
+}
+
 }  // namespace postgres
 
 namespace {
 
 using namespace postgres;
-
-constexpr const char* kDeliveryColumns = "seq, hook, id, verdict, at, sender, caller, project, body, why";
-constexpr const char* kBuildColumns =
-    "project, sha, branch, image, url, author, message, first_pushed_at, pushed_at";
 
 const Statement kEnter{"enter", std::string(kEnterDelivery) + " SELECT seq FROM entered"};
 const Statement kEnterBuild{
@@ -65,24 +83,6 @@ const Statement kDeliveries{
 const Statement kOldest{
     "oldest_deliveries",
     fmt::format("SELECT {} FROM lemmy_deliveries ORDER BY seq LIMIT $1", kDeliveryColumns)};
-
-Build read_build(const Rows& r, int row) {
-  return {r.text(row, 0),
-          r.text(row, 1),
-          r.text(row, 2),
-          r.text(row, 3),
-          r.text(row, 4),
-          r.text(row, 5),
-          r.text(row, 6),
-          from_millis(r.number(row, 7)),
-          from_millis(r.number(row, 8))};
-}
-
-Delivery read_delivery(const Rows& r, int row) {
-  return {r.number(row, 0), r.text(row, 1), r.text(row, 2), from_millis(r.number(row, 4)),
-          r.text(row, 5),   r.text(row, 6), r.text(row, 7), r.text(row, 8),
-          r.text(row, 3),   r.text(row, 9)};
-}
 
 }  // namespace
 

@@ -5,6 +5,31 @@
 namespace lemmy::store {
 namespace postgres {
 
+const char* const kInstanceColumns =
+    "project, environment, id, address, identity, asked, first_asked_at, asked_at, result, answered, "
+    "launched_at";
+
+Result<Instance> read_instance(const Rows& r, int row) {
+  Instance i;
+  i.target = {r.text(row, 0), r.text(row, 1)};
+  i.id = r.text(row, 2);
+  i.address = r.text(row, 3);
+  i.identity = r.text(row, 4);
+  i.asked = r.number(row, 5);
+  i.first_asked_at = from_millis(r.number(row, 6));
+  i.asked_at = from_millis(r.number(row, 7));
+  if (std::string result = r.text(row, 8); !result.empty()) {
+    auto v = parse_json(result, "stored instance");
+    if (!v) return fail(v.error());
+    auto read = instance_from_json(*v);
+    if (!read) return read;
+    i.result = read->result;
+  }
+  i.result.answered = r.number(row, 9);
+  if (int64_t launched = r.number(row, 10); launched != 0) i.launched_at = from_millis(launched);
+  return i;
+}
+
 const Statement& fence_statement() {
   static const Statement s{"fence",
                            "SELECT token FROM lemmy_leases WHERE name = $1 AND token = $2 FOR SHARE"};
@@ -27,10 +52,6 @@ namespace {
 
 using namespace postgres;
 
-constexpr const char* kColumns =
-    "project, environment, id, address, identity, asked, first_asked_at, asked_at, result, answered, "
-    "launched_at";
-
 const Statement kEnter{"enter_instance", std::string(kEnterDelivery) + " SELECT seq FROM entered"};
 // As with_call of domain/instance.h.
 const Statement kEnterCall{
@@ -51,11 +72,11 @@ const Statement kRecord{"record",
                             fenced(7)};
 const Statement kInstance{"instance", fmt::format("SELECT {} FROM lemmy_instances WHERE project = $1 AND "
                                                   "environment = $2 AND id = $3",
-                                                  kColumns)};
+                                                  kInstanceColumns)};
 const Statement kUnsettled{"unsettled_instances",
                            fmt::format("SELECT {} FROM lemmy_instances WHERE open OR asked > answered "
                                        "ORDER BY project, environment, id",
-                                       kColumns)};
+                                       kInstanceColumns)};
 const Statement kLease{"lease", "SELECT holder, token, revision FROM lemmy_leases WHERE name = $1"};
 const Statement kTake{"take_lease",
                       "INSERT INTO lemmy_leases VALUES ($1, $2, $3, 1) ON CONFLICT (name) DO NOTHING "
@@ -72,31 +93,10 @@ Statement page_of_instances(bool project, bool environment) {
           fmt::format("SELECT {} FROM lemmy_instances WHERE (asked_at < $1 OR (asked_at = $1 AND "
                       "(project, environment, id) > ($2, $3, $4))){} "
                       "ORDER BY asked_at DESC, project, environment, id LIMIT $5",
-                      kColumns, of)};
+                      kInstanceColumns, of)};
 }
 const Statement kPages[] = {page_of_instances(false, false), page_of_instances(true, false),
                             page_of_instances(false, true), page_of_instances(true, true)};
-
-Result<Instance> read_instance(const Rows& r, int row) {
-  Instance i;
-  i.target = {r.text(row, 0), r.text(row, 1)};
-  i.id = r.text(row, 2);
-  i.address = r.text(row, 3);
-  i.identity = r.text(row, 4);
-  i.asked = r.number(row, 5);
-  i.first_asked_at = from_millis(r.number(row, 6));
-  i.asked_at = from_millis(r.number(row, 7));
-  if (std::string result = r.text(row, 8); !result.empty()) {
-    auto v = parse_json(result, "stored instance");
-    if (!v) return fail(v.error());
-    auto read = instance_from_json(*v);
-    if (!read) return read;
-    i.result = read->result;
-  }
-  i.result.answered = r.number(row, 9);
-  if (int64_t launched = r.number(row, 10); launched != 0) i.launched_at = from_millis(launched);
-  return i;
-}
 
 Result<std::vector<Instance>> read_instances(const Result<Answers>& rows) {
   if (!rows) return fail(rows.error());

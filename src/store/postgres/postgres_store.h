@@ -10,6 +10,10 @@ class PostgresStore : public Store {
   static Task<Result<std::unique_ptr<PostgresStore>>> open(asio::any_io_executor loop,
                                                            postgres::Address address,
                                                            postgres::Settings settings);
+  // As it is at this moment, by one connection; writes fail.
+  static Task<Result<std::unique_ptr<PostgresStore>>> open_reading(asio::any_io_executor loop,
+                                                                   postgres::Address address,
+                                                                   postgres::Settings settings);
   ~PostgresStore() override;
 
   Sharing sharing() const override { return Sharing::told; }
@@ -42,6 +46,8 @@ class PostgresStore : public Store {
   Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence) override;
   Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) override;
   Task<Result<std::vector<Size>>> sizes() override;
+  Task<Result<Listing<Record>>> dump(RecordKind kind, Page page) override;
+  Task<Result<>> load(std::vector<Record> records) override;
   Task<Result<>> check() override;
   void on_change(std::function<void(Change)> told) override;
 
@@ -50,12 +56,15 @@ class PostgresStore : public Store {
                 std::string channel);
   // The notice for other servers goes into the transaction.
   void tell(postgres::Batch& batch, const std::string& project, const std::string& environment) const;
+  Task<Result<>> begin_moment();
   Task<Result<Accepted>> enter(Delivery delivery, postgres::Batch batch);
 
   asio::any_io_executor loop_;
   postgres::Address address_;
   postgres::Settings settings_;
   std::string channel_, me_;
+  bool reading_ = false;
+  std::string moment_;  // of a store that only reads: its transaction, from the first record on
   std::shared_ptr<postgres::Lane> writer_, reader_;
   std::shared_ptr<bool> stopping_ = std::make_shared<bool>(false);
   Group group_;

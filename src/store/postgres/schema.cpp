@@ -95,9 +95,8 @@ Batch step(int64_t from) {
   return batch;
 }
 
-}  // namespace
-
-Task<Result<std::string>> migrate(std::shared_ptr<Connection> c, milliseconds limit) {
+// The oid of the schema that tables are kept in.
+Task<Result<int64_t>> check_database(std::shared_ptr<Connection> c, milliseconds limit) {
   Batch first;
   first.add(
       "SELECT current_setting('server_encoding'), current_setting('server_version_num')::bigint, "
@@ -114,10 +113,33 @@ Task<Result<std::string>> migrate(std::shared_ptr<Connection> c, milliseconds li
   if (schema == 0)
     co_return fail(ErrorCode::invalid, c->where(), "there is no schema to keep tables in",
                    "make it: CREATE SCHEMA NAME; or correct search_path in the URL");
+  co_return schema;
+}
+
+std::string channel_of(int64_t schema) { return fmt::format("lemmy_{}", schema); }
+
+}  // namespace
+
+int64_t newest_schema() { return kVersion; }
+
+Task<Result<Found>> find_schema(std::shared_ptr<Connection> c, milliseconds limit) {
+  auto schema = co_await check_database(c, limit);
+  if (!schema) co_return fail(schema.error());
+  auto version = co_await version_of(c, limit);
+  if (!version) co_return fail(version.error());
+  Found found;
+  found.version = *version;
+  found.channel = channel_of(*schema);
+  co_return found;
+}
+
+Task<Result<std::string>> migrate(std::shared_ptr<Connection> c, milliseconds limit) {
+  auto schema = co_await check_database(c, limit);
+  if (!schema) co_return fail(schema.error());
   auto version = co_await version_of(c, limit);
   if (version && *version < kVersion) {
     Batch lock;
-    lock.add("SELECT pg_advisory_lock($1)", {kLock | schema});
+    lock.add("SELECT pg_advisory_lock($1)", {kLock | *schema});
     auto locked = co_await ask(c, std::move(lock), limit);
     if (!locked) co_return fail(locked.error());
     version = co_await version_of(c, limit);  // another server may have been first
@@ -128,7 +150,7 @@ Task<Result<std::string>> migrate(std::shared_ptr<Connection> c, milliseconds li
     }
   }
   if (!version) co_return fail(version.error());
-  co_return fmt::format("lemmy_{}", schema);
+  co_return channel_of(*schema);
 }
 
 }  // namespace lemmy::store::postgres

@@ -22,4 +22,12 @@ std::string fenced(int n);
 extern const char* const kEnterDelivery;
 std::vector<Value> delivery_values(const Delivery& d);
 
+// Rows as their own files read them: the columns are named there.
+extern const char* const kBuildColumns;
+extern const char* const kDeliveryColumns;
+extern const char* const kInstanceColumns;
+Build read_build(const Rows& r, int row);
+Delivery read_delivery(const Rows& r, int row);
+Result<Instance> read_instance(const Rows& r, int row);
+
 }  // namespace lemmy::store::postgres

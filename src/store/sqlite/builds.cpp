@@ -3,9 +3,10 @@
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
-namespace {
 
-Result<Build> read_build(Statement& s) {  // body, pushed_at
+const char* const kDeliveryColumns = "seq, hook, id, verdict, at, sender, caller, project, body, why";
+
+Result<Build> read_build(Statement& s) {
   auto v = parse_json(s.getColumn(0).getString(), "stored build");
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::internal, "stored build", "it is not a JSON object");
@@ -29,7 +30,8 @@ Delivery read_delivery(Statement& s) {
   d.why = s.getColumn(9).getString();
   return d;
 }
-constexpr const char* kDeliveryColumns = "seq, hook, id, verdict, at, sender, caller, project, body, why";
+
+namespace {
 
 void upsert_build(DB& db, Build b) {
   Statement old(db, "SELECT body, pushed_at FROM builds WHERE project = ? AND sha = ?");

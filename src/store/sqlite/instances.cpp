@@ -2,9 +2,8 @@
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
-namespace {
 
-constexpr const char* kColumns = "call, result, asked, answered";
+const char* const kInstanceColumns = "call, result, asked, answered";
 
 // The two halves of the JSON put together again.
 Result<Instance> read_instance(Statement& s) {
@@ -24,9 +23,11 @@ Result<Instance> read_instance(Statement& s) {
   return i;
 }
 
+namespace {
+
 Result<std::optional<Instance>> find_instance(DB& db, const Target& target, const std::string& id) {
-  Statement s(
-      db, fmt::format("SELECT {} FROM instances WHERE project = ? AND environment = ? AND id = ?", kColumns));
+  Statement s(db, fmt::format("SELECT {} FROM instances WHERE project = ? AND environment = ? AND id = ?",
+                              kInstanceColumns));
   s.bind(1, target.project);
   s.bind(2, target.environment);
   s.bind(3, id);
@@ -103,7 +104,7 @@ Task<Result<Listing<Instance>>> SqliteStore::instances(std::string project, std:
     Statement s(db, fmt::format("SELECT {} FROM instances WHERE (asked_at < ?1 OR (asked_at = ?1 AND "
                                 "(project, environment, id) > (?2, ?3, ?4))){} "
                                 "ORDER BY asked_at DESC, project, environment, id LIMIT ?5",
-                                kColumns, of));
+                                kInstanceColumns, of));
     s.bind(1, last->at);
     s.bind(2, last->project);
     s.bind(3, last->environment);
@@ -138,7 +139,7 @@ Task<Result<std::vector<Instance>>> SqliteStore::unsettled_instances() {
   return reader_->run<std::vector<Instance>>([](DB& db) -> Result<std::vector<Instance>> {
     Statement s(db, fmt::format("SELECT {} FROM instances WHERE open = 1 OR asked > answered "
                                 "ORDER BY project, environment, id",
-                                kColumns));
+                                kInstanceColumns));
     std::vector<Instance> out;
     while (s.executeStep()) {
       auto i = read_instance(s);

@@ -21,4 +21,11 @@ Entered enter_delivery(DB& db, const Delivery& delivery);
 
 Result<> check_fence(DB& db, const Fence& fence);
 
+// Rows as their own files read them: the columns are named there.
+extern const char* const kDeliveryColumns;
+extern const char* const kInstanceColumns;
+Result<Build> read_build(Statement& s);  // body, pushed_at
+Delivery read_delivery(Statement& s);
+Result<Instance> read_instance(Statement& s);
+
 }  // namespace lemmy::store

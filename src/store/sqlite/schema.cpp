@@ -58,7 +58,7 @@ constexpr int kApplication = 0x4c656d79;  // "Lemy", for file(1) and against for
 constexpr auto kChecked = 256ull << 20;
 
 // Read-only, so that a file that is refused is left as it was.
-Result<> inspect(const std::string& path) {
+Result<int> inspect(const std::string& path, bool thorough) {
   SQLite::Database db(path, SQLite::OPEN_READONLY, 5000);
   int version = db.execAndGet("PRAGMA user_version").getInt();
   if (version > kVersion)
@@ -72,13 +72,15 @@ Result<> inspect(const std::string& path) {
                 "name another file with --store; nothing was changed");
   std::error_code ec;
   // Takes about a second for each 256 MiB; a bigger file is only checked as it is read.
-  if (std::filesystem::file_size(path, ec) <= kChecked && !ec)
-    if (std::string found = db.execAndGet("PRAGMA quick_check(1)").getString(); found != "ok") {
-      if (found.starts_with("***")) found.erase(0, found.find('\n') + 1);  // "*** in database main ***"
-      return fail(ErrorCode::internal, path, "this is not a sound SQLite file: " + shorten(found, 200),
-                  "restore it from a backup, or name another file with --store");
-    }
-  return {};
+  const bool small = std::filesystem::file_size(path, ec) <= kChecked && !ec;
+  if (!thorough && !small) return version;
+  const char* check = thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)";
+  if (std::string found = db.execAndGet(check).getString(); found != "ok") {
+    if (found.starts_with("***")) found.erase(0, found.find('\n') + 1);  // "*** in database main ***"
+    return fail(ErrorCode::internal, path, "this is not a sound SQLite file: " + shorten(found, 200),
+                "restore it from a backup, or name another file with --store");
+  }
+  return version;
 }
 
 Result<> make_or_inspect(const std::string& path) {
@@ -86,8 +88,9 @@ Result<> make_or_inspect(const std::string& path) {
   if (::stat(path.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode))
       return fail(ErrorCode::invalid, path, "this is not a file", "name a file with --store sqlite:PATH");
-    if (info.st_size > 0) return inspect(path);
-    return {};
+    if (info.st_size == 0) return {};
+    auto sound = inspect(path, false);
+    return sound ? Result<>{} : fail(sound.error());
   }
   int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (fd < 0)
@@ -131,6 +134,21 @@ Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& pa
   } catch (const SQLite::Exception& e) {
     return fail(to_error(e, path));
   }
+}
+
+int newest_schema() { return kVersion; }
+
+Result<int> schema_of(const std::string& path, bool thorough) try {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0)
+    return fail(ErrorCode::not_found, path, std::string("there is no store here: ") + std::strerror(errno),
+                "write sqlite:PATH of a file that is there; nothing was made");
+  if (!S_ISREG(info.st_mode))
+    return fail(ErrorCode::invalid, path, "this is not a file", "write sqlite:PATH");
+  if (info.st_size == 0) return 0;
+  return inspect(path, thorough);
+} catch (const SQLite::Exception& e) {
+  return fail(to_error(e, path));
 }
 
 Result<std::unique_ptr<FileLock>> FileLock::take(const std::string& path) {

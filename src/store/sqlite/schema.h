@@ -11,6 +11,11 @@ namespace lemmy::store {
 Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path);
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path);
 
+// What is there, without making or changing it; 0: nothing yet. Errors: as when it is opened; not_found when
+// there is no file. `thorough`: all of it is checked, with every index, whatever its size.
+Result<int> schema_of(const std::string& path, bool thorough);
+int newest_schema();
+
 // Holds PATH.lock so that two servers never share one file.
 class FileLock {
  public:

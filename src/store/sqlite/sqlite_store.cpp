@@ -7,15 +7,22 @@
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
+namespace {
 
-static constexpr uintmax_t kRoom = 1 << 20;
+constexpr uintmax_t kRoom = 1 << 20;
+
+// Two ways to name one file must meet at one lock.
+std::string one_name(const std::string& given) {
+  std::error_code ec;
+  std::string path = std::filesystem::weakly_canonical(given, ec).string();
+  return ec || path.empty() ? given : path;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(asio::any_io_executor loop,
                                                        const std::string& given) try {
-  // Two ways to name one file must meet at one lock.
-  std::error_code ec;
-  std::string path = std::filesystem::weakly_canonical(given, ec).string();
-  if (ec || path.empty()) path = given;
+  const std::string path = one_name(given);
   auto lock = FileLock::take(path);
   if (!lock) return fail(lock.error());
   auto write = open_for_writing(path);
@@ -29,6 +36,38 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(asio::any_io_executor loo
   s->reader_ = std::make_unique<Worker>(loop, std::move(*read), Worker::Kind::reader);
   return s;
 } catch (const std::exception& e) {  // no thread, no memory
+  return fail(ErrorCode::unavailable, given, e.what());
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_reading(asio::any_io_executor loop,
+                                                               const std::string& given, bool alone) try {
+  const std::string path = one_name(given);
+  auto schema = schema_of(path, false);
+  if (!schema) return fail(schema.error());
+  if (*schema != newest_schema())
+    return fail(ErrorCode::conflict, path,
+                *schema == 0
+                    ? "the file is empty"
+                    : fmt::format("the file has schema {}, this Lemmy reads {}", *schema, newest_schema()),
+                "lemmy store migrate sqlite:" + given);
+  std::unique_ptr<SqliteStore> s(new SqliteStore);
+  if (alone) {
+    auto lock = FileLock::take(path);
+    if (!lock) return fail(lock.error());
+    s->lock_ = std::move(*lock);
+  }
+  auto read = open_for_reading(path), write = open_for_reading(path);
+  if (!read) return fail(read.error());
+  if (!write) return fail(write.error());
+  (*read)->exec("BEGIN");
+  (*read)->execAndGet("SELECT count(*) FROM sqlite_master");  // now it stays as it is
+  s->path_ = path;
+  s->writer_ = std::make_unique<Worker>(loop, std::move(*write), Worker::Kind::reader);
+  s->reader_ = std::make_unique<Worker>(loop, std::move(*read), Worker::Kind::reader);
+  return s;
+} catch (const SQLite::Exception& e) {
+  return fail(to_error(e, given));
+} catch (const std::exception& e) {
   return fail(ErrorCode::unavailable, given, e.what());
 }
 

@@ -10,6 +10,9 @@ class SqliteStore : public Store {
  public:
   ~SqliteStore() override { *closing_ = true; }
   static Result<std::unique_ptr<SqliteStore>> open(asio::any_io_executor loop, const std::string& given);
+  // As it is at this moment; writes fail. `alone` takes the file's lock.
+  static Result<std::unique_ptr<SqliteStore>> open_reading(asio::any_io_executor loop,
+                                                           const std::string& given, bool alone);
 
   Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) override;
   Task<Result<Listing<Build>>> builds(std::string project, Page page) override;
@@ -40,6 +43,8 @@ class SqliteStore : public Store {
   Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence) override;
   Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) override;
   Task<Result<std::vector<Size>>> sizes() override;
+  Task<Result<Listing<Record>>> dump(RecordKind kind, Page page) override;
+  Task<Result<>> load(std::vector<Record> records) override;
   Task<Result<>> check() override;
 
   uint64_t commits() const { return writer_->commits(); }
