@@ -82,7 +82,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   instances_ = std::make_unique<deploy::Instances>(std::move(around), conductor_.get());
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
-                    [this] { return clusters_->states(); }, options_.simulated, instances_.get()});
+                    [this] { return clusters_->states(); }, options_.simulated, instances_.get(), &pool_});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   auto started = co_await conductor_->start();

@@ -179,6 +179,7 @@ Task<bool> Worker::run_playbook(Deploy d, Step* step) {
   if (cause.hint.empty()) cause.hint = "the run's log says more";
   std::string text = cause.summary + "; hosts: " + counted(*progress);
   d.cause = std::move(cause);
+  co_await keep_failure(nullptr, d);
   co_return co_await store(enter(std::move(d), Phase::failed, now(), "lemmy", std::move(text)));
 }
 

@@ -209,6 +209,7 @@ Task<bool> Worker::watch(Deploy d, Step* step) {
   if (is_finished(move->deploy.phase) && move->deploy.cause) {
     Cause cause = co_await explain(cluster, d, *move->deploy.cause);
     move->deploy.cause = std::move(cause);
+    co_await keep_failure(cluster, move->deploy);
   }
   co_return co_await store(std::move(*move));
 }
@@ -249,6 +250,7 @@ Task<bool> Worker::fail_deploy(Deploy d, Error e) {
   cause.hint = e.hint;
   std::string text = cause.summary;
   d.cause = std::move(cause);
+  co_await keep_failure(cluster(), d);
   co_return co_await store(enter(std::move(d), Phase::failed, now(), "lemmy", std::move(text)));
 }
 
