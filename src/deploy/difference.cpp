@@ -104,7 +104,8 @@ std::string summary(const json::object& d, const std::vector<manifest::FieldChan
     return why.empty() ? "nothing that Lemmy knows of differs: the build and the configuration are the same"
                        : why;
   std::string text = join(parts, ", ");
-  return text + (parts.size() == 1 ? " differs" : " differ") + (why.empty() ? "" : "; " + why);
+  const bool one = parts.size() == 1 && own < 2;
+  return text + (one ? " differs" : " differ") + (why.empty() ? "" : "; " + why);
 }
 
 }  // namespace
@@ -131,8 +132,14 @@ json::object difference(const Made& before, const Made& after) {
   build["same"] = same;
   build["before"] = side(before);
   build["after"] = side(after);
-  build["compare_url"] =
-      !same && before.build && after.build ? compare_url(before.build->url, after.build->url) : "";
+  std::string url;
+  if (!same && before.build && after.build) {
+    // From the older one: the other way round no commits are shown.
+    const bool back = after.build->first_pushed_at < before.build->first_pushed_at;
+    url = back ? compare_url(after.build->url, before.build->url)
+               : compare_url(before.build->url, after.build->url);
+  }
+  build["compare_url"] = url;
 
   std::string why = why_not(before, after);
   std::vector<manifest::FieldChange> fields;

@@ -138,7 +138,7 @@ Task<json::object> since_last_good(store::Store* store, Pool* pool, Made made) {
 
 // Kept before the deploy is written as failed, so that whoever hears of that finds it. Without it a deploy
 // fails all the same.
-Task<> Worker::keep_failure(kube::Cluster* cluster, Deploy d) {
+Task<> Worker::keep_failure(kube::Cluster* cluster, Deploy d, json::object pods) {
   json::object out{{"at", format_time(now())}};
   auto made = co_await read_made(c_.around_.store, d);
   if (made) {
@@ -150,15 +150,11 @@ Task<> Worker::keep_failure(kube::Cluster* cluster, Deploy d) {
     out["difference"] = nullptr;
     out["why"] = "the store does not tell: " + made.error().str();
   }
-  json::object pods;
   json::array events;
   if (cluster && d.deployer == Deployer::kubernetes) {
-    pods = pods_now(cluster->pods({target_, d.number}), d.cause ? d.cause->pod : "");
     co_await add_logs(&cluster->client(), target_.environment, &pods, kLogsLimit);
     events = events_json(*cluster, d);
     for (json::value& e : events) e.get_object().stable_erase("age");
-  } else {
-    pods = pods_now({}, "");
   }
   for (auto& [key, value] : pods) out[key] = std::move(value);
   out["events"] = std::move(events);

@@ -124,6 +124,13 @@ TEST(Difference, names_the_build_the_fields_the_config_map_and_the_secret) {
             "the build (aaaaaaa -> bbbbbbb), 1 field of the configuration, the ConfigMap, the Secret differ");
 }
 
+TEST(Difference, of_a_roll_back_links_to_the_commits_that_go) {
+  Made before = made(5, "bbbbbbb2", "fast"), after = made(3, "aaaaaaa1", "slow");
+  before.build->first_pushed_at = after.build->first_pushed_at + std::chrono::hours{1};
+  EXPECT_EQ(difference(before, after).at("build").at("compare_url"),
+            "https://git.example.com/a/b/compare/aaaaaaa1...bbbbbbb2");
+}
+
 TEST(Difference, of_the_same_says_that_the_cause_lies_elsewhere) {
   auto d = difference(made(3, "aaaaaaa1", "slow"), made(4, "aaaaaaa1", "slow"));
   EXPECT_EQ(d.at("build").at("same"), true);

@@ -60,7 +60,8 @@ class Worker {
   Task<Result<>> own_config_map(kube::Client* client, json::object copy, std::string rc_uid);
   Task<Result<>> remove_config_map(kube::Client* client, Deploy d, std::string rc_uid);
   Task<Cause> explain(kube::Cluster* cluster, Deploy d, Cause cause);
-  Task<> keep_failure(kube::Cluster* cluster, Deploy d);  // failure.cpp
+  // failure.cpp; `pods`: pods_now() of when it was judged.
+  Task<> keep_failure(kube::Cluster* cluster, Deploy d, json::object pods);
   Task<> make_up(kube::Cluster* cluster, Made* made);
 
   // An earlier try failed, and its wait is not over.

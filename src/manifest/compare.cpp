@@ -37,6 +37,24 @@ bool passes_on(const Change& manifest, const Change& final) {
          manifest.before == final.before && manifest.after == final.after;
 }
 
+// An empty list or object that got its first items, or lost its last, is told by the items.
+std::vector<FieldChange> without_hulls(std::vector<FieldChange> all) {
+  auto is_hull = [&](const FieldChange& c) {
+    if (c.change.before.has_value() == c.change.after.has_value()) return false;
+    const json::value& v = c.change.before ? *c.change.before : *c.change.after;
+    if (!v.is_object() && !v.is_array()) return false;
+    return std::any_of(all.begin(), all.end(), [&](const FieldChange& o) {
+      return o.object == c.object && o.change.path.size() > c.change.path.size() + 1 &&
+             o.change.path.starts_with(c.change.path) &&
+             std::string_view(".[").find(o.change.path[c.change.path.size()]) != std::string_view::npos;
+    });
+  };
+  std::vector<FieldChange> out;
+  for (const FieldChange& c : all)
+    if (!is_hull(c)) out.push_back(c);
+  return out;
+}
+
 }  // namespace
 
 json::object by_kind(const Manifests& m) {
@@ -129,12 +147,15 @@ void stamp_again(json::array& manifests, const Stamp& stamp) {
 }
 
 std::vector<FieldChange> what_differs(Sent before, const Sent& after, const Stamp& stamp) {
+  // Both: a stamp that an older Lemmy did not set is no difference.
+  json::array sent = after.manifests;
   stamp_again(before.manifests, stamp);
-  json::object was = by_kind(before.manifests), now = by_kind(after.manifests);
+  stamp_again(sent, stamp);
+  json::object was = by_kind(before.manifests), now = by_kind(sent);
   leave_out_pods(was, now);
-  std::vector<FieldChange> out = compare({{"final", before.final}}, {{"final", after.final}});
+  std::vector<FieldChange> out = without_hulls(compare({{"final", before.final}}, {{"final", after.final}}));
   const size_t finals = out.size();
-  for (FieldChange& c : compare(was, now)) {
+  for (FieldChange& c : without_hulls(compare(was, now))) {
     bool passed_on = false;
     for (size_t i = 0; i < finals && !passed_on; ++i) passed_on = passes_on(c.change, out[i].change);
     if (!passed_on) out.push_back(std::move(c));

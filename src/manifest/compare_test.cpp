@@ -67,6 +67,20 @@ TEST_F(Comparing, a_field_is_named_once_with_where_its_new_value_comes_from) {
   EXPECT_THAT(found[2].from, HasSubstr("projects/hello-world/template.json.j2:7"));
 }
 
+TEST_F(Comparing, the_first_item_of_what_was_empty_is_one_difference) {
+  Sent before, after;
+  auto rc = [](json::object annotations) {
+    json::object meta{{"annotations", std::move(annotations)}};
+    return json::array{json::object{{"kind", "ReplicationController"},
+                                    {"spec", {{"template", {{"metadata", std::move(meta)}}}}}}};
+  };
+  before.final = json::object{};
+  after.final = json::object{{"annotations", {{"a", "1"}}}};
+  before.manifests = rc({});
+  after.manifests = rc({{"a", "1"}});
+  EXPECT_THAT(paths(what_differs(before, after, stamp(kFirst, 2))), ElementsAre("final annotations.a"));
+}
+
 TEST_F(Comparing, how_many_pods_were_handed_over_is_no_difference_but_bounds_are) {
   Sent before = send(kFirst, 1, "production"), after = send(kFirst, 2, "production");
   for (json::value& m : before.manifests)

@@ -112,10 +112,11 @@ TEST(Pages, a_failure_shows_reason_exit_code_hint_and_log_before_the_pods) {
 
 TEST(Pages, a_failure_shows_a_sample_of_its_pods_beside_what_differs_from_the_last_good_deploy) {
   json::object status = sample::status(Phase::failed);
-  EXPECT_THAT(draw("status.html.j2", status),
-              AllOf(HasSubstr("3 of 3 pods: container app"), HasSubstr("begin &lt;1&gt;"),
-                    HasSubstr("What differs from the last good deploy"), HasSubstr("&lt;slow&gt;"),
-                    HasSubstr("compare/aaaaaaa...0123abc"), HasSubstr("what it points to may have changed")));
+  EXPECT_THAT(
+      draw("status.html.j2", status),
+      AllOf(HasSubstr("3 of 3 pods: container app"), HasSubstr("begin &lt;1&gt;"),
+            HasSubstr("What differs from the last good deploy"), HasSubstr("&lt;slow&gt;"),
+            HasSubstr("compare&#x2f;aaaaaaa...0123abc"), HasSubstr("what it points to may have changed")));
   json::object& failure = status["failure"].as_object();
   failure["difference"] = nullptr;
   failure["why"] = kHostile;
