@@ -73,6 +73,22 @@ Task<net::Response> status(Shared s, route::Call call) {
   co_return route::json_response(*found);
 }
 
+Task<net::Response> failure(Shared s, route::Call call) {
+  auto number = number_of(call);
+  if (!number) co_return problem(call, number.error());
+  auto found = co_await s->board->failure(call.target(), *number);
+  if (!found) co_return problem(call, found.error());
+  co_return route::json_response(*found);
+}
+
+Task<net::Response> rollback_preview(Shared s, route::Call call) {
+  auto number = number_of(call);
+  if (!number) co_return problem(call, number.error());
+  auto found = co_await s->board->rollback_preview(call.target(), *number);
+  if (!found) co_return problem(call, found.error());
+  co_return route::json_response(*found);
+}
+
 Result<deploy::Act> read_act(const route::Call& call) {
   auto number = number_of(call);
   if (!number) return fail(number.error());
@@ -166,6 +182,15 @@ void add_deploys(route::Router& router, Shared s) {
   add("GET", one, route::Who::viewer, "One deploy: phases, pods, events, cause, previous deploys",
       [s](route::Call c) { return status(s, std::move(c)); },
       {{"responses", ok_response("200", "the deploy's status", "Status")}});
+  add("GET", one + "/failure", route::Who::viewer,
+      "Why it failed or what troubles it: cause, a sample of pods that fail alike, what differs from the "
+      "last "
+      "good deploy",
+      [s](route::Call c) { return failure(s, std::move(c)); },
+      {{"responses", ok_response("200", "the explanation", "Failure")}});
+  add("GET", one + "/rollback-preview", route::Who::viewer, "What a roll back to it would change now",
+      [s](route::Call c) { return rollback_preview(s, std::move(c)); },
+      {{"responses", ok_response("200", "the preview", "RollbackPreview")}});
   json::object acting =
       json_body({{"reason", text_schema("for the history")}, {"confirm", {{"type", "boolean"}}}});
   add("POST", one + "/{action}", route::Who::deployer,

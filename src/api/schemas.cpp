@@ -72,6 +72,69 @@ json::object build() {
                  {"targets", of("object")}});
 }
 
+// deploy/difference.h, deploy/failure.h
+void add_explanations(json::object& out) {
+  const auto version = [] {
+    return object({{"state", one_of({"none", "same", "changed", "added", "removed", "unknown"})},
+                   {"before", of("string")},
+                   {"after", of("string")}});
+  };
+  json::object fields = object({{"object", of("string")},
+                                {"path", of("string")},
+                                {"change", one_of({"added", "removed", "changed"})},
+                                {"before", maybe("string")},
+                                {"after", maybe("string")},
+                                {"from", of("string")},
+                                {"by_build", of("boolean")}});
+  json::object images =
+      object({{"container", of("string")},
+              {"before", maybe("string")},
+              {"after", maybe("string")},
+              {"state", one_of({"same_digest", "other_digest", "same_tag", "other", "added", "removed"})},
+              {"text", of("string")}});
+  out["Difference"] = object({{"build", of("object")},
+                              {"fields", list(std::move(fields))},
+                              {"left_out", of("integer")},
+                              {"fields_why", of("string")},
+                              {"images", list(std::move(images))},
+                              {"config_map", version()},
+                              {"secret", version()},
+                              {"summary", of("string")}});
+  json::object logs = object({{"previous", of("boolean")},
+                              {"first", of("string")},
+                              {"last", of("string")},
+                              {"whole", of("boolean")}});
+  json::object roles = object({{"summary", of("string")},
+                               {"reason", of("string")},
+                               {"container", of("string")},
+                               {"exit_code", maybe("integer")},
+                               {"message", of("string")},
+                               {"hint", of("string")},
+                               {"fatal", of("boolean")},
+                               {"pods", of("integer")},
+                               {"sample", of("object")},
+                               {"logs", list(std::move(logs))}});
+  out["Failure"] = object({{"deploy", ref("Deploy")},
+                           {"cause", maybe_ref("Cause")},
+                           {"at", maybe_time()},
+                           {"last_good", maybe("integer")},
+                           {"difference", maybe_ref("Difference")},
+                           {"why", of("string")},
+                           {"pods", of("integer")},
+                           {"ready", of("integer")},
+                           {"roles", list(std::move(roles))},
+                           {"roles_left_out", of("integer")},
+                           {"events", list(of("object"))}});
+  out["RollbackPreview"] = object({{"to", ref("Deploy")},
+                                   {"serving", maybe_ref("Deploy")},
+                                   {"possible", of("boolean")},
+                                   {"why", of("string")},
+                                   {"difference", maybe_ref("Difference")},
+                                   {"secret", maybe("string")},
+                                   {"capacity", maybe("object")},
+                                   {"lines", list(of("string"))}});
+}
+
 }  // namespace
 
 json::object schemas() {
@@ -127,6 +190,7 @@ json::object schemas() {
                          {"leads", of("boolean")},
                          {"looked_at", maybe_time()},
                          {"trouble", maybe("object")}});
+  add_explanations(out);
   out["Release"] = object({{"release", object({{"id", of("string")},
                                                {"project", of("string")},
                                                {"build", of("string")},

@@ -63,8 +63,9 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (options_.store.empty()) options_.store = "sqlite:" + options_.data_dir + "/lemmy.db";
   auto opened = co_await store::open_store(loop_.get_executor(), options_.store);
   if (!opened) co_return one(opened.error());
-  auto whole = co_await store::check_loaded(store_.get(), store::shown(options_.store));
+  auto whole = co_await store::check_loaded(opened->get(), store::shown(options_.store));
   if (!whole) co_return one(whole.error());
+  store_ = std::make_unique<store::Measured>(std::move(*opened));
 
   feed_ = std::make_unique<live::Feed>(loop_.get_executor());
   clusters_ = std::make_unique<Clusters>(
@@ -94,7 +95,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated, instances_.get(),
-                    retention_.get(), [this] { return store_trouble_; }});
+                    retention_.get(), [this] { return store_trouble_; }, &pool_});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   auto started = co_await conductor_->start();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/strings.h"
+#include "cli/explained.h"
 #include "cli/table.h"
 
 namespace lemmy::cli {
@@ -102,22 +103,34 @@ void show_cause(const json::object& status) {
   }
 }
 
-int conclude(const Seen& s, const Follow& f) {
+Task<int> conclude(std::shared_ptr<Remote> remote, Seen s, Follow f) {
   const json::object& d = object_in(s.status, "deploy");
   const std::string phase = field(d, "phase");
-  if (f.json) print_json(s.status);
+  json::value failure;  // null: it went well, or the server is an older one
+  if (phase != "live") {
+    auto told = co_await remote->get(deploy_path(f.target, f.number) + "/failure");
+    if (told && told->is_object()) failure = std::move(*told);
+  }
+  if (f.json) {
+    json::object out = s.status;
+    out["failure"] = failure;
+    print_json(out);
+  }
   const std::string what = fmt::format("{} #{} of build {}", f.target.str(), f.number, field(d, "short_sha"));
   if (phase == "live") {
     if (!f.json)
       fmt::print("{} is live, {}/{} {} ready\n", what, field(d, "ready"), field(d, "wanted_pods"), places(d));
-    return 0;
+    co_return 0;
   }
-  show_cause(s.status);
+  if (failure.is_object())
+    print_failure(stderr, failure.get_object(), true);
+  else
+    show_cause(s.status);
   fmt::print(stderr, "error: {} {}\n", what,
              phase == "failed"      ? "failed"
              : phase == "cancelled" ? "was cancelled"
                                     : "was superseded by a newer deploy");
-  return phase == "failed" ? kDeployFailed : exit_code(ErrorCode::cancelled);
+  co_return phase == "failed" ? kDeployFailed : exit_code(ErrorCode::cancelled);
 }
 
 // Ok when the stream ended, for whatever reason.
@@ -150,7 +163,7 @@ Task<Result<int>> follow_deploy(std::shared_ptr<Remote> remote, Follow f) {
       seen.data.clear();
       if (seen.ended) {
         clear_line(seen);
-        co_return conclude(seen, f);
+        co_return co_await conclude(remote, std::move(seen), f);
       }
     } else {
       Error e = stream.error();

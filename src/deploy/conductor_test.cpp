@@ -158,6 +158,58 @@ TEST_F(Conducting, what_is_cancelled_half_applied_leaves_no_copy_of_its_files_be
   });
 }
 
+TEST_F(Conducting, a_failed_deploy_keeps_its_pods_words_and_what_differs_from_the_last_good_one) {
+  run([this]() -> Task<> {
+    auto put_secret = [this](std::string method, std::string path) -> Task<> {
+      net::ClientRequest r{method, "/api/v1/namespaces/staging/secrets" + path};
+      r.headers.emplace("Content-Type", path.empty() ? "application/json" : "application/merge-patch+json");
+      r.body = path.empty() ? R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hello-world"},
+                                  "data": {"PASSWORD": "c2VjcmV0LW9uZQ=="}})"
+                            : R"({"data": {"PASSWORD": "c2VjcmV0LXR3bw=="}})";
+      auto done = co_await cluster->client().send(std::move(r), 5s);
+      EXPECT_TRUE(done && done->status < 300) << (done ? done->body : done.error().str());
+    };
+    co_await put_secret("POST", "");
+    const int64_t good = co_await ask();
+    bool live = co_await becomes(good, [](const Deploy& d) { return d.phase == Phase::live; });
+    EXPECT_TRUE(live);
+
+    auto changed = std::make_shared<config::Config>(*config);
+    changed->revision = "another";
+    config::Project& project = changed->projects["hello-world"];
+    for (auto& f : project.templates)
+      if (const size_t at = f.text.find("\"annotations\": {"); at != f.text.npos)
+        f.text.insert(at + 16, R"("lemmy.test/behaviour": "crash-loop", "lemmy.test/exit-code": "7",
+                                  "lemmy.test/logs": "begin\nno such database",)");
+    config = changed;
+    co_await put_secret("PATCH", "/hello-world");
+    const int64_t bad = co_await ask();
+    bool over = co_await becomes(bad, is_over);
+    EXPECT_TRUE(over);
+    EXPECT_EQ(name(conductor->find(kTarget, bad)->phase), "failed");
+    auto kept = co_await store->document(kTarget, bad, "failure");
+    EXPECT_TRUE(kept);
+    const json::object o = parse_json(kept.value_or("{}"), "failure")->as_object();
+    EXPECT_EQ(o.at("last_good"), good);
+    const json::value& d = o.at("difference");
+    EXPECT_EQ(d.at("build").at("same"), true);
+    EXPECT_EQ(d.at("secret").at("state"), "changed");
+    EXPECT_EQ(d.at("config_map").at("state"), "same");
+    EXPECT_EQ(d.at("summary"), "3 fields of the configuration, the Secret differ") << json::serialize(d);
+    const json::array& roles = o.at("roles").as_array();
+    EXPECT_EQ(roles.size(), 1u);
+    EXPECT_EQ(roles.at(0).at("exit_code"), 7);
+    const json::array& logs = roles.at(0).at("logs").as_array();
+    EXPECT_FALSE(logs.empty());
+    if (!logs.empty()) {
+      EXPECT_EQ(logs[0].at("previous"), true);
+      EXPECT_NE(std::string(logs[0].at("first").as_string()).find("no such database"), std::string::npos);
+    }
+    EXPECT_FALSE(o.at("events").as_array().empty());
+    EXPECT_EQ(kept->find("c2VjcmV0"), std::string::npos) << "a Secret's value";
+  });
+}
+
 TEST_F(Conducting, a_release_that_the_store_took_by_half_says_so_and_asking_again_completes_it) {
   run([this]() -> Task<> {
     Releases releases(conductor.get(), store.get(), [this] { return config; });

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/strings.h"
+#include "deploy/failure.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
 
@@ -179,6 +180,7 @@ Task<bool> Worker::run_playbook(Deploy d, Step* step) {
   if (cause.hint.empty()) cause.hint = "the run's log says more";
   std::string text = cause.summary + "; hosts: " + counted(*progress);
   d.cause = std::move(cause);
+  co_await keep_failure(nullptr, d, pods_now({}, ""));
   co_return co_await store(enter(std::move(d), Phase::failed, now(), "lemmy", std::move(text)));
 }
 

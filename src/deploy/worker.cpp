@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "deploy/failure.h"
 
 namespace lemmy::deploy {
 namespace {
@@ -223,8 +224,11 @@ Task<bool> Worker::watch(Deploy d, Step* step) {
     co_return false;
   }
   if (is_finished(move->deploy.phase) && move->deploy.cause) {
+    // As they were judged: a pod that restarts looks otherwise a moment later.
+    json::object pods = pods_now(cluster->pods(owner), move->deploy.cause->pod);
     Cause cause = co_await explain(cluster, d, *move->deploy.cause);
     move->deploy.cause = std::move(cause);
+    co_await keep_failure(cluster, move->deploy, std::move(pods));
   }
   co_return co_await store(std::move(*move));
 }
@@ -265,6 +269,11 @@ Task<bool> Worker::fail_deploy(Deploy d, Error e) {
   cause.hint = e.hint;
   std::string text = cause.summary;
   d.cause = std::move(cause);
+  kube::Cluster* cluster = this->cluster();
+  const bool on_pods = cluster && d.deployer == Deployer::kubernetes;
+  json::object pods =
+      pods_now(on_pods ? cluster->pods({target_, d.number}) : std::vector<const kube::Pod*>{}, "");
+  co_await keep_failure(cluster, d, std::move(pods));
   co_return co_await store(enter(std::move(d), Phase::failed, now(), "lemmy", std::move(text)));
 }
 

@@ -2,6 +2,7 @@
 // Inside room deploy: does what one target needs, a step at a time. Every step may be repeated.
 #include <algorithm>
 
+#include "deploy/difference.h"
 #include "deploy/state.h"
 
 namespace lemmy::deploy {
@@ -70,6 +71,9 @@ class Worker {
   Task<Result<>> own_config_map(kube::Client* client, json::object copy, std::string rc_uid);
   Task<Result<>> remove_config_map(kube::Client* client, Deploy d, std::string rc_uid);
   Task<Cause> explain(kube::Cluster* cluster, Deploy d, Cause cause);
+  // failure.cpp; `pods`: pods_now() of when it was judged.
+  Task<> keep_failure(kube::Cluster* cluster, Deploy d, json::object pods);
+  Task<> make_up(kube::Cluster* cluster, Made* made);
 
   // An earlier try failed, and its wait is not over.
   bool waits(int64_t number, Step* step) const;

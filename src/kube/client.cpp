@@ -160,10 +160,11 @@ Task<Result<>> Client::scale(Ref ref, int replicas) {
 Task<Result<std::string>> Client::log(std::string ns, std::string pod, std::string container, bool previous,
                                       int lines) {
   std::string where = fmt::format("log of {} in {}", pod, ns);
+  const std::string part =
+      lines > 0 ? fmt::format("tailLines={}&limitBytes=65536", lines) : std::string("limitBytes=16384");
   auto r = co_await send(
-      {"GET", fmt::format("/api/v1/namespaces/{}/pods/{}/log?container={}&tailLines={}&limitBytes=65536{}",
-                          ns, net::percent_encode(pod), net::percent_encode(container), lines,
-                          previous ? "&previous=true" : "")},
+      {"GET", fmt::format("/api/v1/namespaces/{}/pods/{}/log?container={}&{}{}", ns, net::percent_encode(pod),
+                          net::percent_encode(container), part, previous ? "&previous=true" : "")},
       kLimit);
   if (!r) co_return fail(r.error());
   if (r->status != 200) co_return fail(api_error(r->status, r->body, where));

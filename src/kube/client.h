@@ -34,7 +34,7 @@ class Client {
   Task<Result<>> remove(Ref ref);
   // Sets the count by the scale subresource.
   Task<Result<>> scale(Ref ref, int replicas);
-  // The last `lines` of a container's log.
+  // The last `lines` of a container's log, at most 64 KiB; 0: its beginning, at most 16 KiB.
   Task<Result<std::string>> log(std::string ns, std::string pod, std::string container, bool previous,
                                 int lines);
   // metadata.resourceVersion of a Secret; empty: there is none. Nothing else of it is looked at.

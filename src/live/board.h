@@ -37,6 +37,7 @@ struct Sources {
   deploy::Instances* instances = nullptr;
   deploy::Retention* retention = nullptr;
   std::function<std::optional<StoreTrouble>()> store_trouble = {};
+  Pool* pool = nullptr;  // for what takes some milliseconds
 };
 
 class Board {
@@ -83,6 +84,19 @@ class Board {
   //   "previous": [deploy] (others of the target, newest first, at most `history` of project.yaml)}
   Task<Result<json::object>> status(Target target, int64_t number) const;
 
+  // Why a deploy failed, or what troubles one that rolls out (its logs then come when it fails), beside what
+  // differs from the last good deploy: since_last_good() and pods_now() of deploy/failure.h, and "deploy",
+  // "cause", "events" (with "last" instead of "age" when kept), "at" (when that was kept | null: it is of
+  // now). not_found: it has neither failed nor is it in trouble.
+  Task<Result<json::object>> failure(Target target, int64_t number) const;
+
+  // What a roll back to it would change now: {"to": deploy, "serving": deploy|null, "possible": bool, "why",
+  //  "difference": difference() of deploy/difference.h from what serves | null (nothing does); its "secret"
+  //  is the Secret of now against that of when it was deployed, and so is "secret": "none | same | changed |
+  //  added | removed | unknown" | null (hosts), "capacity": {"starts_with", "own", "ready_now", "autoscaler":
+  //  {"min", "max"}|null, "autoscaler_now": the same} | null (hosts), "lines": [sentences for people]}
+  Task<Result<json::object>> rollback_preview(Target target, int64_t number) const;
+
   // {"deploys": [deploy], "next"}
   Task<Result<json::object>> deploys(Target target, store::Page page) const;
   json::object deploy_json(const Deploy& deploy) const;
@@ -118,6 +132,8 @@ class Board {
   };
   Sources from_;
   mutable std::map<Target, SecretVersion> secrets_;
+  // since_last_good() of deploys in trouble: it stays the same.
+  mutable std::map<std::pair<Target, int64_t>, json::object> since_;
 };
 
 // What a caller waits for, at most 10 s. It may have been kept when that is over: the same request id finds

@@ -115,7 +115,8 @@ class Store {
                                                                int limit) = 0;  // oldest first
 
   // --- documents: big texts of a deploy, written once, compressed by the backend: "manifests", "final",
-  // "environment", "origins", "log". Writing the same name again replaces it. At most 16 MiB.
+  // "environment", "origins", "hosts", "log", "failure". Writing the same name again replaces it. At most
+  // 16 MiB.
   virtual Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) = 0;
   virtual Task<Result<std::string>> document(Target target, int64_t number, std::string name) = 0;
   virtual Task<Result<std::vector<std::string>>> document_names(Target target, int64_t number) = 0;  // sorted

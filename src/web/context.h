@@ -13,9 +13,7 @@ json::object may_json(const access::Identity& who, const config::Config& config,
 json::array steps(const json::object& deploy, const json::array& history);
 // `next` when it is a path on this server, else "/": no open redirects.
 std::string local_path(std::string_view next);
-// Lines that differ, with two lines around: [{"kind": "same | gone | new | gap", "text"}]. Empty: equal.
-json::array diff_lines(const std::string& before, const std::string& after);
-// Lines of a unified diff, of the same kinds.
+// Lines of a unified diff: [{"kind": "same | gone | new | gap", "text"}].
 json::array unified_lines(std::string_view diff);
 // The document "origins" for people: {"revision", "complete", "objects": [{"name", "rows": [{"path", "value",
 // "from"}]}]}; null when it is not one.

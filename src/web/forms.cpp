@@ -61,7 +61,6 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
   o["title"] = fmt::format("Deploy {} to {}?", target.project, target.environment);
   o["lines"] = std::move(lines);
   o["changes"] = nullptr;
-  o["no_changes"] = "";
   o["action"] = fmt::format("/projects/{}/environments/{}/deploys", target.project, target.environment);
   o["fields"] = hidden({{"build", build->sha}, {"after", form["after"]}});
   o["dry_run"] = fmt::format("/projects/{}/environments/{}/dry-runs", target.project, target.environment);
@@ -128,22 +127,19 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, de
   json::array lines;
   json::object o = context(call);
   o["changes"] = nullptr;
-  o["no_changes"] = "Nothing: the rendered configuration is the same.";
   if (rolls_back) {
-    lines.emplace_back(fmt::format("Its stored manifests are applied again, as a new deploy of build {}.",
+    const bool hosts = stored->deployer == Deployer::ansible;
+    lines.emplace_back(fmt::format("{}, as a new deploy of build {}.",
+                                   hosts ? "Its playbook runs again with the configuration that it had"
+                                         : "Its stored manifests are applied again",
                                    short_sha(stored->sha)));
     lines.emplace_back(serving_line(serving, target.environment));
-    if (serving) {
-      const int64_t now_number = serving->number;
-      auto then = co_await services_.store->document(target, number, "final");
-      auto now = co_await services_.store->document(target, now_number, "final");
-      if (then && now) {
-        auto changes = co_await services_.pool->run([before = std::move(*now), after = std::move(*then)] {
-          return diff_lines(readable(before), readable(after));
-        });
-        o["changes"] = std::move(changes);
-      }
-    }
+    auto preview = co_await services_.board->rollback_preview(target, number);
+    if (!preview) co_return error(call, preview.error());
+    for (json::value& line : (*preview)["lines"].as_array()) lines.push_back(std::move(line));
+    o["changes"] = std::move((*preview)["difference"]);
+    o["before"] = serving ? fmt::format("#{}, now", serving->number) : "";
+    o["after"] = fmt::format("#{}, then", number);
   } else {
     lines.emplace_back(fmt::format("#{} is the one that serves: it answers the requests of {} in {} now.",
                                    number, target.project, target.environment));

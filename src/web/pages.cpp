@@ -210,6 +210,9 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     auto got = co_await known(key, services_.board->status(target, *number));
     if (!got) co_return fail(got.error());
     data = std::move(*got);
+    // None: it goes well, or the store does not tell; the rest of the page stands without.
+    auto failure = co_await services_.board->failure(target, *number);
+    data["failure"] = failure ? json::value(std::move(*failure)) : json::value(nullptr);
   }
   const bool fragment = live.empty();
   json::object page = page_json(call, std::move(csrf), std::move(live), fragment);

@@ -111,6 +111,25 @@ TEST(Pages, a_failure_shows_reason_exit_code_hint_and_log_before_the_pods) {
                     HasSubstr("panic: no DATABASE_URL"), HasSubstr("×4")));
 }
 
+TEST(Pages, a_failure_shows_a_sample_of_its_pods_beside_what_differs_from_the_last_good_deploy) {
+  json::object status = sample::status(Phase::failed);
+  EXPECT_THAT(
+      draw("status.html.j2", status),
+      AllOf(HasSubstr("3 of 3 pods: container app"), HasSubstr("begin &lt;1&gt;"),
+            HasSubstr("What differs from the last good deploy"), HasSubstr("&lt;slow&gt;"),
+            HasSubstr("compare&#x2f;aaaaaaa...0123abc"), HasSubstr("what it points to may have changed")));
+  json::object& failure = status["failure"].as_object();
+  failure["difference"] = nullptr;
+  failure["why"] = kHostile;
+  failure["roles"] = json::array{};
+  EXPECT_THAT(draw("status.html.j2", status),
+              AllOf(HasSubstr("&lt;script&gt;alert(1)"), HasSubstr("panic: no DATABASE_URL"),
+                    Not(HasSubstr("<script>alert"))));
+  status["failure"] = nullptr;
+  EXPECT_THAT(draw("status.html.j2", status),
+              AllOf(HasSubstr("panic: no DATABASE_URL"), Not(HasSubstr("last good deploy"))));
+}
+
 TEST(Pages, the_step_where_a_deploy_failed_is_marked) {
   json::object status = sample::status(Phase::failed);
   json::array steps = status["page"].at("steps").as_array();
@@ -247,14 +266,15 @@ TEST(Pages, errors_confirmations_texts_and_the_sign_in_form_render) {
   error["sign_in"] = true;
   EXPECT_THAT(draw("error.html.j2", error), AllOf(HasSubstr("Sign in"), Not(HasSubstr("<script>alert"))));
   json::object confirm = base;
-  for (const char* key : {"title", "no_changes", "action", "reason", "button", "back"}) confirm[key] = "x";
+  for (const char* key : {"title", "before", "after", "action", "reason", "button", "back"})
+    confirm[key] = "x";
   confirm["lines"] = json::array{"one"};
   confirm["fields"] = json::array{json::object{{"name", "build"}, {"value", kHostile}}};
-  confirm["changes"] = diff_lines("a\nb", "a\nc");
+  confirm["changes"] = sample::difference();
   confirm["ask_reason"] = true;
   confirm["danger"] = true;
   EXPECT_THAT(draw("confirm.html.j2", confirm),
-              AllOf(HasSubstr("- b"), HasSubstr("+ c"), HasSubstr("value=\"yes\"")));
+              AllOf(HasSubstr("fast"), HasSubstr("&lt;slow&gt;"), HasSubstr("value=\"yes\"")));
   json::object text = base;
   text["title"] = "Manifests";
   text["target"] = json::object{{"project", "hello"}, {"environment", "staging"}};

@@ -114,7 +114,6 @@ Pages::Answer Pages::confirm_roll_back(route::Call call, deploy::Release release
   o["title"] = fmt::format("Roll back release {} of {}?", release.id, release.project);
   o["lines"] = std::move(lines);
   o["changes"] = nullptr;
-  o["no_changes"] = "";
   o["action"] = release_path(release.project, release.id) + "/rollback";
   o["fields"] = hidden({{"key", random_hex(12)}, {"partial", cannot ? "yes" : ""}});
   o["ask_reason"] = true;

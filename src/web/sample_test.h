@@ -155,6 +155,60 @@ inline json::object pod(bool fatal) {
              {"logs", "/projects/hello-world/environments/staging/deploys/12/logs?pod=x&container=app"}}}}};
 }
 
+// As deploy/difference.h makes it.
+inline json::object difference() {
+  auto side = [](int64_t number, std::string sha, std::string url) {
+    return json::object{{"number", number},         {"sha", sha},           {"short_sha", sha.substr(0, 7)},
+                        {"branch", "main"},         {"url", url},           {"author", "ada"},
+                        {"message", "Say <hello>"}, {"live_since", nullptr}};
+  };
+  json::object field{{"object", "final"},   {"path", "containers[app].env[MODE].value"},
+                     {"change", "changed"}, {"before", "<slow>"},
+                     {"after", "fast"},     {"from", "projects/hello-world/template.json.j2:4:5"},
+                     {"by_build", false}};
+  json::object image{{"container", "app"},
+                     {"before", "r/app:1"},
+                     {"after", "r/app:1"},
+                     {"state", "same_tag"},
+                     {"text", "the same tag; what it points to may have changed"}};
+  return {{"build",
+           {{"same", false},
+            {"before", side(11, "aaaaaaa", "https://example.org/r/commit/aaaaaaa")},
+            {"after", side(12, "0123abc", "")},
+            {"compare_url", "https://example.org/r/compare/aaaaaaa...0123abc"}}},
+          {"fields", json::array{std::move(field)}},
+          {"left_out", 0},
+          {"fields_why", ""},
+          {"images", json::array{std::move(image)}},
+          {"config_map", {{"state", "changed"}, {"before", "a"}, {"after", "b"}}},
+          {"secret", {{"state", "same"}, {"before", "7"}, {"after", "7"}}},
+          {"summary", "the build (aaaaaaa -> 0123abc), 1 field of the configuration differ"}};
+}
+
+inline json::object failure() {
+  json::object sample = pod(true);
+  json::object& container = sample["containers"].as_array()[0].as_object();
+  container["init"] = false;
+  container["last_reason"] = "Error";
+  json::object log{
+      {"previous", true}, {"first", "begin <1>\n"}, {"last", "panic: no DATABASE_URL"}, {"whole", false}};
+  json::object role{{"summary", "container app: CrashLoopBackOff, exit code 3"},
+                    {"reason", "CrashLoopBackOff"},
+                    {"container", "app"},
+                    {"exit_code", 3},
+                    {"message", "back-off"},
+                    {"hint", ""},
+                    {"fatal", true},
+                    {"pods", 3},
+                    {"sample", std::move(sample)},
+                    {"logs", json::array{std::move(log)}}};
+  return {{"at", nullptr},       {"cause", cause()},
+          {"last_good", 11},     {"difference", difference()},
+          {"why", ""},           {"pods", 3},
+          {"ready", 0},          {"roles", json::array{std::move(role)}},
+          {"roles_left_out", 0}, {"events", json::array{}}};
+}
+
 inline json::object status(Phase phase, bool may = true) {
   const bool failed = phase == Phase::failed;
   json::object d = deploy(phase);
@@ -185,6 +239,7 @@ inline json::object status(Phase phase, bool may = true) {
           {"environment", {{"name", "staging"}, {"cluster", "eu"}, {"protected", false}}},
           {"build", build("0123abc4567890123abc4567890123abc4567890")},
           {"cause", failed ? json::value(cause()) : json::value(nullptr)},
+          {"failure", failed ? json::value(failure()) : json::value(nullptr)},
           {"queue", phase == Phase::queued
                         ? json::value{{"position", 1}, {"blocker", 11}, {"text", "it waits for #11"}}
                         : json::value(nullptr)},

@@ -54,14 +54,6 @@ TEST(LocalPath, only_paths_of_this_server_are_followed_after_signing_in) {
     EXPECT_EQ(local_path(bad), "/") << bad;
 }
 
-TEST(Diff, shows_what_changed_with_two_lines_around) {
-  json::array lines = diff_lines("1\n2\n3\n4\n5\n6\n7\n8", "1\n2\n3\n4\nfive\n6\n7\n8");
-  std::string text;
-  for (const json::value& l : lines) text += std::string(l.at("text").as_string()) + "\n";
-  EXPECT_EQ(text, "…\n  3\n  4\n- 5\n+ five\n  6\n  7\n…\n");
-  EXPECT_TRUE(diff_lines("same", "same").empty());
-}
-
 class FragmentsTest : public testing::Test {
  protected:
   Fragments::Ask ask(const std::string& csrf = "token") {

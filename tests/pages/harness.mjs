@@ -13,14 +13,16 @@ const root = resolve(here, "../..");
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 export const screenshots = join(root, "build/screenshots");
 
+export const sampleConfig = join(here, "config");
+
 // Deploys to hosts need it; their tests are skipped without.
 const ansible = process.env.LEMMY_ANSIBLE_BIN ?? join(root, "build/ansible-venv/bin");
 export const hasAnsible = existsSync(join(ansible, "ansible-runner"));
 
-export async function startServer({ port = 0, data } = {}) {
+export async function startServer({ port = 0, data, config = sampleConfig } = {}) {
   const made = data ?? mkdtempSync(join(tmpdir(), "lemmy-pages-"));
   const binary = process.env.LEMMY ?? join(root, "build/lemmy");
-  const child = spawn(binary, ["playground", "--config", join(here, "config"), "--port", String(port),
+  const child = spawn(binary, ["playground", "--config", config, "--port", String(port),
     "--data", made, ...(hasAnsible ? ["--ansible", ansible] : [])],
     { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LEMMY_PAGES_DATA: made } });
   let log = "";
@@ -47,8 +49,8 @@ export async function startServer({ port = 0, data } = {}) {
   };
 }
 
-export async function announce(url, project, sha, message = "A change") {
-  const body = new URLSearchParams({ project, sha, branch: "main", author: "ada", message });
+export async function announce(url, project, sha, message = "A change", more = {}) {
+  const body = new URLSearchParams({ project, sha, branch: "main", author: "ada", message, ...more });
   const answer = await fetch(`${url}/hooks/build`, { method: "POST", body });
   if (answer.status !== 202) throw new Error(`the hook answered ${answer.status}: ${await answer.text()}`);
 }

@@ -102,7 +102,8 @@ test("a deploy is deleted, and rolled back to after a preview of what differs", 
   await row(other).getByText("deleted").waitFor();
   await press(row(other), "Roll back");
   await page.getByRole("heading", { name: `Roll back to #${other}` }).waitFor();
-  await page.locator(".diff .new").first().waitFor();
+  await page.locator("#fields tr.changed").first().waitFor();
+  await page.getByText(/^Capacity: it starts with 2 pods/).waitFor();
   await clean("confirm-rollback");
   await page.getByLabel(/Reason/).fill("it was better");
   await press(page, "Roll back to");

@@ -1,8 +1,10 @@
 // cancel, zero, delete, restore and rollback differ in a word only.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
 #include "cli/command.h"
+#include "cli/explained.h"
 #include "cli/follow.h"
 #include "cli/table.h"
 
@@ -31,21 +33,22 @@ constexpr Kind kKinds[] = {
      false},
     {"rollback", "Deploy again what an earlier deploy ran",
      "Makes a new deploy from the manifests and configuration of that one, and waits for it as `lemmy "
-     "deploy` does.",
+     "deploy` does.\nOn a terminal it first shows what would change and asks; programs are not asked.",
      "", false},
 };
 constexpr const char* kExitCodes =
     "\nExit codes: 0 accepted, 2 bad arguments, 3 not allowed, 4 no such deploy, 5 it makes no sense now, or "
     "it "
     "serves\nand --confirm is missing, 6 the server cannot be reached";
-constexpr const char* kRollbackCodes = "\nExit codes: as of `lemmy deploy`";
+constexpr const char* kRollbackCodes =
+    "\nExit codes: as of `lemmy deploy`; 0 when --preview was shown, 8 when the answer was no";
 
 struct Arguments {
   RemoteOptions remote;
   Target target;
   int64_t number = 0;
   std::string reason, timeout = "1h";
-  bool confirm = false, no_wait = false;
+  bool confirm = false, no_wait = false, preview = false, yes = false;
 };
 
 // The server speaks to pages and programs; here the way to confirm is a flag.
@@ -55,9 +58,34 @@ Error with_flag(Error e, bool confirms) {
   return e;
 }
 
+Task<Result<int>> preview(std::shared_ptr<Remote> remote, Arguments a) {
+  auto shown = co_await remote->get(deploy_path(a.target, a.number) + "/rollback-preview");
+  if (!shown) co_return fail(shown.error());
+  if (a.remote.json())
+    print_json(*shown);
+  else
+    print_preview(stdout, shown->as_object());
+  co_return 0;
+}
+
+// People see what it changes; programs were asked when somebody wrote them.
+Task<Result<>> ask_first(std::shared_ptr<Remote> remote, Arguments a) {
+  auto shown = co_await remote->get(deploy_path(a.target, a.number) + "/rollback-preview");
+  if (!shown) co_return fail(shown.error());
+  print_preview(stderr, shown->as_object());
+  if (says_yes(fmt::format("Roll {} back to #{}?", a.target.str(), a.number))) co_return Result<>{};
+  co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was rolled back");
+}
+
 Task<Result<int>> act(std::shared_ptr<Remote> remote, const Kind* kind, Arguments a) {
   auto limit = parse_duration(a.timeout);
   if (!limit) co_return fail(limit.error());
+  if (a.preview) co_return co_await preview(remote, a);
+  const bool rolls_back = *kind->done == '\0';
+  if (rolls_back && !a.yes && isatty(STDIN_FILENO)) {
+    auto ok = co_await ask_first(remote, a);
+    if (!ok) co_return fail(ok.error());
+  }
   json::object body;
   if (a.confirm) body["confirm"] = true;
   if (!a.reason.empty()) body["reason"] = a.reason;
@@ -68,8 +96,7 @@ Task<Result<int>> act(std::shared_ptr<Remote> remote, const Kind* kind, Argument
   if (!taken) co_return fail(with_flag(taken.error(), kind->confirms));
   const json::object& d = taken->as_object();
   const int64_t number = int_or(d, "number");
-  const bool new_one = *kind->done == '\0';
-  const bool waits = new_one && !a.no_wait;
+  const bool waits = rolls_back && !a.no_wait;
   if (waits) {
     fmt::print(stderr, "{} #{} rolls back to #{}: {}{}\n", a.target.str(), number, a.number, remote->server(),
                field(d, "url"));
@@ -77,7 +104,7 @@ Task<Result<int>> act(std::shared_ptr<Remote> remote, const Kind* kind, Argument
   }
   if (a.remote.json())
     print_json(*taken);
-  else if (new_one)
+  else if (rolls_back)
     fmt::print("{} #{} rolls back to #{}\n", a.target.str(), number, a.number);
   else
     fmt::print("{} #{} is being {}\n", a.target.str(), number, kind->done);
@@ -98,6 +125,8 @@ void add_actions(CLI::App& app, Action& action) {
     c->add_option("--reason", a->reason, "for the history");
     if (k.confirms) c->add_flag("--confirm", a->confirm, "also the deploy that serves");
     if (rollback) {
+      c->add_flag("--preview", a->preview, "show what it would change now, and change nothing");
+      c->add_flag("--yes", a->yes, "do not ask");
       c->add_flag("--no-wait", a->no_wait, "return once it is accepted");
       c->add_option("--timeout", a->timeout, "how long to wait")->capture_default_str();
     }

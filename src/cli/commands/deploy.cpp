@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <iostream>
-
 #include "base/crypto.h"
 #include "cli/command.h"
 #include "cli/commands/dry_run.h"
+#include "cli/explained.h"
 #include "cli/follow.h"
 #include "cli/table.h"
 
@@ -39,11 +38,9 @@ Task<Result<>> confirm(std::shared_ptr<Remote> remote, Arguments a) {
     if (field(v.as_object(), "name") == a.target.environment)
       is_protected = bool_or(v.as_object(), "protected");
   if (!is_protected) co_return Result<>{};
-  fmt::print(stderr, "{} is protected. Deploy build {} of {} to it? [y/N] ", a.target.environment, a.build,
-             a.target.project);
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "y" || answer == "Y" || answer == "yes") co_return Result<>{};
+  if (says_yes(fmt::format("{} is protected. Deploy build {} of {} to it?", a.target.environment, a.build,
+                           a.target.project)))
+    co_return Result<>{};
   co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was deployed");
 }
 

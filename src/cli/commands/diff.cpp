@@ -68,14 +68,6 @@ Task<Result<json::value>> document(std::shared_ptr<Remote> remote, Arguments a, 
   co_return text;
 }
 
-// How many pods an autoscaled deploy has is no matter of its configuration.
-void leave_out_pods(json::object& before, json::object& after) {
-  if (!before.contains("HorizontalPodAutoscaler") || !after.contains("HorizontalPodAutoscaler")) return;
-  for (json::object* side : {&before, &after})
-    if (json::value* rc = side->if_contains("ReplicationController"))
-      rc->get_object()["spec"].get_object().stable_erase("replicas");
-}
-
 int show(const Arguments& a, int64_t number, const std::vector<FieldChange>& changes) {
   if (a.remote.json()) {
     print_json(json::object{{"project", a.target.project},
@@ -128,7 +120,7 @@ Task<Result<int>> diff(std::shared_ptr<Remote> remote, Arguments a,
   auto origins = co_await document(remote, a, number, "origins");
   if (!origins) co_return fail(origins.error());
   json::object before = by_kind(stored->get_array()), after = by_kind(explanation->manifests);
-  leave_out_pods(before, after);
+  manifest::leave_out_pods(before, after);
   const json::object old_origins =
       origins->is_object() ? object_in(origins->get_object(), "objects") : json::object{};
   auto changes = compare(before, after);

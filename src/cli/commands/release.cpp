@@ -1,10 +1,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <iostream>
-
 #include "base/crypto.h"
 #include "cli/command.h"
+#include "cli/explained.h"
 #include "cli/follow.h"
 #include "cli/table.h"
 
@@ -42,10 +41,8 @@ Task<Result<>> confirm(std::shared_ptr<Remote> remote, Arguments a) {
     if (asked && bool_or(v.as_object(), "protected")) names += (names.empty() ? "" : ", ") + name;
   }
   if (names.empty()) co_return Result<>{};
-  fmt::print(stderr, "Protected: {}. Release build {} of {}? [y/N] ", names, a.build, a.project);
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "y" || answer == "Y" || answer == "yes") co_return Result<>{};
+  if (says_yes(fmt::format("Protected: {}. Release build {} of {}?", names, a.build, a.project)))
+    co_return Result<>{};
   co_return fail(ErrorCode::cancelled, a.project, "nothing was released");
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/explained.h"
 #include "cli/remote.h"
 #include "cli/table.h"
 
@@ -9,13 +10,15 @@ namespace {
 
 constexpr const char* kManual =
     R"(Without arguments what runs where; with a project its environments; with an environment its deploys and the pods
-of the newest. The health is ok, busy, bad, zeroed, none or unknown (the cluster cannot be seen).
+of the newest; with a number that deploy, and why it failed: the cause, a sample of the pods that fail alike with its
+log, and what differs from the last good deploy. The health is ok, busy, bad, zeroed, none or unknown (the cluster cannot be seen).
 Exit codes: 0 whatever the health, 3 not allowed, 4 no such project or environment, 6 the server cannot be reached.)";
 
 struct Arguments {
   RemoteOptions remote;
   Target target;
   int limit = 10;
+  int64_t number = 0;
 };
 
 void add_row(Table& table, const std::string& project, const json::object& target) {
@@ -60,13 +63,18 @@ void print_deploys(const json::array& deploys) {
   table.print();
 }
 
-void print_newest(const json::object& status) {
+void print_deploy(const json::object& status, const json::value& failure, bool with_logs) {
   const json::object& d = object_in(status, "deploy");
   const json::object& cause = object_in(status, "cause");
   fmt::print("\n#{}: {}{}{}\n", field(d, "number"), field(d, "title"), field(d, "note").empty() ? "" : ", ",
              field(d, "note"));
-  if (!cause.empty()) fmt::print("cause: {}\n", field(cause, "summary"));
-  if (!field(cause, "hint").empty()) fmt::print("  -> {}\n", field(cause, "hint"));
+  if (failure.is_object()) {
+    print_failure(stdout, failure.get_object(), with_logs);
+    fmt::print("\n");
+  } else {
+    if (!cause.empty()) fmt::print("cause: {}\n", field(cause, "summary"));
+    if (!field(cause, "hint").empty()) fmt::print("  -> {}\n", field(cause, "hint"));
+  }
   Table pods({"POD", "STATUS", "READY", "RESTARTS", "NODE", "AGE", ""});
   for (const json::value& v : array_in(status, "pods")) {
     const json::object& p = v.as_object();
@@ -96,6 +104,29 @@ Task<Result<int>> project(std::shared_ptr<Remote> remote, Arguments a) {
   co_return 0;
 }
 
+// With "failure": null when it goes well, or the server is an older one.
+Task<Result<json::object>> read_deploy(std::shared_ptr<Remote> remote, Target target, int64_t number) {
+  auto status = co_await remote->get(deploy_path(target, number));
+  if (!status) co_return fail(status.error());
+  json::object out = std::move(status->as_object());
+  auto failure = co_await remote->get(deploy_path(target, number) + "/failure");
+  if (!failure && failure.error().code != ErrorCode::not_found) co_return fail(failure.error());
+  out["failure"] = failure ? std::move(*failure) : json::value();
+  co_return out;
+}
+
+Task<Result<int>> deploy(std::shared_ptr<Remote> remote, Arguments a) {
+  auto status = co_await read_deploy(remote, a.target, a.number);
+  if (!status) co_return fail(status.error());
+  if (a.remote.json()) {
+    print_json(*status);
+    co_return 0;
+  }
+  print_deploys({object_in(*status, "deploy")});
+  print_deploy(*status, status->at("failure"), true);
+  co_return 0;
+}
+
 Task<Result<int>> environment(std::shared_ptr<Remote> remote, Arguments a) {
   auto state = co_await remote->get(target_path(a.target));
   if (!state) co_return fail(state.error());
@@ -104,7 +135,7 @@ Task<Result<int>> environment(std::shared_ptr<Remote> remote, Arguments a) {
   const json::array& list = array_in(deploys->as_object(), "deploys");
   json::value newest;
   if (!list.empty()) {
-    auto status = co_await remote->get(deploy_path(a.target, int_or(list[0].as_object(), "number")));
+    auto status = co_await read_deploy(remote, a.target, int_or(list[0].as_object(), "number"));
     if (!status) co_return fail(status.error());
     newest = std::move(*status);
   }
@@ -119,14 +150,15 @@ Task<Result<int>> environment(std::shared_ptr<Remote> remote, Arguments a) {
   fmt::print("{}: {}, {}\n", a.target.str(), field(target, "health"), field(target, "health_text"));
   if (list.empty()) co_return 0;
   print_deploys(list);
-  if (newest.is_object()) print_newest(newest.get_object());
+  if (newest.is_object()) print_deploy(newest.get_object(), newest.get_object().at("failure"), false);
   co_return 0;
 }
 
 Task<Result<int>> status(std::shared_ptr<Remote> remote, Arguments a) {
   if (a.target.project.empty()) return overview(remote, std::move(a));
   if (a.target.environment.empty()) return project(remote, std::move(a));
-  return environment(remote, std::move(a));
+  if (a.number == 0) return environment(remote, std::move(a));
+  return deploy(remote, std::move(a));
 }
 
 }  // namespace
@@ -137,6 +169,7 @@ void add_status(CLI::App& app, Action& action) {
   auto a = std::make_shared<Arguments>();
   c->add_option("PROJECT", a->target.project);
   c->add_option("ENVIRONMENT", a->target.environment);
+  c->add_option("NUMBER", a->number, "of a deploy")->check(CLI::PositiveNumber);
   c->add_option("--limit", a->limit, "how many deploys of an environment")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

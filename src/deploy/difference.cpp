@@ -1,0 +1,201 @@
+#include "deploy/difference.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "domain/names.h"
+
+namespace lemmy::deploy {
+namespace {
+
+constexpr size_t kFields = 200, kShown = 400;
+constexpr int kPage = 200, kPages = 10;
+
+json::object side(const Made& m) {
+  const Deploy& d = m.deploy;
+  json::object o{{"number", d.number},
+                 {"sha", d.sha},
+                 {"short_sha", short_sha(d.sha)},
+                 {"branch", d.branch},
+                 {"url", m.build ? m.build->url : ""},
+                 {"author", m.build ? m.build->author : ""},
+                 {"message", m.build ? shorten(m.build->message, kShown) : ""}};
+  o["live_since"] = d.serving_since ? json::value(format_time(*d.serving_since)) : json::value(nullptr);
+  return o;
+}
+
+json::object version(const std::string& before, const std::string& after) {
+  const std::string_view state = before == after  ? before.empty() ? "none" : "same"
+                                 : before.empty() ? "added"
+                                 : after.empty()  ? "removed"
+                                                  : "changed";
+  return {{"state", state}, {"before", before}, {"after", after}};
+}
+
+bool differs(const json::object& version) {
+  const std::string_view state = text_or(version, "state");
+  return state != "none" && state != "same";
+}
+
+json::object parsed_object(const std::string& text) {
+  auto v = parse_json(text, "");
+  return v && v->is_object() ? std::move(v->get_object()) : json::object{};
+}
+
+json::array parsed_list(const std::string& text) {
+  auto v = parse_json(text, "");
+  return v && v->is_array() ? std::move(v->get_array()) : json::array{};
+}
+
+manifest::Sent sent(const Made& m) {
+  manifest::Sent out;
+  out.final = parsed_object(m.final);
+  out.manifests = parsed_list(m.manifests);
+  json::object origins = parsed_object(m.origins);
+  if (json::value* objects = origins.if_contains("objects"); objects && objects->is_object())
+    out.origins = std::move(objects->get_object());
+  return out;
+}
+
+json::object field_json(const manifest::FieldChange& c) {
+  auto [before, after] = manifest::shown_values(c.change, kShown);
+  auto given = [](bool there, std::string& text) {
+    return there ? json::value(std::move(text)) : json::value(nullptr);
+  };
+  return {{"object", c.object},
+          {"path", c.change.path},
+          {"change", !c.change.before  ? "added"
+                     : !c.change.after ? "removed"
+                                       : "changed"},
+          {"before", given(c.change.before.has_value(), before)},
+          {"after", given(c.change.after.has_value(), after)},
+          {"from", c.from},
+          {"by_build", c.by_build}};
+}
+
+std::string why_not(const Made& before, const Made& after) {
+  if (before.deploy.deployer != after.deploy.deployer)
+    return "one went to pods and the other to hosts: their fields cannot be compared";
+  const bool hosts = after.deploy.deployer == Deployer::ansible;
+  for (const Made* m : {&before, &after})
+    if (hosts ? m->environment.empty() : m->manifests.empty())
+      return fmt::format("what #{} was made of is not kept: it did not get so far, or it was forgotten",
+                         m->deploy.number);
+  return "";
+}
+
+// Fields that follow the build are the build; those of the ConfigMap are told by its own word.
+std::string summary(const json::object& d, const std::vector<manifest::FieldChange>& fields) {
+  std::vector<std::string> parts;
+  const json::object& build = d.at("build").get_object();
+  if (!bool_or(build, "same"))
+    parts.push_back(fmt::format("the build ({} -> {})", text_or(build.at("before").get_object(), "short_sha"),
+                                text_or(build.at("after").get_object(), "short_sha")));
+  const size_t own = std::count_if(fields.begin(), fields.end(), [&](const manifest::FieldChange& c) {
+    return !c.by_build && c.object != "ConfigMap";
+  });
+  if (own > 0) parts.push_back(fmt::format("{} field{} of the configuration", own, own == 1 ? "" : "s"));
+  if (differs(d.at("config_map").get_object())) parts.emplace_back("the ConfigMap");
+  if (differs(d.at("secret").get_object())) parts.emplace_back("the Secret");
+  const std::string why(text_or(d, "fields_why"));
+  if (parts.empty())
+    return why.empty() ? "nothing that Lemmy knows of differs: the build and the configuration are the same"
+                       : why;
+  std::string text = join(parts, ", ");
+  const bool one = parts.size() == 1 && own < 2;
+  return text + (one ? " differs" : " differ") + (why.empty() ? "" : "; " + why);
+}
+
+}  // namespace
+
+std::string compare_url(const std::string& before, const std::string& after) {
+  auto cut = [](const std::string& url) -> std::pair<std::string, std::string> {
+    constexpr std::string_view kMark = "/commit/";
+    const size_t at = url.rfind(kMark);
+    if (at == url.npos) return {};
+    std::string sha = url.substr(at + kMark.size());
+    if (!check_sha(sha)) return {};
+    return {url.substr(0, at), std::move(sha)};
+  };
+  const auto [was_at, was] = cut(before);
+  const auto [is_at, is] = cut(after);
+  if (was_at.empty() || was_at != is_at || was == is) return "";
+  return fmt::format("{}/compare/{}...{}", is_at, was, is);
+}
+
+json::object difference(const Made& before, const Made& after) {
+  json::object out;
+  const bool same = before.deploy.sha == after.deploy.sha;
+  json::object& build = out["build"].emplace_object();
+  build["same"] = same;
+  build["before"] = side(before);
+  build["after"] = side(after);
+  std::string url;
+  if (!same && before.build && after.build) {
+    // From the older one: the other way round no commits are shown.
+    const bool back = after.build->first_pushed_at < before.build->first_pushed_at;
+    url = back ? compare_url(after.build->url, before.build->url)
+               : compare_url(before.build->url, after.build->url);
+  }
+  build["compare_url"] = url;
+
+  std::string why = why_not(before, after);
+  std::vector<manifest::FieldChange> fields;
+  json::array images;
+  if (why.empty() && after.deploy.deployer == Deployer::ansible) {
+    fields = manifest::compare({{"variables", parsed_object(before.environment)}},
+                               {{"variables", parsed_object(after.environment)}});
+  } else if (why.empty()) {
+    const Deploy& d = after.deploy;
+    manifest::Sent was = sent(before), is = sent(after);
+    images = manifest::compare_images(was.manifests, is.manifests);
+    fields = manifest::what_differs(
+        std::move(was), is,
+        {d.target.project, d.target.environment, d.sha, d.branch, d.number, d.config_map});
+  }
+  json::array& shown = out["fields"].emplace_array();
+  for (size_t i = 0; i < std::min(fields.size(), kFields); ++i) shown.push_back(field_json(fields[i]));
+  out["left_out"] = fields.size() - shown.size();
+  out["fields_why"] = std::move(why);
+  out["images"] = std::move(images);
+  out["config_map"] = version(before.deploy.config_map, after.deploy.config_map);
+  out["secret"] = version(before.deploy.secret_version, after.deploy.secret_version);
+  out["summary"] = summary(out, fields);
+  return out;
+}
+
+Task<Result<Made>> read_made(store::Store* store, Deploy d) {
+  Made m;
+  auto build = co_await store->build(d.target.project, d.sha);
+  if (build)
+    m.build = std::move(*build);
+  else if (build.error().code != ErrorCode::not_found)
+    co_return fail(build.error());
+  for (auto [name, text] : {std::pair{"manifests", &m.manifests}, std::pair{"final", &m.final},
+                            std::pair{"origins", &m.origins}, std::pair{"environment", &m.environment}}) {
+    auto kept = co_await store->document(d.target, d.number, name);
+    if (kept)
+      *text = std::move(*kept);
+    else if (kept.error().code != ErrorCode::not_found)
+      co_return fail(kept.error());
+  }
+  m.deploy = std::move(d);
+  co_return m;
+}
+
+Task<Result<std::optional<Deploy>>> last_good(store::Store* store, Target target, int64_t number) {
+  store::Page page{kPage, ""};
+  for (int i = 0; i < kPages; ++i) {
+    auto listing = co_await store->deploys(target, page);
+    if (!listing) co_return fail(listing.error());
+    for (Deploy& d : listing->items)
+      if (d.number < number && d.phase == Phase::live) co_return std::optional(std::move(d));
+    if (listing->next.empty()) break;
+    page.after = listing->next;
+  }
+  co_return std::optional<Deploy>();
+}
+
+}  // namespace lemmy::deploy

@@ -1,0 +1,38 @@
+#pragma once
+// What differs between two deploys of a target: their builds, fields, images, ConfigMap and Secret. For the
+// explanation of a failure (against the last good deploy) and for the preview of a roll back (against what
+// serves).
+#include "async/task.h"
+#include "manifest/compare.h"
+#include "store/store.h"
+
+namespace lemmy::deploy {
+
+// A deploy and what it was made of, as far as it is kept: the texts of its documents.
+struct Made {
+  Deploy deploy;
+  std::optional<Build> build;  // nullopt: forgotten
+  std::string manifests, final, origins, environment;
+};
+// Errors: those of the store; a document that is not there is none.
+Task<Result<Made>> read_made(store::Store* store, Deploy deploy);
+
+// The newest earlier deploy of the target that went live; nullopt: none among the newest 2000.
+Task<Result<std::optional<Deploy>>> last_good(store::Store* store, Target target, int64_t number);
+
+// {"build": {"same", "before": side, "after": side, "compare_url"}, with side = {"number", "sha",
+//    "short_sha", "branch", "url", "author", "message", "live_since"|null},
+//  "fields": [{"object", "path", "change": "added | removed | changed", "before", "after", "from",
+//    "by_build"}]: at most 200, values as texts of at most 400 bytes, "left_out": how many more,
+//  "fields_why": why there are none to compare; else empty,
+//  "images": manifest/compare.h,
+//  "config_map" and "secret": {"state": "none | same | changed | added | removed", "before", "after"},
+//  "summary": one sentence}
+// Pure; takes some milliseconds: for the pool. Texts that do not parse count as not kept.
+json::object difference(const Made& before, const Made& after);
+
+// Where both commits can be seen together, when both URLs end in /commit/SHA of the same repository, as on
+// GitHub, GitLab, Gitea and Forgejo; else empty.
+std::string compare_url(const std::string& before, const std::string& after);
+
+}  // namespace lemmy::deploy

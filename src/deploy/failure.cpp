@@ -1,0 +1,188 @@
+#include "deploy/failure.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "deploy/worker.h"
+
+namespace lemmy::deploy {
+namespace {
+
+constexpr size_t kRoles = 5, kLines = 25;
+constexpr size_t kLogBytes = 8192;        // of each end
+constexpr size_t kWholeLog = 16'000;      // the client gives no more than 16 KiB of a beginning
+constexpr milliseconds kLogLimit{3'000};  // of one call
+constexpr milliseconds kLogsLimit{10'000}, kSecretLimit{2'000};
+
+json::object role_json(const Role& r) {
+  json::object sample = pod_json(*r.sample);
+  sample.stable_erase("age");
+  return {{"summary", r.cause.summary},
+          {"reason", r.cause.reason},
+          {"container", r.cause.container},
+          {"exit_code", r.cause.exit_code ? json::value(*r.cause.exit_code) : json::value(nullptr)},
+          {"message", r.cause.message},
+          {"hint", r.cause.hint},
+          {"fatal", r.fatal},
+          {"pods", r.pods},
+          {"sample", std::move(sample)},
+          {"logs", json::array{}}};
+}
+
+std::string lines_of(const std::vector<std::string_view>& all, size_t from, size_t to) {
+  std::string out;
+  for (size_t i = from; i < to; ++i) out.append(all[i]).append("\n");
+  return out;
+}
+
+std::vector<std::string_view> split_lines(std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return text.empty() ? std::vector<std::string_view>{} : split(text, '\n');
+}
+
+// The end matters: its beginning is cut.
+std::string last_bytes(std::string text) {
+  if (text.size() <= kLogBytes) return text;
+  return "…" + valid_utf8(std::string_view(text).substr(text.size() - kLogBytes));
+}
+
+// nullopt: there is none, its node is gone, or time ran out.
+Task<std::optional<json::object>> read_log(kube::Client* client, std::string ns, std::string pod,
+                                           std::string container, bool previous, Clock::time_point end) {
+  auto left = [&] {
+    return std::min<milliseconds>(kLogLimit, std::chrono::duration_cast<milliseconds>(end - Clock::now()));
+  };
+  if (left() <= milliseconds{0}) co_return std::nullopt;
+  auto begin = co_await with_deadline(client->log(ns, pod, container, previous, 0), left(), "log");
+  if (!begin || begin->empty()) co_return std::nullopt;
+  const bool complete = begin->size() < kWholeLog;
+  std::string tail;
+  if (!complete && left() > milliseconds{0}) {
+    auto got = co_await with_deadline(client->log(ns, pod, container, previous, int(kLines)), left(), "log");
+    if (got) tail = std::move(*got);
+  }
+  Excerpt e = excerpt_of(*begin, complete, tail);
+  co_return json::object{{"previous", previous}, {"first", e.first}, {"last", e.last}, {"whole", e.whole}};
+}
+
+}  // namespace
+
+Excerpt excerpt_of(const std::string& begin, bool complete, const std::string& end) {
+  const auto all = split_lines(begin);
+  if (complete && all.size() <= 2 * kLines)
+    return {last_bytes(lines_of(all, 0, all.size())), "", begin.size() <= kLogBytes};
+  Excerpt out;
+  out.first = shorten(lines_of(all, 0, std::min(kLines, all.size())), kLogBytes);
+  const auto tail = complete ? all : split_lines(end);
+  out.last = last_bytes(lines_of(tail, tail.size() > kLines ? tail.size() - kLines : 0, tail.size()));
+  return out;
+}
+
+json::object pods_now(const std::vector<const kube::Pod*>& pods, const std::string& first) {
+  int there = 0, ready = 0;
+  for (const kube::Pod* p : pods)
+    if (!p->meta.deleting) ++there, ready += p->ready;
+  const std::vector<Role> all = roles(pods, first);
+  json::array shown;
+  for (size_t i = 0; i < std::min(all.size(), kRoles); ++i) shown.push_back(role_json(all[i]));
+  const size_t left_out = all.size() - shown.size();
+  return {{"pods", there}, {"ready", ready}, {"roles", std::move(shown)}, {"roles_left_out", left_out}};
+}
+
+Task<> add_logs(kube::Client* client, std::string ns, json::object* pods, milliseconds limit) {
+  const auto end = Clock::now() + limit;
+  for (json::value& v : (*pods)["roles"].as_array()) {
+    json::object& role = v.get_object();
+    const json::object& sample = role["sample"].get_object();
+    const std::string pod(text_or(sample, "name")), name(text_or(role, "container"));
+    for (const json::value& c : sample.at("containers").get_array()) {
+      const json::object& container = c.get_object();
+      if (name.empty() || text_or(container, "name") != name) continue;
+      const bool restarted = int_or(container, "restarts") > 0;
+      const bool running = text_or(container, "state") == "running";
+      for (bool previous : {true, false}) {
+        // Of one that waits for its next start the kubelet gives the same log for both.
+        const bool wanted = previous ? restarted : running || role["logs"].as_array().empty();
+        if (!wanted) continue;
+        auto log = co_await read_log(client, ns, pod, name, previous, end);
+        if (log) role["logs"].as_array().push_back(std::move(*log));
+      }
+    }
+  }
+}
+
+Task<json::object> since_last_good(store::Store* store, Pool* pool, Made made) {
+  json::object out{{"last_good", nullptr}, {"difference", nullptr}, {"why", ""}};
+  const Target target = made.deploy.target;
+  auto good = co_await last_good(store, target, made.deploy.number);
+  if (!good) {
+    out["why"] = "the store does not tell: " + good.error().str();
+    co_return out;
+  }
+  if (!*good) {
+    out["why"] = "no earlier deploy of " + target.str() + " went live: there is nothing to compare it with";
+    co_return out;
+  }
+  out["last_good"] = (*good)->number;
+  auto before = co_await read_made(store, **good);
+  if (!before) {
+    out["why"] = "the store does not tell: " + before.error().str();
+    co_return out;
+  }
+  auto found = co_await pool->run(
+      [before = std::move(*before), after = std::move(made)] { return difference(before, after); });
+  out["difference"] = std::move(found);
+  co_return out;
+}
+
+// Kept before the deploy is written as failed, so that whoever hears of that finds it. Without it a deploy
+// fails all the same.
+Task<> Worker::keep_failure(kube::Cluster* cluster, Deploy d, json::object pods) {
+  json::object out{{"at", format_time(now())}};
+  auto made = co_await read_made(c_.around_.store, d);
+  if (made) {
+    if (d.deployer == Deployer::kubernetes && made->manifests.empty()) co_await make_up(cluster, &*made);
+    auto since = co_await since_last_good(c_.around_.store, c_.around_.pool, std::move(*made));
+    for (auto& [key, value] : since) out[key] = std::move(value);
+  } else {
+    out["last_good"] = nullptr;
+    out["difference"] = nullptr;
+    out["why"] = "the store does not tell: " + made.error().str();
+  }
+  json::array events;
+  if (cluster && d.deployer == Deployer::kubernetes) {
+    co_await add_logs(&cluster->client(), target_.environment, &pods, kLogsLimit);
+    events = events_json(*cluster, d);
+    for (json::value& e : events) e.get_object().stable_erase("age");
+  }
+  for (auto& [key, value] : pods) out[key] = std::move(value);
+  out["events"] = std::move(events);
+  auto put = co_await c_.around_.store->put_document(target_, d.number, "failure", json::serialize(out));
+  if (!put)
+    log::warning(
+        "the explanation of a failure could not be kept",
+        {{"project", target_.project}, {"environment", target_.environment}, {"what", put.error().str()}});
+}
+
+// It failed before its manifests were kept: what it would have sent, as far as that renders.
+Task<> Worker::make_up(kube::Cluster* cluster, Made* made) {
+  Deploy& d = made->deploy;
+  if (d.rollback_of) co_return;  // it has those of its earlier deploy
+  auto m = co_await render(d, true);
+  if (!m) co_return;
+  json::array sent;
+  for (const auto& o : {m->manifests.config_map, m->manifests.service, std::optional(m->manifests.rc),
+                        m->manifests.autoscaler})
+    if (o) sent.push_back(*o);
+  made->manifests = json::serialize(sent);
+  made->final = json::serialize(m->manifests.final);
+  made->origins = json::serialize(m->origins);
+  if (m->manifests.config_map_copy) d.config_map = kube::parse_meta(*m->manifests.config_map_copy).name;
+  if (!cluster || !d.secret_version.empty()) co_return;
+  auto secret = co_await with_deadline(cluster->client().secret_version(target_.environment, target_.project),
+                                       kSecretLimit, "secret");
+  if (secret) d.secret_version = *secret;
+}
+
+}  // namespace lemmy::deploy

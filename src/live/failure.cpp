@@ -1,0 +1,71 @@
+#include "deploy/failure.h"
+
+#include <fmt/format.h>
+
+#include "live/view.h"
+
+namespace lemmy::live {
+namespace {
+
+constexpr size_t kRemembered = 100;
+constexpr milliseconds kNoProgress{60'000};
+
+bool has_failed(const Deploy& d) {
+  return d.phase == Phase::failed || (d.phase == Phase::superseded && d.cause);
+}
+
+bool in_trouble(const Deploy& d, const deploy::Verdict& v) {
+  const bool rolls = d.phase == Phase::rolling_out || d.phase == Phase::settling;
+  return rolls && (v.fatal > 0 || (v.cause && now() - d.progress_at.value_or(d.phase_at) >= kNoProgress));
+}
+
+}  // namespace
+
+Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
+  auto stored = co_await from_.store->deploy(target, number);
+  if (!stored) co_return fail(stored.error());
+  const Deploy* newest = from_.conductor->find(target, number);
+  const Deploy d = newest ? *newest : *stored;
+  kube::Cluster* cluster = from_.cluster(target.environment);
+  auto verdict = [&] {
+    return cluster ? deploy::judge(cluster->pods({target, number}), cluster->rc({target, number}))
+                   : deploy::Verdict{};
+  };
+  const bool failed = has_failed(d);
+  if (!failed && !in_trouble(d, verdict()))
+    co_return fail(ErrorCode::not_found, target.str(),
+                   fmt::format("#{} has not failed, and is not in trouble", number));
+
+  json::object out;
+  if (failed) {
+    auto kept = co_await from_.store->document(target, number, "failure");
+    if (!kept && kept.error().code != ErrorCode::not_found) co_return fail(kept.error());
+    auto v = kept ? parse_json(*kept, "failure") : json::value();
+    if (v && v->is_object()) out = std::move(v->get_object());
+  }
+  if (out.empty()) {
+    auto known = since_.find({target, number});
+    if (!failed && known != since_.end()) {
+      out = known->second;
+    } else {
+      auto made = co_await deploy::read_made(from_.store, d);
+      if (!made) co_return fail(made.error());
+      out = co_await deploy::since_last_good(from_.store, from_.pool, std::move(*made));
+      if (since_.size() >= kRemembered) since_.clear();
+      if (!failed) since_[{target, number}] = out;
+    }
+    // No wait from here on: the rest is of one moment.
+    const std::string first = d.cause ? d.cause->pod : "";
+    json::object pods =
+        deploy::pods_now(cluster ? cluster->pods({target, number}) : std::vector<const kube::Pod*>{}, first);
+    for (auto& [key, value] : pods) out[key] = std::move(value);
+    out["events"] = cluster ? events_json(*cluster, d) : json::array{};
+    out["at"] = nullptr;
+  }
+  out["deploy"] = deploy_json(d);
+  const std::optional<Cause> cause = d.cause ? d.cause : verdict().cause;
+  out["cause"] = cause ? json::value(to_json(*cause)) : json::value(nullptr);
+  co_return out;
+}
+
+}  // namespace lemmy::live

@@ -1,0 +1,163 @@
+// What a roll back would change, before it is confirmed.
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "deploy/difference.h"
+#include "domain/names.h"
+#include "live/view.h"
+
+namespace lemmy::live {
+namespace {
+
+struct Found {
+  json::value difference = nullptr;
+  manifest::Scale own, serving;
+};
+
+// For the pool.
+Found compare(const std::optional<deploy::Made>& serving, const deploy::Made& to) {
+  auto scale = [](const deploy::Made& m) {
+    auto v = parse_json(m.manifests, "");
+    return v && v->is_array() ? manifest::scale_of(v->get_array()) : manifest::Scale{};
+  };
+  Found out;
+  out.own = scale(to);
+  if (!serving) return out;
+  out.serving = scale(*serving);
+  out.difference = deploy::difference(*serving, to);
+  return out;
+}
+
+json::value bounds(int min, int max) {
+  if (max == 0) return nullptr;
+  return json::object{{"min", min}, {"max", max}};
+}
+
+std::string bounds_text(const json::value& v) {
+  if (!v.is_object()) return "none";
+  return fmt::format("{} to {} pods", int_or(v.get_object(), "min"), int_or(v.get_object(), "max"));
+}
+
+std::string config_map_line(const json::object& version, int64_t number) {
+  const std::string_view state = text_or(version, "state");
+  if (state == "none") return "";
+  if (state == "same") return "ConfigMap: the same as now.";
+  if (state == "removed") return fmt::format("ConfigMap: none, as #{} had none.", number);
+  return fmt::format("ConfigMap: that of #{} comes back ({}).", number, text_or(version, "after"));
+}
+
+std::string secret_line(std::string_view state, const std::string& project, int64_t number) {
+  if (state == "same") return fmt::format("Secret {}: not changed since #{} was deployed.", project, number);
+  if (state == "unknown")
+    return fmt::format("Secret {}: whether it was changed since #{} is not known.", project, number);
+  if (state == "removed")
+    return fmt::format("Secret {}: it is gone, and was there when #{} was deployed.", project, number);
+  if (state == "added")
+    return fmt::format("Secret {}: there was none when #{} was deployed; its pods get that of now.", project,
+                       number);
+  if (state == "changed")
+    return fmt::format("Secret {}: changed since #{} was deployed; its pods get the values of now.", project,
+                       number);
+  return "";
+}
+
+std::string capacity_line(const json::object& c) {
+  const int64_t starts = int_or(c, "starts_with"), ready = int_or(c, "ready_now");
+  const bool scaled = c.at("autoscaler").is_object();
+  std::string out = fmt::format("Capacity: it starts with {} pod{}; {} ready now", starts,
+                                starts == 1 ? "" : "s", ready == 1 ? "1 is" : fmt::format("{} are", ready));
+  const std::string then = bounds_text(c.at("autoscaler")), now = bounds_text(c.at("autoscaler_now"));
+  if (then != now)
+    out += fmt::format(". Autoscaler: {}, now {}", then, now);
+  else if (scaled)
+    out += fmt::format(". Autoscaler: {}, as now", then);
+  return out + ".";
+}
+
+json::array lines_of(const json::object& o, const Deploy& d) {
+  json::array out;
+  auto say = [&](std::string text) {
+    if (!text.empty()) out.emplace_back(std::move(text));
+  };
+  const json::value& found = o.at("difference");
+  if (!found.is_object()) {
+    say(fmt::format("Nothing serves in {} now: there is nothing to compare it with.", d.target.environment));
+  } else {
+    const json::object& difference = found.get_object();
+    say(config_map_line(difference.at("config_map").get_object(), d.number));
+    for (const json::value& v : difference.at("images").get_array())
+      say(fmt::format("Image of {}: {}.", text_or(v.get_object(), "container"),
+                      text_or(v.get_object(), "text")));
+  }
+  if (o.at("secret").is_string()) say(secret_line(o.at("secret").get_string(), d.target.project, d.number));
+  if (const json::value& c = o.at("capacity"); c.is_object())
+    say(capacity_line(c.get_object()));
+  else
+    say(fmt::format("The playbook runs on the hosts that match now; #{} went to {}.", d.number, d.replicas));
+  return out;
+}
+
+}  // namespace
+
+Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number) const {
+  auto stored = co_await from_.store->deploy(target, number);
+  if (!stored) co_return fail(stored.error());
+  auto to = co_await deploy::read_made(from_.store, *stored);
+  if (!to) co_return fail(to.error());
+  std::optional<deploy::Made> serving;
+  if (const Deploy* s = from_.conductor->current(target)) {
+    auto made = co_await deploy::read_made(from_.store, *s);
+    if (!made) co_return fail(made.error());
+    serving = std::move(*made);
+  }
+  const bool pods = stored->deployer == Deployer::kubernetes;
+  std::optional<std::string> version;
+  if (pods) version = co_await secret_version(target);
+  // The Secret is not Lemmy's to bring back: it is that of now against that of then.
+  const std::string then = version ? stored->secret_version : "";
+  if (serving) serving->deploy.secret_version = then;
+  to->deploy.secret_version = version.value_or("");
+  auto found = co_await from_.pool->run([serving, to = std::move(*to)] { return compare(serving, to); });
+
+  // No wait from here on: the rest is of one moment.
+  const Deploy* fresh = from_.conductor->find(target, number);
+  const Deploy d = fresh ? *fresh : *stored;
+  const Deploy* current = from_.conductor->current(target);
+  const auto can = from_.conductor->possible(d);
+  const bool possible = std::find(can.begin(), can.end(), deploy::Action::rollback) != can.end();
+  json::object out;
+  out["to"] = deploy_json(d);
+  out["serving"] = current ? json::value(deploy_json(*current)) : json::value(nullptr);
+  out["possible"] = possible;
+  out["why"] = possible           ? ""
+               : !d.serving_since ? fmt::format("#{} was never live", number)
+                                  : fmt::format("#{} serves, or is not finished", number);
+  out["secret"] = nullptr;
+  if (pods && !version)
+    out["secret"] = "unknown";
+  else if (pods && *version != then)
+    out["secret"] = then.empty() ? "added" : version->empty() ? "removed" : "changed";
+  else if (pods)
+    out["secret"] = then.empty() ? "none" : "same";
+  out["capacity"] = nullptr;
+  if (pods) {
+    kube::Cluster* cluster = from_.cluster(target.environment);
+    const kube::Owner owner{target, current ? current->number : 0};
+    const int ready = cluster && current ? cluster->ready_pods(owner) : 0;
+    const kube::Autoscaler* hpa = cluster && current ? cluster->autoscaler(owner) : nullptr;
+    const manifest::Scale& own = found.own;
+    out["capacity"] = json::object{
+        {"starts_with", deploy::starting_replicas(own.replicas, own.min, own.max, ready)},
+        {"own", own.replicas},
+        {"ready_now", ready},
+        {"autoscaler", bounds(own.min, own.max)},
+        {"autoscaler_now", hpa ? bounds(hpa->min, hpa->max) : bounds(found.serving.min, found.serving.max)}};
+  }
+  out["difference"] = std::move(found.difference);
+  if (json::value& v = out["difference"]; v.is_object() && pods && !version)
+    v.get_object()["secret"].get_object()["state"] = "unknown";
+  out["lines"] = lines_of(out, d);
+  co_return out;
+}
+
+}  // namespace lemmy::live
