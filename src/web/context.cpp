@@ -30,8 +30,9 @@ json::object page_json(const route::Call& call, std::string csrf, std::string li
               (project == call.request.params.end() ? "hello-world" : project->second) +
               " -d sha=$(git rev-parse --short HEAD) -d branch=main \"$LEMMY_URL/hooks/build\"";
   o["instance_curl"] =
-      "runcmd:\n  - curl --retry 10 --retry-all-errors -fsS -H \"Authorization: Bearer $TOKEN\" "
-      "-d project=NAME -d environment=NAME -d instance_id={{ v1.instance_id }} \"$LEMMY_URL/hooks/instance\"";
+      "runcmd:\n  - curl --retry 100 --retry-max-time 3600 --retry-all-errors -fsS "
+      "-H \"Authorization: Bearer $TOKEN\" -d project=NAME -d environment=NAME "
+      "-d instance_id={{ v1.instance_id }} \"$LEMMY_URL/hooks/instance\"";
   return o;
 }
 

@@ -3,15 +3,12 @@ Ansible. The server and the command line run in the network namespace that reach
 import json
 import os
 import re
-import shutil
 import subprocess
-import threading
 import time
 import unittest
 
-from ssh_hosts import BIN, HOSTS, ROOT, SshHosts, inside
-
-LEMMY = os.environ.get("LEMMY", os.path.join(ROOT, "build/lemmy"))
+from ssh_hosts import HOSTS, inside
+from ssh_server import SshServer
 
 PLAYBOOK = """
 - name: The shop
@@ -34,44 +31,16 @@ TEMPLATE = """
 """
 
 
-class Together(SshHosts):
-    used = ["data/runs/.ansible", "config/ansible"]
-    needs = [LEMMY]
+class Together(SshServer):
+    command = ["playground"]
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.config = f"{cls.dir}/config"
-        os.makedirs(f"{cls.config}/projects/shop")
-        shutil.copytree(cls.tree, f"{cls.config}/ansible")
+    def configure_all(cls):
         cls.write("ansible/playbooks/shop.yml", PLAYBOOK)
         cls.write("environments.yaml", "environments:\n  - name: production\n  - name: production-hosts\n")
         cls.write("projects/shop/project.yaml", "settle: 1s\n")
         cls.write("projects/shop/template.json.j2", TEMPLATE)
         cls.set_hosts()
-        cls.log = open(f"{cls.dir}/lemmy.log", "w")
-        cls.server = subprocess.Popen(
-            inside("server", LEMMY, "playground", "--config", cls.config, "--data", f"{cls.dir}/data", "--ansible",
-                   BIN, "--port", "0"), stdout=subprocess.PIPE, stderr=cls.log, text=True)
-        found = re.search(r"listening on (http://\S+)", cls.server.stdout.readline())
-        if not found:
-            raise AssertionError(open(f"{cls.dir}/lemmy.log").read())
-        cls.url = found[1]
-        threading.Thread(target=cls.server.stdout.read, daemon=True).start()
-        cls.builds = 0
-
-    @classmethod
-    def take_down(cls):
-        if hasattr(cls, "server"):
-            cls.server.terminate()
-            cls.server.wait(20)
-            cls.log.close()
-        super().take_down()
-
-    @classmethod
-    def write(cls, path, text):
-        with open(f"{cls.config}/{path}", "w") as f:
-            f.write(text)
 
     @classmethod
     def set_hosts(cls, **of_hosts):
@@ -84,22 +53,6 @@ class Together(SshHosts):
         self.addCleanup(time.sleep, 3.5)
         self.addCleanup(self.set_hosts)
         time.sleep(3.5)  # the server reads it
-
-    def start(self, *arguments):
-        return subprocess.Popen(inside("server", LEMMY, *map(str, arguments), "--server", self.url),
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def cli(self, *arguments):
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
-
-    def build(self):
-        type(self).builds += 1
-        sha = f"{self.builds:07x}" + os.urandom(8).hex()
-        code, _, err = self.cli("hook", "build", "--project", "shop", "--sha", sha, "--branch", "main")
-        self.assertEqual(code, 0, err)
-        return sha
 
     def deployed(self):
         sha = self.build()
