@@ -5,8 +5,9 @@ with the same projects, in SQLite and in PostgreSQL: the first page and a projec
     bench/history.py [BUILDS [DEPLOYS [PROJECTS]]]     build/lemmy, build/simulated_cluster and PostgreSQL must be there
 
 The rows are copies of what Lemmy wrote for a build and a deploy of the bench's own. The cluster cannot be reached while
-pages are measured, so that they show the store. Documents and the ledger are left out: these pages do not read them. Beside the empty one there
-is a short history, the newest deploy of each target alone: what is more than that is the price of the long one.
+pages are measured, so that they show the store. Documents and the ledger are left out: these pages do not read them.
+Beside the empty one there is a short history, the newest deploy of each target alone: what is more than that is the price
+of the long one.
 """
 import http.client
 import json
