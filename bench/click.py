@@ -7,6 +7,7 @@ http.client on one kept-alive connection, and beside `kubectl apply --server-sid
 
 Each round has a namespace of its own for each of them. The clock stops when a watch of ReplicationControllers is told.
 """
+import http.client
 import json
 import shutil
 import subprocess
@@ -14,10 +15,9 @@ import sys
 import threading
 import time
 
-from common import (APPLY, BUILD, ROOT, TEMPLATE, Lemmy, SimulatedCluster, api_connection, end, percentile, remove, summary,
+from common import (APPLY, ROOT, TEMPLATE, Lemmy, SimulatedCluster, api_connection, end, percentile, remove, summary,
                     table, wait_for, workdir, write_config)
 
-sys.path.insert(0, str(ROOT / "tests/kubernetes"))
 PROJECT, SHA = "hello", "0123456789abcdef"
 RESOURCES = {"ConfigMap": "/api/v1/namespaces/{}/configmaps/{}", "Service": "/api/v1/namespaces/{}/services/{}",
              "ReplicationController": "/api/v1/namespaces/{}/replicationcontrollers/{}",
@@ -33,6 +33,8 @@ class RealCluster:
         if not self.process.stdout.readline().startswith("ready"):
             raise SystemExit("the control plane did not start")
         self.kubeconfig = folder / "cluster/kubeconfig"
+        # Its own has all of Kubernetes in it and starts slower.
+        self.kubectl = [shutil.which("kubectl")] if shutil.which("kubectl") else [binary, "kubectl"]
 
     def stop(self):
         end(self.process, 30)
@@ -130,7 +132,7 @@ def measure(cluster, work, rounds, kubectl):
         arrivals.of(own[0])
         manifests = wait_for("the manifests are stored", lambda: stored(lemmy, own[0], number))
         raw(api, moved(manifests, "raw-0"))
-        click = api_connection_to(lemmy)
+        click = http.client.HTTPConnection("127.0.0.1", lemmy.port, timeout=60)
         for i in range(1, rounds + 1):
             time.sleep(0.3)  # the pods of the round before
             start = time.monotonic()
@@ -160,20 +162,14 @@ def stored(lemmy, environment, number):
     return json.loads(text) if status == 200 else None
 
 
-def api_connection_to(lemmy):
-    import http.client
-    return http.client.HTTPConnection("127.0.0.1", lemmy.port, timeout=60)
-
-
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    kubectl = shutil.which("kubectl")
     for name, make in (("the simulated API server", None), ("a real control plane", RealCluster)):
         work = workdir()
         cluster = make(work) if make else SimulatedCluster(work, ["default"])
         try:
             # kubectl wants an OpenAPI document, which the simulated one has not.
-            took = measure(cluster, work, rounds, [kubectl] if kubectl and make else None)
+            took = measure(cluster, work, rounds, cluster.kubectl if make else None)
         finally:
             cluster.stop()
             remove(work)

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 LEMMY = os.environ.get("LEMMY", str(BUILD / "lemmy"))
 SIMULATED_CLUSTER = BUILD / "simulated_cluster"
+# So that `finally` ends what was started.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
 

@@ -5,7 +5,6 @@
 """
 import hashlib
 import json
-import os
 import re
 import shutil
 import socket

@@ -3,29 +3,13 @@
 
     bench/memory.py [PODS]        build/lemmy and build/simulated_cluster must be there; takes about a minute
 """
-import http.client
 import json
 import re
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-APPLY = {"Content-Type": "application/apply-patch+yaml"}
-
-
-def rss(pid):
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
-
-
-def call(port, method, path, body=None, headers=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request(method, path, body and json.dumps(body), headers or {})
-    text = connection.getresponse().read()
-    connection.close()
-    return text
+from common import (APPLY, TEMPLATE, Lemmy, SimulatedCluster, memory, remove, summary, table, wait_for, workdir,
+                    write_config)
 
 
 def controller(i, replicas):
@@ -41,49 +25,34 @@ def controller(i, replicas):
 def main():
     pods = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     each = min(100, pods)
-    with tempfile.TemporaryDirectory() as work:
-        config = Path(work) / "config" / "projects" / "p0"
-        config.mkdir(parents=True)
-        (config / "environments.json").write_text('{"staging": {}}')
-        (config / "template.json.j2").write_text('{"replicas": 1, "containers": [{"name": "app", "image": "a:1"}]}')
-        (config / "project.yaml").write_text("")
-        kubeconfig = Path(work) / "kubeconfig"
-        cluster = subprocess.Popen([ROOT / "build/simulated_cluster", kubeconfig, "--pace", "0.05"],
-                                   stdout=subprocess.PIPE, text=True)
-        api = int(re.search(r":(\d+)$", cluster.stdout.readline().strip()).group(1))
-        lemmy = subprocess.Popen([ROOT / "build/lemmy", "serve", "--config", Path(work) / "config", "--data",
-                                  Path(work) / "data", "--kubeconfig", kubeconfig, "--port", "0"],
-                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        try:
-            port = int(re.search(r":(\d+)$", lemmy.stdout.readline().strip()).group(1))
-            time.sleep(1)
-            idle = rss(lemmy.pid)
-            for i in range(pods // each):
-                call(api, "PATCH", f"/api/v1/namespaces/staging/replicationcontrollers/p{i}?fieldManager=b",
-                     controller(i, each), APPLY)
+    work = workdir()
+    config = write_config(work, ["staging"], {"p0": ({"staging": {"replicas": 1}}, "", TEMPLATE)})
+    cluster = SimulatedCluster(work, ["staging"])
+    lemmy = Lemmy(work, config, cluster.kubeconfig)
+    try:
+        time.sleep(1)
+        idle = memory(lemmy.pid)[0]
+        for i in range(pods // each):
+            cluster.call("PATCH", f"/api/v1/namespaces/staging/replicationcontrollers/p{i}?fieldManager=b",
+                         controller(i, each), APPLY)
 
-            def seen():
-                found = re.search(r'lemmy_cluster_pods\{[^}]*\} (\d+)', call(port, "GET", "/metrics").decode())
-                return int(found.group(1)) if found else 0
-            end = time.monotonic() + 120
-            while seen() < pods // each * each and time.monotonic() < end:
-                time.sleep(0.5)
-            time.sleep(3)
-            count, full = seen(), rss(lemmy.pid)
-            one = json.loads(call(api, "GET", "/api/v1/namespaces/staging/pods?limit=100"))["items"]
-            raw = sum(len(json.dumps(p, separators=(",", ":"))) for p in one) / len(one) / 1024
-            kept = (full - idle) * 1024 / count
-            print("| what | figure |\n|---|---|")
-            print(f"| idle | {idle:.1f} MiB |")
-            print(f"| with {count:,} pods | {full:.1f} MiB |")
-            print(f"| a pod, all that was allocated for it | {kept:.2f} KiB |")
-            print(f"| a pod's JSON as the API gives it | {raw:.2f} KiB |")
-            print(f"| ratio | {raw / kept:.1f} |")
-        finally:
-            lemmy.terminate()
-            cluster.terminate()
-            lemmy.wait(10)
-            cluster.wait(10)
+        def seen():
+            found = re.search(r"lemmy_cluster_pods\{[^}]*\} (\d+)", lemmy.call("GET", "/metrics")[1])
+            return int(found[1]) if found else 0
+        count = wait_for(f"{pods} pods", lambda: seen() >= pods // each * each and seen(), 120, 0.5)
+        time.sleep(3)
+        full = memory(lemmy.pid)[0]
+        one = json.loads(cluster.call("GET", "/api/v1/namespaces/staging/pods?limit=100")[1])["items"]
+    finally:
+        lemmy.stop()
+        cluster.stop()
+        remove(work)
+    raw = sum(len(json.dumps(p, separators=(",", ":"))) for p in one) / len(one) / 1024
+    kept = (full - idle) * 1024 / count
+    table(["what", "figure"], [["idle", f"{idle:.1f} MiB"], [f"with {count:,} pods", f"{full:.1f} MiB"],
+                               ["a pod, all that was allocated for it", f"{kept:.2f} KiB"],
+                               ["a pod's JSON as the API gives it", f"{raw:.2f} KiB"], ["ratio", f"{raw / kept:.1f}"]])
+    summary(f"memory: with {count:,} pods", f"{full:.1f} MiB", "", None)
 
 
 if __name__ == "__main__":

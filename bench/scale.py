@@ -123,7 +123,8 @@ def main():
             for _ in range(20):
                 viewers.read(0.05)
             for project, name in list(left):
-                phase = lemmy.json("GET", lemmy.deploys(project, name, f"/{new[project, name]}"))["deploy"]["phase"]
+                one = lemmy.json("GET", lemmy.deploys(project, name, f"/{new[project, name]}"))
+                phase = one["deploy"]["phase"]
                 if phase == "live":
                     left.discard((project, name))
                 elif phase == "failed" or time.monotonic() > stop:

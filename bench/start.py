@@ -51,7 +51,7 @@ def start(data, kubeconfig, *more):
 
 
 def main():
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     ansible = subprocess.run([ROOT / "tools/ansible.sh"], stdout=subprocess.PIPE, text=True)
     ways = {"without Ansible": []}
     if ansible.returncode == 0:
@@ -77,7 +77,8 @@ def main():
     finally:
         cluster.stop()
         remove(work)
-    table(["", "first 200, new store", "first 200, started again", "the slowest tenth", "RSS after 5 s", "PSS after 5 s"],
+    table(["", "first 200, new store", "first 200, started again", "the slowest tenth", "RSS after 5 s",
+           "PSS after 5 s"],
           [[way, f"{percentile(first[way], 50):.0f} ms", f"{percentile(times[way], 50):.0f} ms",
             f"{percentile(times[way], 90):.0f} ms", f"{idle[way][0]:.1f} MiB", f"{idle[way][1]:.1f} MiB"]
            for way in ways])

@@ -49,11 +49,12 @@ def chart(panels, seconds, marks, title):
         for tick in steps(seconds):
             if tick <= seconds:
                 out.append(f'<text x="{x(tick):.1f}" y="{top + HEIGHT + 16}" text-anchor="middle">{tick:g}</text>')
-        for at, what in marks:
+        for place, (at, what) in enumerate(marks):
             anchor = "end" if x(at) > WIDTH * 0.75 else "start"
             out.append(f'<line class="mark" x1="{x(at):.1f}" x2="{x(at):.1f}" y1="{top}" y2="{top + HEIGHT}"/>')
             if number == 0:
-                out.append(f'<text class="note" x="{x(at) + (4 if anchor == "start" else -4):.1f}" y="{top + 11}" '
+                beside = x(at) + (4 if anchor == "start" else -4)
+                out.append(f'<text class="note" x="{beside:.1f}" y="{top + 11 + place % 3 * 14}" '
                            f'text-anchor="{anchor}">{escape(what)}</text>')
         out.append(f'<path class="axis" fill="none" d="M{LEFT} {top}V{top + HEIGHT}H{WIDTH - RIGHT}"/>')
         line = " ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in points)
