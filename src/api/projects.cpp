@@ -7,12 +7,16 @@ namespace lemmy::api {
 namespace {
 
 Task<net::Response> projects(Shared s, route::Call call) {
-  json::object all = s->board->overview();
-  json::array mine;
-  for (json::value& p : all["projects"].as_array())
-    if (call.who.may_touch(text_or(p.as_object(), "name"))) mine.push_back(std::move(p));
-  all["projects"] = std::move(mine);
-  co_return route::json_response(all);
+  live::Board::Wanted wanted;
+  wanted.may = [&call](std::string_view project) { return call.who.may_touch(project); };
+  wanted.search = call.request.query_value("search");
+  wanted.after = call.request.query_value("after");
+  if (!call.request.query_value("limit").empty()) {
+    auto limit = int_query(call.request, "limit", 0, 1, 1000);
+    if (!limit) co_return problem(call, limit.error());
+    wanted.limit = static_cast<size_t>(*limit);
+  }
+  co_return route::json_response(s->board->overview(wanted));
 }
 
 // Every project handler begins with what the board knows of it.
@@ -93,7 +97,11 @@ void add_projects(route::Router& router, Shared s) {
                 .openapi = std::move(openapi)});
   };
   get("/api/v1/projects", "What runs where: all projects in all environments", projects,
-      {{"responses", ok_response("200", "projects x environments", "Overview")}});
+      {{"parameters",
+        json::array{query_parameter("search", "string", "what names contain"),
+                    query_parameter("limit", "integer", "1 to 1000; all unless told"),
+                    query_parameter("after", "string", "next of the page before")}},
+       {"responses", ok_response("200", "projects x environments", "Overview")}});
   get("/api/v1/projects/{project}", "One project, with its newest builds", project,
       {{"parameters", page_parameters()}, {"responses", ok_response("200", "the project")}});
   get("/api/v1/projects/{project}/builds", "Builds, newest first", builds,

@@ -164,7 +164,9 @@ json::object schemas() {
                             {"projects", list(object({{"name", of("string")},
                                                       {"description", of("string")},
                                                       {"known", of("boolean")},
-                                                      {"targets", list(ref("TargetState"))}}))}});
+                                                      {"targets", list(ref("TargetState"))}}))},
+                            {"total", of("integer")},
+                            {"next", of("string")}});
   out["Builds"] = object({{"builds", list(ref("Build"))}, {"next", of("string")}});
   out["Deploys"] = object({{"deploys", list(ref("Deploy"))}, {"next", of("string")}});
   out["Status"] = object({{"deploy", ref("Deploy")},

@@ -148,9 +148,12 @@ Task<bool> Worker::run_playbook(Deploy d, Step* step) {
     if (now && !now->cancel_requested_by.empty()) c_.around_.runs->cancel(id);
     c_.around_.changed(target_);
   };
+  const Time began_at = now();
   auto outcome = co_await c_.around_.runs->run(*made, progress, changed);
   auto log = co_await c_.around_.runs->log(made->id, kRunLog);
-  std::string hosts = json::serialize(to_json(*progress));
+  json::object hosts_document = to_json(*progress);
+  hosts_document["began_at"] = format_time(began_at);  // calls of hosts from before it are answered by it
+  std::string hosts = json::serialize(hosts_document);
   auto kept = co_await c_.around_.store->put_document(target_, d.number, "hosts", hosts);
   if (kept && log) kept = co_await c_.around_.store->put_document(target_, d.number, "log", *log);
   if (!kept) co_return co_await trouble(d, kept.error(), step);

@@ -140,13 +140,25 @@ std::optional<Instance> held(Instance i, const Error& why) {
   return i;
 }
 
-std::optional<Instance> after_deploy(Instance i, const Desired& desired, const std::set<std::string>& reached,
-                                     Time now) {
+std::optional<Instance> after_deploy(Instance i, const std::string& host, const Desired& desired,
+                                     const Reached& reached, Time now) {
   const InstanceState state = i.result.state;
+  if (i.pending() && state != InstanceState::running && i.asked_at < reached.began_at &&
+      reached.hosts.contains(host)) {
+    i.result.answered = i.asked;
+    i.result.state = InstanceState::converged;
+    i.result.host = host;
+    i.result.deploy = desired.deploy;
+    i.result.sha = desired.sha;
+    i.result.why.clear();
+    i.result.tries = 0;
+    i.result.next_try.reset();
+    return i;
+  }
   const bool had_a_run = state == InstanceState::converged || state == InstanceState::failed;
   const int64_t last = state == InstanceState::failed ? deploy_of_run(i.result.run) : i.result.deploy;
   if (!had_a_run || i.pending() || last == desired.deploy) return std::nullopt;
-  if (reached.contains(i.result.host)) {
+  if (reached.hosts.contains(i.result.host)) {
     i.result.state = InstanceState::converged;
     i.result.deploy = desired.deploy;
     i.result.sha = desired.sha;

@@ -48,9 +48,14 @@ Instance not_there(Instance instance, const Error& why, Time now);
 Instance interrupted(Instance instance, Time now);
 // It stays as it is until something changes; nullopt: that is known already.
 std::optional<Instance> held(Instance instance, const Error& why);
-// Another deploy is live now: what its own run brought it, or that it must be run again. nullopt: nothing.
-// `reached`: the hosts on which that deploy's run went well.
-std::optional<Instance> after_deploy(Instance instance, const Desired& desired,
-                                     const std::set<std::string>& reached, Time now);
+// What the run of a deploy that went live did: the hosts on which it went well, and when it began.
+struct Reached {
+  std::set<std::string> hosts;
+  Time began_at{};
+};
+// Another deploy is live now: what its own run brought it, or that it must be run again. Calls from before
+// that run are answered by it. `host`: its name in the inventory; empty: not known. nullopt: nothing.
+std::optional<Instance> after_deploy(Instance instance, const std::string& host, const Desired& desired,
+                                     const Reached& reached, Time now);
 
 }  // namespace lemmy::deploy

@@ -148,12 +148,12 @@ TEST(InstanceRules, what_is_held_stays_due_and_is_written_once) {
 TEST(InstanceRules, a_deploy_that_reached_the_host_leaves_nothing_to_do) {
   auto ok = host(ansible::HostState::ok);
   Instance i = ended(begun(asked(), "web-1", "7-1", kNow), &ok, {7, "a"}, "", kNow);
-  EXPECT_FALSE(after_deploy(i, {7, "a"}, {}, kNow)) << "it has that already";
-  auto has = after_deploy(i, {8, "b"}, {"web-1"}, kNow);
+  EXPECT_FALSE(after_deploy(i, "web-1", {7, "a"}, {}, kNow)) << "it has that already";
+  auto has = after_deploy(i, "web-1", {8, "b"}, {{"web-1"}, kNow}, kNow);
   ASSERT_TRUE(has);
   EXPECT_EQ(has->result.deploy, 8);
   EXPECT_FALSE(is_due(*has, kNow));
-  auto runs = after_deploy(i, {8, "b"}, {"web-2"}, kNow);
+  auto runs = after_deploy(i, "web-1", {8, "b"}, {{"web-2"}, kNow}, kNow);
   ASSERT_TRUE(runs);
   EXPECT_TRUE(is_due(*runs, kNow));
   EXPECT_THAT(runs->result.why, HasSubstr("#8 went live without it"));
@@ -163,9 +163,24 @@ TEST(InstanceRules, a_host_that_failed_gets_a_chance_with_each_deploy_and_only_o
   auto bad = host(ansible::HostState::failed);
   Instance i = asked();
   for (int n = 0; n < 3; ++n) i = ended(begun(i, "web-1", run_name(7, kNow), kNow), &bad, {7, "a"}, "", kNow);
-  EXPECT_FALSE(after_deploy(i, {7, "a"}, {}, kNow));
-  EXPECT_TRUE(after_deploy(i, {8, "b"}, {}, kNow));
-  EXPECT_FALSE(after_deploy(asked(), {8, "b"}, {}, kNow)) << "it is pending anyway";
+  EXPECT_FALSE(after_deploy(i, "web-1", {7, "a"}, {}, kNow));
+  EXPECT_TRUE(after_deploy(i, "web-1", {8, "b"}, {}, kNow));
+  EXPECT_FALSE(after_deploy(asked(), "web-1", {8, "b"}, {}, kNow)) << "it is pending anyway";
+}
+
+TEST(InstanceRules, a_deploy_answers_the_calls_from_before_its_run_on_the_hosts_it_reached) {
+  const Time after = asked().asked_at + milliseconds{1};
+  auto has = after_deploy(asked(), "web-1", {8, "b"}, {{"web-1"}, after}, after);
+  ASSERT_TRUE(has);
+  EXPECT_FALSE(has->pending());
+  EXPECT_FALSE(is_due(*has, after));
+  EXPECT_EQ(has->result.state, InstanceState::converged);
+  EXPECT_EQ(has->result.host, "web-1");
+  EXPECT_EQ(has->result.sha, "b");
+  EXPECT_FALSE(after_deploy(asked(), "web-1", {8, "b"}, {{"web-1"}, asked().asked_at}, after))
+      << "called later";
+  EXPECT_FALSE(after_deploy(asked(), "web-1", {8, "b"}, {{"web-2"}, after}, after)) << "was not reached";
+  EXPECT_FALSE(after_deploy(asked(), "", {8, "b"}, {{"web-1"}, after}, after)) << "is not in the inventory";
 }
 
 TEST(InstanceRules, runs_are_named_by_deploy_and_time) {

@@ -238,7 +238,7 @@ Task<Result<Directory>> Instances::directory(Result<ansible::Plan> plan) {
 }
 
 Task<Result<>> Instances::look_after_deploy(Target target, Desired desired) {
-  std::set<std::string> reached;
+  Reached reached;
   auto text = co_await around_.store->document(target, desired.deploy, "hosts");
   if (!text && text.error().code != ErrorCode::not_found) co_return fail(text.error());
   if (text) {
@@ -248,16 +248,29 @@ Task<Result<>> Instances::look_after_deploy(Target target, Desired desired) {
       for (const json::value& h : hosts->get_array()) {
         const std::string_view state = h.is_object() ? text_or(h.get_object(), "state") : "";
         if (state == "ok" || state == "changed" || state == "rescued" || state == "skipped")
-          reached.emplace(text_or(h.get_object(), "name"));
+          reached.hosts.emplace(text_or(h.get_object(), "name"));
       }
+    if (parsed && parsed->is_object())
+      reached.began_at = parse_time(text_or(parsed->get_object(), "began_at")).value_or(Time{});
+  }
+  // Who waits has no host yet: the inventory tells, if it is needed.
+  auto waiting = co_await unsettled(target);
+  if (!waiting) co_return fail(waiting.error());
+  Result<Directory> directory = fail(ErrorCode::not_found, target.str(), "nobody waits");
+  const Deploy* current = conductor_.current(target);
+  if (current && !reached.hosts.empty() && std::ranges::any_of(*waiting, &Instance::pending)) {
+    auto plan = co_await plan_for_hosts(around_, *current);
+    directory = co_await this->directory(std::move(plan));
   }
   store::Page page{kTogether, ""};
   do {
     auto list = co_await around_.store->instances(target.project, target.environment, page);
     if (!list) co_return fail(list.error());
     std::vector<Instance> news;
-    for (Instance& i : list->items)
-      if (auto n = after_deploy(std::move(i), desired, reached, now())) news.push_back(std::move(*n));
+    for (Instance& i : list->items) {
+      const std::string host = directory && i.pending() ? directory->find(i).value_or("") : i.result.host;
+      if (auto n = after_deploy(std::move(i), host, desired, reached, now())) news.push_back(std::move(*n));
+    }
     auto noted = co_await record(std::move(news));
     if (!noted) co_return noted;
     page.after = list->next;

@@ -173,14 +173,26 @@ json::array environments_json(const config::Config& config) {
 }
 }  // namespace
 
-json::object Board::overview() const {
+json::object Board::overview(const Wanted& wanted) const {
   auto config = from_.config();
   std::set<std::string> names;
   for (const auto& [name, p] : config->projects) names.insert(name);
   for (const Target& t : from_.conductor->targets()) names.insert(t.project);
+  std::erase_if(names, [&](const std::string& name) {
+    return (wanted.may && !wanted.may(name)) || !name.contains(wanted.search);
+  });
   json::array projects;
-  for (const std::string& name : names) projects.push_back(project_json(name, *config));
-  return {{"environments", environments_json(*config)}, {"projects", std::move(projects)}};
+  std::string last;
+  for (auto name = names.upper_bound(wanted.after); name != names.end() && projects.size() < wanted.limit;
+       ++name) {
+    projects.push_back(project_json(*name, *config));
+    last = *name;
+  }
+  const bool more = !last.empty() && last != *names.rbegin();
+  return {{"environments", environments_json(*config)},
+          {"projects", std::move(projects)},
+          {"total", names.size()},
+          {"next", more ? last : ""}};
 }
 
 Task<Result<json::object>> Board::project(std::string name, store::Page page) const {

@@ -63,8 +63,15 @@ class Board {
   //       "health": "none | ok | busy | bad | zeroed | unknown" , "health_text",
   //       "deployer": "kubernetes | ansible", "current": deploy|null, "active": deploy|null, "latest":
   //       deploy|null, "queued": [deploy]}]}]}
+  //  "total": of all pages, "next": the name to go on after; "": that was all}
   // Targets stand in the order of environments, one for each, so that a table can be drawn.
-  json::object overview() const;
+  struct Wanted {
+    std::function<bool(std::string_view project)> may = {};  // empty: all
+    std::string search;                                      // what names contain
+    std::string after;                                       // a name
+    size_t limit = SIZE_MAX;
+  };
+  json::object overview(const Wanted& wanted) const;
 
   // One project: its item of overview() as "project" (with "links": [{title, url}] too), "environments", and
   // "builds": [build + "targets": {environment: {"number", "phase", "serving", "url"}} (where this build is

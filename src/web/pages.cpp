@@ -14,7 +14,7 @@ namespace {
 
 // A page waits so long for the store; with what was known before at hand it need not wait long.
 constexpr milliseconds kRead{8'000}, kReadInTrouble{1'000};
-constexpr int kBuildsAPage = 20, kInstancesAPage = 100;
+constexpr int kBuildsAPage = 20, kInstancesAPage = 100, kProjectsAPage = 50;
 
 constexpr std::string_view kTemplates[] = {"home.html.j2",      "project.html.j2", "status.html.j2",
                                            "instances.html.j2", "release.html.j2", "dry_run.html.j2"};
@@ -41,13 +41,6 @@ void add_log_links(json::object& data, const std::string& base) {
                                           net::percent_encode(text_or(c.as_object(), "name")));
 }
 
-void keep_own_projects(json::object& data, const access::Identity& who) {
-  json::array own;
-  for (json::value& p : data["projects"].as_array())
-    if (who.may_touch(text_or(p.as_object(), "name"))) own.push_back(std::move(p));
-  data["projects"] = std::move(own);
-}
-
 void say_what_may(json::object& data, const route::Call& call) {
   json::array own;
   for (json::value& v : data["instances"].as_array()) {
@@ -71,7 +64,7 @@ std::string deploy_path(const Target& target, int64_t number) {
 
 std::string query_of(const route::Call& call) {
   std::string out;
-  for (const char* name : {"project", "environment", "after"})
+  for (const char* name : {"project", "environment", "search", "after"})
     if (auto value = call.request.query_value(name); !value.empty())
       out += (out.empty() ? "" : "&") + std::string(name) + "=" + net::percent_encode(value);
   return out;
@@ -128,8 +121,9 @@ json::object Pages::context(const route::Call& call) const {
 }
 
 Task<Result<std::string>> Pages::draw(std::string name, json::object context) const {
-  auto drawn = co_await services_.pool->run(
-      [name, context = std::move(context)] { return render(name, json::value(context)); });
+  auto drawn = co_await services_.pool->run([name, context = std::move(context)]() mutable {
+    return render(name, json::value(std::move(context)));
+  });
   co_return drawn;
 }
 
@@ -180,8 +174,12 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
   const Target target = call.target();
   const std::string key = stream_path(view, call) + "?" + query_of(call);
   if (view == View::home) {
-    data = services_.board->overview();
-    keep_own_projects(data, call.who);
+    live::Board::Wanted wanted;
+    wanted.may = [&call](std::string_view project) { return call.who.may_touch(project); };
+    wanted.search = shorten(std::string(trim(call.request.query_value("search"))), 100);
+    wanted.after = call.request.query_value("after");
+    wanted.limit = kProjectsAPage;
+    data = services_.board->overview(wanted);
   } else if (view == View::project) {
     auto got = co_await known(
         key, services_.board->project(target.project,
@@ -230,6 +228,12 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     page["may"] = std::move(may);
     page["any_may"] = any;
     page["why"] = why;
+    page["next"] = net::percent_encode(text_or(data, "next"));
+  }
+  if (view == View::home) {
+    page["search"] = call.request.query_value("search");
+    page["search_query"] = net::percent_encode(call.request.query_value("search"));
+    page["after"] = call.request.query_value("after");
     page["next"] = net::percent_encode(text_or(data, "next"));
   }
   if (view == View::instances) {
