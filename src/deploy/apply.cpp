@@ -83,10 +83,8 @@ Task<Result<Worker::Rendered>> Worker::render(Deploy d) {
       });
 }
 
-Task<> Worker::keep_origins(Deploy d, json::array manifests) {
-  auto known = std::exchange(unexplained_, {});
-  if (!known || known->first != d.number) co_return;
-  auto explain = [from = std::move(known->second), environment = target_.environment, number = d.number,
+Task<std::string> Worker::origins_of(Rendering from, int64_t number, json::array manifests) {
+  auto explain = [from = std::move(from), environment = target_.environment, number,
                   manifests = std::move(manifests)]() -> std::string {
     auto e = from.renderer->explain(environment, from.build, number);
     if (!e) return "";
@@ -96,13 +94,20 @@ Task<> Worker::keep_origins(Deploy d, json::array manifests) {
     return json::serialize(json::object{
         {"revision", from.revision}, {"complete", e->complete}, {"objects", std::move(objects)}});
   };
-  std::string text = co_await c_.around_.pool->run(std::move(explain));
-  auto put = co_await put_documents(d, {{"origins", std::move(text)}});
+  co_return co_await c_.around_.pool->run(std::move(explain));
+}
+
+Task<std::string> Worker::keep_origins(Deploy d, json::array manifests) {
+  auto known = std::exchange(unexplained_, {});
+  if (!known || known->first != d.number) co_return "";
+  std::string text = co_await origins_of(std::move(known->second), d.number, std::move(manifests));
+  auto put = co_await put_documents(d, {{"origins", text}});
   if (!put)
     log::warning("origins are not kept", {{"project", target_.project},
                                           {"environment", target_.environment},
                                           {"deploy", std::to_string(d.number)},
                                           {"what", put.error().str()}});
+  co_return text;
 }
 
 Task<Result<std::string>> Worker::put_documents(Deploy d, Texts texts) {

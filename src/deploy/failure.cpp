@@ -143,6 +143,9 @@ Task<> Worker::keep_failure(kube::Cluster* cluster, Deploy d, json::object pods)
   auto made = co_await read_made(c_.around_.store, d);
   if (made) {
     if (d.deployer == Deployer::kubernetes && made->manifests.empty()) co_await make_up(cluster, &*made);
+    if (made->origins.empty())  // it failed before it was applied
+      if (auto sent = parse_json(made->manifests, "manifests"); sent && sent->is_array())
+        made->origins = co_await keep_origins(d, std::move(sent->get_array()));
     auto since = co_await since_last_good(c_.around_.store, c_.around_.pool, std::move(*made));
     for (auto& [key, value] : since) out[key] = std::move(value);
   } else {
@@ -169,7 +172,7 @@ Task<> Worker::keep_failure(kube::Cluster* cluster, Deploy d, json::object pods)
 Task<> Worker::make_up(kube::Cluster* cluster, Made* made) {
   Deploy& d = made->deploy;
   if (d.rollback_of) co_return;  // it has those of its earlier deploy
-  auto m = co_await render(d, true);
+  auto m = co_await render(d);
   if (!m) co_return;
   json::array sent;
   for (const auto& o : {m->manifests.config_map, m->manifests.service, std::optional(m->manifests.rc),
@@ -177,7 +180,7 @@ Task<> Worker::make_up(kube::Cluster* cluster, Made* made) {
     if (o) sent.push_back(*o);
   made->manifests = json::serialize(sent);
   made->final = json::serialize(m->manifests.final);
-  made->origins = json::serialize(m->origins);
+  made->origins = co_await origins_of(std::move(m->from), d.number, std::move(sent));
   if (m->manifests.config_map_copy) d.config_map = kube::parse_meta(*m->manifests.config_map_copy).name;
   if (!cluster || !d.secret_version.empty()) co_return;
   auto secret = co_await with_deadline(cluster->client().secret_version(target_.environment, target_.project),

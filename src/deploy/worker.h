@@ -62,9 +62,11 @@ class Worker {
     Rendering from;
   };
   Task<Result<Rendered>> render(Deploy d);
+  // Document "origins": who wrote each field of what was sent. Empty: that could not be told.
+  Task<std::string> origins_of(Rendering from, int64_t number, json::array manifests);
   // Keeps document "origins" of what was just applied. Slow, so after it: a server that is killed in between
   // leaves a deploy without.
-  Task<> keep_origins(Deploy d, json::array manifests);
+  Task<std::string> keep_origins(Deploy d, json::array manifests);
   using Texts = std::vector<std::pair<std::string, std::string>>;  // by name; empty ones are left out
   Task<Result<std::string>> put_documents(Deploy d, Texts texts);  // gives ""
   Task<Result<json::array>> manifests_of_earlier(Deploy d);

@@ -156,6 +156,18 @@ test("the first page has no barriers once it is full", async () => {
   await clean("home");
 });
 
+test("projects are found by a part of their name", async () => {
+  await page.goto(`${server.url}/?search=llo-wor`);
+  await page.locator("#row-hello-world").waitFor();
+  assert.equal(await page.locator("tr[id^=row-]").count(), 1);
+  await clean("found");
+  await page.getByLabel("Projects whose name has").fill("no such");
+  await press(page, "Find");
+  await page.getByText("No project whose name has “no such”").waitFor();
+  await page.getByRole("link", { name: "All projects" }).click();
+  await page.locator("#row-user-service").waitFor();
+});
+
 test("every hook call stands in the ledger", async () => {
   await page.goto(`${server.url}/deliveries`);
   await page.getByText("accepted").first().waitFor();

@@ -82,6 +82,23 @@ class OpenApiAndErrors(unittest.TestCase):
         rest = self.server.get(f"{PATH}/{number}/events?follow=finish", headers={"Last-Event-ID": last})
         self.assertNotIn(b"event: history", rest.body)
 
+    def test_what_runs_where_comes_in_pages_and_by_a_part_of_the_name(self):
+        everything = self.server.get("/api/v1/projects").json
+        names = [p["name"] for p in everything["projects"]]
+        self.assertEqual((names, everything["total"], everything["next"]), (sorted(names), len(names), ""))
+        found, after = [], ""
+        while True:
+            page = self.server.get(f"/api/v1/projects?limit=1&after={after}").json
+            self.assertEqual((len(page["projects"]), page["total"]), (1, len(names)))
+            found.append(page["projects"][0]["name"])
+            after = page["next"]
+            if not after:
+                break
+        self.assertEqual(found, names)
+        page = self.server.get("/api/v1/projects?search=llo-wor").json
+        self.assertEqual(([p["name"] for p in page["projects"]], page["total"]), (["hello-world"], 1))
+        self.assertEqual(self.server.get("/api/v1/projects?limit=x").status, 422)
+
     def test_answers_are_what_openapi_says(self):
         document = self.server.get("/openapi.json").json
         self.assertEqual(document["openapi"], "3.1.0")

@@ -88,7 +88,7 @@ Task<Result<std::vector<Size>>> SqliteStore::sizes() {
             {"events", "length(CAST(body AS BLOB))"},
             {"documents", "length(body)"},
             {"instances", "length(CAST(call AS BLOB)) + length(CAST(result AS BLOB))"}}) {
-        Statement s(**db, fmt::format("SELECT count(*), coalesce(sum({}), 0) FROM {}", bytes, table));
+        SQLite::Statement s(**db, fmt::format("SELECT count(*), coalesce(sum({}), 0) FROM {}", bytes, table));
         s.executeStep();
         out.push_back({table, s.getColumn(0).getInt64(), s.getColumn(1).getInt64()});
       }
