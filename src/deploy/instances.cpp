@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "deploy/renew.h"
 #include "deploy/state.h"
 
 namespace lemmy::deploy {
@@ -48,6 +49,7 @@ Task<Result<>> Instances::refresh() {
 Task<> Instances::follow() {
   leading_ = false;
   co_await end_workers();
+  renew(group_, around_.loop);
 }
 
 Task<> Instances::stop() {
@@ -113,6 +115,8 @@ void Instances::wake(const Target& target) {
       co_await self->work(t);
     } catch (...) {
       self->state(t).working = false;
+      if (was_cancelled(std::current_exception()))
+        self->wake(t);  // it ended so late that this server leads again
       throw;
     }
     self->state(t).working = false;
