@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "deploy/dry_runs.h"
 #include "deploy/measure.h"
+#include "deploy/renew.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
 
@@ -70,6 +71,7 @@ Task<Result<>> Conductor::lead(store::Fence fence) {
 Task<> Conductor::follow() {
   leading_ = false;
   co_await end_workers();
+  renew(group_, around_.loop);
 }
 
 Task<> Conductor::stop() {
@@ -178,6 +180,8 @@ void Conductor::wake(const Target& target) {
       co_await worker.run();
     } catch (...) {
       self->state(t).working = false;
+      // It ended so late that this server leads again.
+      if (was_cancelled(std::current_exception())) self->wake(t);
       throw;
     }
     self->state(t).working = false;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "base/crypto.h"
 #include "deploy/dry_runs.h"
@@ -23,7 +24,9 @@ const Target kTarget{"hello-world", "staging"};
 struct Doubtful : store::Forwarding {
   using Forwarding::Forwarding;
   bool doubt_next = false;
-  std::string refused;  // no deploy to this environment can be written
+  std::string refused;   // no deploy to this environment can be written
+  milliseconds hang{0};  // of the next write of a deploy; whoever cancels it waits all the same
+  Pool hanging{1};
 
   Task<Result<Deploy>> create_deploy(Deploy d, DeployEvent first) override {
     if (d.target.environment == refused) co_return fail(ErrorCode::unavailable, "store", "the disk is full");
@@ -32,6 +35,8 @@ struct Doubtful : store::Forwarding {
 
   Task<Result<Deploy>> update_deploy(Deploy d, std::vector<DeployEvent> events, store::Fence fence) override {
     const bool doubt = std::exchange(doubt_next, false);
+    if (const auto time = std::exchange(hang, 0ms); time > 0ms)
+      co_await hanging.run([time] { std::this_thread::sleep_for(time); });
     auto done = co_await Forwarding::update_deploy(std::move(d), std::move(events), std::move(fence));
     if (doubt) co_return fail(ErrorCode::unavailable, "store", "the answer was lost");
     co_return done;
@@ -104,6 +109,20 @@ struct Conducting : testing::Test {
   std::unique_ptr<kube::Cluster> cluster;
   std::unique_ptr<Conductor> conductor;
 };
+
+TEST_F(Conducting, a_server_that_leads_again_goes_on_though_a_write_hung_when_it_had_to_stop) {
+  run([this]() -> Task<> {
+    store->hang = 4s;  // longer than workers have to end by themselves
+    auto n = co_await ask();
+    auto begun = [this] { return store->hang == 0ms; };
+    while (!begun()) co_await sleep_for(5ms);
+    co_await conductor->follow();
+    auto leads = co_await conductor->lead({});
+    EXPECT_TRUE(leads);
+    bool live = co_await becomes(n, [](const Deploy& d) { return d.phase == Phase::live; });
+    EXPECT_TRUE(live);
+  });
+}
 
 TEST_F(Conducting, a_watch_that_hangs_does_not_make_a_controller_look_deleted) {
   sim->faults().slow(8s, {"GET", "/replicationcontrollers", true, 1});

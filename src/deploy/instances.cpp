@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "deploy/measure.h"
+#include "deploy/renew.h"
 #include "deploy/state.h"
 
 namespace lemmy::deploy {
@@ -53,6 +54,7 @@ Task<> Instances::follow() {
   leading_ = false;
   set_waiting(0);  // the one that leads says how many
   co_await end_workers();
+  renew(group_, around_.loop);
 }
 
 Task<> Instances::stop() {
@@ -118,6 +120,8 @@ void Instances::wake(const Target& target) {
       co_await self->work(t);
     } catch (...) {
       self->state(t).working = false;
+      if (was_cancelled(std::current_exception()))
+        self->wake(t);  // it ended so late that this server leads again
       throw;
     }
     self->state(t).working = false;
