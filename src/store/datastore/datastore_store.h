@@ -76,6 +76,7 @@ class DatastoreStore : public Store {
   Task<Result<Slice>> slice(std::string kind, std::string property, std::string of, bool descending,
                             Page page);
   Task<Result<std::vector<datastore::Entity>>> flagged(std::string kind, std::string property);
+  Task<Result<Listing<Record>>> dump_ledger(Page page);
   Task<Result<std::optional<Record>>> read_document(datastore::Key head);
   Task<Result<>> write_entities(std::vector<datastore::Entity> entities);
   Task<Result<>> raise_last_seqs(std::map<datastore::Key, int64_t> seqs);
