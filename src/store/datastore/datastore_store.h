@@ -85,6 +85,7 @@ class DatastoreStore : public Store {
   // Takes away what belongs to a deploy that is gone, and its mark.
   Task<Result<>> sweep(Target target, int64_t number);
   Task<Result<int>> forget_keys(std::vector<datastore::Key> keys, Fence fence);  // those that are there
+  Task<Result<Listing<Record>>> dump_ledger(Page page);
   Task<Result<std::optional<Record>>> read_document(datastore::Key head);
   Task<Result<>> write_entities(std::vector<datastore::Entity> entities);
   Task<Result<>> raise_last_seqs(std::map<datastore::Key, int64_t> seqs);

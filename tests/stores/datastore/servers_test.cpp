@@ -6,7 +6,6 @@
 #include "domain/instance.h"
 #include "emulator.h"
 #include "net/server.h"
-#include "store/copying.h"
 #include "store/sample_test.h"
 
 namespace lemmy::store {
@@ -260,27 +259,6 @@ TEST_P(OnEmulator, a_store_goes_on_by_itself_when_the_emulator_was_killed_and_st
   ASSERT_TRUE(late) << late.error().str();
   EXPECT_TRUE(run(patient->build("hello", "abcdef0")));
   EXPECT_TRUE(run(patient->check()));
-}
-
-TEST_P(OnEmulator, records_go_through_it_unchanged_more_than_one_commit_takes) {
-  auto b = fresh_store(loop.get_executor(), emulator->host(), fresh_namespace(), kPatient);
-  std::vector<Record> all;
-  for (int n = 1; n <= 1000; ++n) {
-    Delivery d = delivery(std::to_string(n));
-    d.seq = n;
-    d.body = std::string("\xff\0", 2) + std::string(20'000, 'x');
-    all.push_back(record_of(d));
-  }
-  auto loaded = run(b->load(all));
-  ASSERT_TRUE(loaded) << loaded.error().str();
-  Tallies expected;
-  for (RecordKind kind : kRecordKinds) expected[kind];
-  for (const Record& r : all) expected[r.kind].add(r);
-  auto copied =
-      run(read_records(b.get(), [&](std::vector<Record> page) { return a->load(std::move(page)); }, {}));
-  ASSERT_TRUE(copied) << copied.error().str();
-  EXPECT_EQ(difference(expected, *copied), "");
-  EXPECT_EQ(difference(expected, *run(read_records(a.get(), {}, {}))), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Datastore, OnEmulator, testing::Values(Emulator::Kind::datastore));
