@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
+#include "manifest/compare.h"
 #include "manifest/explain.h"
 
 namespace lemmy::deploy {
@@ -31,30 +32,8 @@ json::array in_order(const manifest::Manifests& m) {
   return out;
 }
 
-// What an earlier deploy sent, with this one's names, labels and numbers.
-void stamp_again(json::array& manifests, const manifest::Stamp& stamp) {
-  const std::string name = object_name(stamp.project, stamp.sha, stamp.deploy);
-  for (json::value& v : manifests) {
-    json::object& o = v.get_object();
-    const std::string kind = kind_of(o);
-    if (kind == "ReplicationController") {
-      manifest::stamp_rc(o, stamp);
-    } else if (kind == "HorizontalPodAutoscaler") {
-      manifest::stamp_object(o, stamp, name);
-      o["spec"].get_object()["scaleTargetRef"].get_object()["name"] = name;
-    } else if (kind == "ConfigMap") {
-      manifest::stamp_object(o, stamp, name_of(o));
-    }
-  }
-}
-
 Error no_cluster(const Target& target) {
   return {ErrorCode::unavailable, target.environment, "no cluster is configured for this environment"};
-}
-
-int bound(const json::object& hpa, std::string_view key) {
-  const json::value* spec = find(hpa, "spec");
-  return spec && spec->is_object() ? static_cast<int>(int_or(spec->get_object(), key)) : 0;
 }
 
 }  // namespace
@@ -136,7 +115,8 @@ Task<Result<json::array>> Worker::manifests_of_earlier(Deploy d) {
   if (!earlier) co_return fail(earlier.error());
   auto list = parse_manifests(*text);
   if (!list) co_return fail(list.error());
-  stamp_again(*list, {target_.project, target_.environment, d.sha, d.branch, d.number, earlier->config_map});
+  manifest::stamp_again(
+      *list, {target_.project, target_.environment, d.sha, d.branch, d.number, earlier->config_map});
   co_return list;
 }
 
@@ -176,21 +156,17 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
   }
 
   json::object* rc = nullptr;
-  int min = 0, max = 0;
   d.config_map.clear();
   for (json::value& v : manifests) {
     json::object& o = v.get_object();
     if (kind_of(o) == "ReplicationController") rc = &o;
-    if (kind_of(o) == "HorizontalPodAutoscaler")
-      min = std::max(1, bound(o, "minReplicas")), max = bound(o, "maxReplicas");
     if (is_copy(o)) d.config_map = name_of(o);
   }
   if (!rc)
     co_return co_await fail_deploy(d,
                                    {ErrorCode::internal, "manifests", "there is no ReplicationController"});
-  const json::value* spec = find(*rc, "spec");
-  const int own = spec && spec->is_object() ? static_cast<int>(int_or(spec->get_object(), "replicas", 1)) : 1;
-  d.replicas = starting_replicas(own, min, max, c_.live_ready(target_));
+  const manifest::Scale scale = manifest::scale_of(manifests);
+  d.replicas = starting_replicas(scale.replicas, scale.min, scale.max, c_.live_ready(target_));
   manifest::set_replicas(*rc, d.replicas);
   d.object_name = name_of(*rc);
 

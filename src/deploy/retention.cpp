@@ -26,9 +26,12 @@ std::string line_of(const Target& target, int64_t number, const char* kind, json
 }
 
 void count(const char* kind, double n) {
-  if (n > 0)
-    metrics::count("lemmy_retention_forgotten_total", "What was archived and let go from the store",
-                   {{"kind", kind}}, n);
+  metrics::count("lemmy_retention_forgotten_total", "What was archived and let go from the store",
+                 {{"kind", kind}}, n);
+}
+
+void count_error(double n) {
+  metrics::count("lemmy_archive_errors_total", "What could not be written to the archive", {}, n);
 }
 
 }  // namespace
@@ -39,7 +42,10 @@ Retention::Retention(Surroundings surroundings, Conductor* conductor, std::strin
       times_(times),
       archive_(archive.empty() ? nullptr : std::make_shared<Archive>(std::move(archive))),
       keeping_(around_.loop),
-      measures_(around_.loop) {}
+      measures_(around_.loop) {
+  for (const char* kind : {"deploys", "builds", "deliveries"}) count(kind, 0);
+  count_error(0);
+}
 
 Retention::~Retention() {
   keeping_.cancel();
@@ -307,7 +313,7 @@ Task<Result<>> Retention::write(std::string kind, Time at, Lines lines, bool dur
   if (!archive_) co_return no_archive();
   auto done = co_await pool_.run([archive = archive_, kind = std::move(kind), at, lines = std::move(lines),
                                   durable] { return archive->append(kind, at, lines, durable); });
-  if (!done) metrics::count("lemmy_archive_errors_total", "What could not be written to the archive", {});
+  if (!done) count_error(1);
   co_return done;
 }
 

@@ -26,6 +26,8 @@ json::object page_json(const route::Call& call, std::string csrf, std::string li
                net::percent_encode(call.request.method == "POST" ? "/" : local_path(call.request.target));
   o["after"] = call.request.query_value("after");
   o["next"] = "";
+  o["search"] = call.request.query_value("search");
+  o["search_query"] = net::percent_encode(call.request.query_value("search"));
   o["curl"] = "curl -H \"Authorization: Bearer $TOKEN\" -d project=" +
               (project == call.request.params.end() ? "hello-world" : project->second) +
               " -d sha=$(git rev-parse --short HEAD) -d branch=main \"$LEMMY_URL/hooks/build\"";

@@ -51,9 +51,17 @@ struct Handlers : testing::Test {
                                 one_cluster,         [this](const Target& t) { feed.changed(t); }};
     conductor = std::make_unique<deploy::Conductor>(around);
     instances = std::make_unique<deploy::Instances>(around, conductor.get());
-    board = std::make_unique<live::Board>(
-        live::Sources{store.get(), conductor.get(), now_config, [this] { return problems; }, one_cluster,
-                      [] { return std::vector<live::ClusterState>{}; }, true, nullptr, &pool});
+    board = std::make_unique<live::Board>(live::Sources{store.get(),
+                                                        conductor.get(),
+                                                        now_config,
+                                                        [this] { return problems; },
+                                                        one_cluster,
+                                                        [] { return std::vector<live::ClusterState>{}; },
+                                                        true,
+                                                        nullptr,
+                                                        nullptr,
+                                                        {},
+                                                        &pool});
     make_router(true);
     Build b{"hello-world", kSha, "main", "", "", "ada", "Say <hello>", now(), now()};
     Delivery d{0, "build", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};

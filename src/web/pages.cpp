@@ -231,9 +231,6 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     page["next"] = net::percent_encode(text_or(data, "next"));
   }
   if (view == View::home) {
-    page["search"] = call.request.query_value("search");
-    page["search_query"] = net::percent_encode(call.request.query_value("search"));
-    page["after"] = call.request.query_value("after");
     page["next"] = net::percent_encode(text_or(data, "next"));
   }
   if (view == View::instances) {

@@ -155,6 +155,20 @@ TEST(Pages, empty_states_say_the_next_step) {
   EXPECT_THAT(draw("deliveries.html.j2", deliveries), HasSubstr("No call yet"));
 }
 
+TEST(Pages, many_projects_come_in_pages_with_a_field_to_find_them) {
+  json::object home = sample::home();
+  EXPECT_THAT(draw("home.html.j2", home), Not(HasSubstr("role=\"search\"")));
+  json::object& page = home["page"].as_object();
+  page["search"] = "<b>";
+  page["search_query"] = "%3Cb%3E";
+  page["next"] = "hello-world";
+  EXPECT_THAT(draw("home.html.j2", home),
+              AllOf(HasSubstr("value=\"&lt;b&gt;\""), HasSubstr("after=hello-world\" rel=\"next\"")));
+  home["projects"] = json::array{};
+  EXPECT_THAT(draw("home.html.j2", home),
+              AllOf(HasSubstr("whose name has “&lt;b&gt;”"), HasSubstr("href=\"/\"")));
+}
+
 TEST(Pages, the_store_page_shows_sizes_the_policy_and_what_is_wrong) {
   json::object o{{"frame", sample::frame()},
                  {"page", sample::page("/store")},

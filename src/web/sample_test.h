@@ -89,7 +89,9 @@ inline json::object home(std::string_view first = "ok", std::string_view second 
   return {{"frame", frame()},
           {"page", page()},
           {"environments", environments()},
-          {"projects", {project(first, second)}}};
+          {"projects", {project(first, second)}},
+          {"total", 1},
+          {"next", ""}};
 }
 
 inline json::object build(const std::string& sha, const std::string& message = "Say hello twice") {

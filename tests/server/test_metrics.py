@@ -68,6 +68,9 @@ class Worked(unittest.TestCase):
         cls.deploys = [cls.server.cli("deploy", *what, "--timeout", "50s") for what in (
             ("hello-world", "staging", "--build", "aaaaaaa"), ("crashy", "staging", "--build", "aaaaaaa"))]
         cls.server.get("/no/such/path-" + "x" * 20)
+        deadline = time.time() + 40  # the store is measured in the background
+        while "\nlemmy_store_items{" not in cls.server.get("/metrics").body.decode() and time.time() < deadline:
+            time.sleep(0.2)
         cls.text = cls.server.get("/metrics").body.decode()
         cls.known = families(cls.text)
 
