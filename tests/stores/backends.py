@@ -205,7 +205,7 @@ class Datastore:
 
     def __init__(self, folder):
         jar = emulator_jar()
-        main = ["java", "-Xmx512m", "-Duser.language=en", "-cp", jar,
+        main = ["java", "-Xmx1g", "-Duser.language=en", "-cp", jar,
                 "com.google.cloud.datastore.emulator.CloudDatastore"]
         data = str(Path(folder) / "datastore")
         subprocess.run([*main, "create", "--project_id=lemmy", data], check=True, capture_output=True)

@@ -91,7 +91,8 @@ Emulator::~Emulator() {
 
 void Emulator::start() {
   const std::string data = dir_ + "/data", port = "--port=" + std::to_string(port_);
-  std::vector<std::string> argv{"java", "-Xmx512m", "-Duser.language=en", "-cp", jar_};
+  // It keeps everything in memory; when that runs short it answers UNKNOWN and loses writes.
+  std::vector<std::string> argv{"java", "-Xmx1536m", "-Duser.language=en", "-cp", jar_};
   if (kind_ == Kind::datastore) {
     auto create = argv;
     create.insert(create.end(), {"com.google.cloud.datastore.emulator.CloudDatastore", "create",
