@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/strings.h"
+#include "deploy/renew.h"
 #include "deploy/state.h"
 
 namespace lemmy::deploy {
@@ -57,6 +58,7 @@ void Retention::lead(store::Fence fence) { keeping_.spawn("retention", keep(std:
 Task<> Retention::follow() {
   keeping_.cancel();
   co_await keeping_.join(seconds{5});
+  renew(keeping_, around_.loop);  // it may lead again
   trouble_.reset();
 }
 
@@ -68,8 +70,7 @@ Task<> Retention::stop() {
 }
 
 Task<> Retention::keep(store::Fence fence) {
-  const milliseconds every = around_.config()->retention.every;
-  co_await sleep_for(std::min(times_.first, every));
+  co_await rest(times_.first);
   for (;;) {
     const Gone before = gone_;
     auto more = co_await round(fence);
@@ -80,7 +81,6 @@ Task<> Retention::keep(store::Fence fence) {
                 {{"deploys", std::to_string(gone_.deploys - before.deploys)},
                  {"builds", std::to_string(gone_.builds - before.builds)},
                  {"deliveries", std::to_string(gone_.deliveries - before.deliveries)}});
-    milliseconds wait = around_.config()->retention.every;
     if (!more && more.error().code == ErrorCode::forbidden) {
       if (around_.lost) around_.lost();
       co_return;
@@ -89,14 +89,18 @@ Task<> Retention::keep(store::Fence fence) {
       say(more.error());
     else
       said_.clear();
-    if (!more || *more) wait = std::min(wait, times_.first);
-    // Edits of the configuration are followed soon enough.
-    const auto until = Clock::now() + wait;
-    while (Clock::now() < until) {
-      co_await sleep_for(
-          std::min<milliseconds>(times_.first, std::chrono::ceil<milliseconds>(until - Clock::now())));
-      if (around_.config()->retention.every < wait) break;
-    }
+    co_await rest(!more || *more ? times_.first : milliseconds::max());
+  }
+}
+
+Task<> Retention::rest(milliseconds longest) {
+  const auto began = Clock::now();
+  for (;;) {
+    // Looked at again and again: it may be edited.
+    const milliseconds wait = std::min(longest, around_.config()->retention.every);
+    const auto left = wait - std::chrono::floor<milliseconds>(Clock::now() - began);
+    if (left.count() <= 0) co_return;
+    co_await sleep_for(std::min<milliseconds>(left, seconds{1}));
   }
 }
 

@@ -50,6 +50,7 @@ class Retention {
   static constexpr int kPage = 100;         // of the store, read at once
   static constexpr int kMostDeploys = 500;  // of one target, let go in one round
   Task<> keep(store::Fence fence);
+  Task<> rest(milliseconds longest);  // until the next round
   Task<Result<bool>> of_target(Target target, config::Retention policy, store::Fence fence);
   Task<Result<>> let_go(Target target, Past past, store::Fence fence);
   Task<Result<>> archive_deploy(Deploy deploy, Time at);

@@ -428,6 +428,15 @@ TEST_F(Keeping, the_leader_looks_by_itself_tries_again_and_measures) {
   })));
   over(1);
   EXPECT_TRUE(run(wait_for([this] { return keeper->gone().deploys == 4; })));
+  // Another server leads, then this one again.
+  auto follow = [this]() -> Task<Result<>> {
+    co_await keeper->follow();
+    co_return Result<>{};
+  };
+  EXPECT_TRUE(run(follow()));
+  over(1);
+  keeper->lead({});
+  EXPECT_TRUE(run(wait_for([this] { return keeper->gone().deploys == 5; })));
 }
 
 }  // namespace
