@@ -10,6 +10,7 @@ namespace lemmy::api {
 namespace {
 
 constexpr milliseconds kKeepAlive{15'000};
+constexpr milliseconds kTroublePause{1'000};
 constexpr milliseconds kTrouble{5'000};  // then what could not be told is tried again
 constexpr milliseconds kLongest{30 *
                                 60'000};  // then the viewer comes again, and its rights are looked at anew
@@ -81,10 +82,10 @@ Task<std::optional<bool>> send_once(SharedWatching all, Watch* w, std::shared_pt
       [s, target = w->target, number = w->number] { return take_picture(s, target, number); });
   // Events come with new revisions only.
   bool told = picture && picture->value->revision == w->revision;
-  if (!told) {
+  if (picture && !told) {
     auto history = co_await send_history(s, w, out);
     told = history.has_value();
-    w->revision = told && picture ? picture->value->revision : -1;
+    w->revision = told ? picture->value->revision : -1;
   }
   const bool end = picture && picture->value->finished && told && w->until_finished;
   auto sent = co_await out->write(
@@ -105,6 +106,7 @@ Task<> stream(SharedWatching all, Watch w, std::shared_ptr<net::Stream> out) {
   while (Clock::now() < until) {
     auto sent = co_await send_once(all, &w, out);
     if (!sent || *sent) co_return;
+    if (w.trouble) co_await sleep_for(kTroublePause);
     while (Clock::now() < until) {
       const bool news = co_await s->feed->wait(w.target.str(), w.seen, w.trouble ? kTrouble : kKeepAlive);
       if (news || w.trouble) break;

@@ -97,10 +97,9 @@ void add_projects(route::Router& router, Shared s) {
                 .openapi = std::move(openapi)});
   };
   get("/api/v1/projects", "What runs where: all projects in all environments", projects,
-      {{"parameters",
-        json::array{query_parameter("search", "string", "what names contain"),
-                    query_parameter("limit", "integer", "1 to 1000; all unless told"),
-                    query_parameter("after", "string", "next of the page before")}},
+      {{"parameters", json::array{query_parameter("search", "string", "what names contain"),
+                                  query_parameter("limit", "integer", "1 to 1000; all unless told"),
+                                  query_parameter("after", "string", "next of the page before")}},
        {"responses", ok_response("200", "projects x environments", "Overview")}});
   get("/api/v1/projects/{project}", "One project, with its newest builds", project,
       {{"parameters", page_parameters()}, {"responses", ok_response("200", "the project")}});

@@ -100,5 +100,12 @@ TEST(Files, are_replaced_whole_and_read_back_within_a_limit) {
   EXPECT_EQ(read_file(path).error().code, ErrorCode::not_found);
 }
 
+TEST(Json, a_number_that_only_infinity_can_hold_is_refused) {
+  auto v = parse_json(R"({"a": [1, {"b": 1e400}]})", "environments.json");
+  ASSERT_FALSE(v);
+  EXPECT_EQ(v.error().where, "environments.json");
+  EXPECT_TRUE(parse_json("[1e300, -2]", "x"));
+}
+
 }  // namespace
 }  // namespace lemmy

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace lemmy {
 
 const json::value* find(const json::value& root, std::initializer_list<std::string_view> path) {
@@ -35,6 +38,15 @@ bool bool_or(const json::object& o, std::string_view key, bool otherwise) {
   return v && v->is_bool() ? v->get_bool() : otherwise;
 }
 
+// 1e400 is read as infinity, which no JSON can say again.
+static bool all_finite(const json::value& v) {
+  if (const double* d = v.if_double()) return std::isfinite(*d);
+  if (const json::array* a = v.if_array()) return std::ranges::all_of(*a, all_finite);
+  if (const json::object* o = v.if_object())
+    return std::ranges::all_of(*o, [](const auto& item) { return all_finite(item.value()); });
+  return true;
+}
+
 Result<json::value> parse_json(std::string_view text, std::string where, size_t depth) {
   json::parse_options options;
   options.max_depth = depth;
@@ -44,7 +56,12 @@ Result<json::value> parse_json(std::string_view text, std::string where, size_t 
   if (!ec && used < text.size() && text.find_first_not_of(" \t\r\n", used) != text.npos)
     ec = json::error::extra_data;
   if (!ec) parser.finish(ec);
-  if (!ec) return parser.release();
+  if (!ec) {
+    json::value v = parser.release();
+    if (all_finite(v)) return v;
+    return fail(ErrorCode::invalid, where, "a number in it is too large",
+                "write a smaller one, or a text in quotation marks");
+  }
   size_t line = 1, column = 1;
   for (size_t i = 0; i < used && i < text.size(); ++i) {
     column = text[i] == '\n' ? 1 : column + 1;

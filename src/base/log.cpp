@@ -26,6 +26,10 @@ std::string_view name(Level level) {
 std::string plain(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  // U+0080 to U+009F steer terminals too.
+  for (size_t at = 0; (at = text.find('\xc2', at)) != text.npos && at + 1 < text.size(); ++at)
+    if (auto next = static_cast<unsigned char>(text[at + 1]); next >= 0x80 && next < 0xa0)
+      text.replace(at, 2, "  ");
   return text;
 }
 

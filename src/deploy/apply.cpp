@@ -186,12 +186,11 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
   auto answers = co_await all(std::move(asked));
   auto secret = std::move(answers.back());
   answers.pop_back();
+  if (secret) d.secret_version = *secret;  // also for the explanation, should it fail
   for (auto& one : answers)
     if (!one) co_return co_await trouble(d, std::move(one.error()), step);
   std::vector<DeployEvent> events;
-  if (secret)
-    d.secret_version = *secret;
-  else
+  if (!secret)
     events.push_back(
         event(d, now(), "warning", "lemmy", "the Secret's version is not recorded: " + secret.error().str()));
   crash_point();

@@ -140,11 +140,16 @@ std::optional<Instance> held(Instance i, const Error& why) {
   return i;
 }
 
+bool awaits_run(const Instance& i) {
+  const InstanceState state = i.result.state;
+  const bool missed = state == InstanceState::waiting || state == InstanceState::unknown;
+  return state != InstanceState::running && (i.pending() || (missed && i.result.next_try));
+}
+
 std::optional<Instance> after_deploy(Instance i, const std::string& host, const Desired& desired,
                                      const Reached& reached, Time now) {
   const InstanceState state = i.result.state;
-  if (i.pending() && state != InstanceState::running && i.asked_at < reached.began_at &&
-      reached.hosts.contains(host)) {
+  if (awaits_run(i) && i.asked_at < reached.began_at && reached.hosts.contains(host)) {
     i.result.answered = i.asked;
     i.result.state = InstanceState::converged;
     i.result.host = host;

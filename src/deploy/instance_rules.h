@@ -48,6 +48,8 @@ Instance not_there(Instance instance, const Error& why, Time now);
 Instance interrupted(Instance instance, Time now);
 // It stays as it is until something changes; nullopt: that is known already.
 std::optional<Instance> held(Instance instance, const Error& why);
+// It called and has not been answered by a run, or that run was cut or could not come to it.
+bool awaits_run(const Instance& instance);
 // What the run of a deploy that went live did: the hosts on which it went well, and when it began.
 struct Reached {
   std::set<std::string> hosts;

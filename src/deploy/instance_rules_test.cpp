@@ -181,6 +181,15 @@ TEST(InstanceRules, a_deploy_answers_the_calls_from_before_its_run_on_the_hosts_
       << "called later";
   EXPECT_FALSE(after_deploy(asked(), "web-1", {8, "b"}, {{"web-2"}, after}, after)) << "was not reached";
   EXPECT_FALSE(after_deploy(asked(), "", {8, "b"}, {{"web-1"}, after}, after)) << "is not in the inventory";
+  // Its run was cut by the deploy, or it was not in the inventory before.
+  for (const Instance& i :
+       {interrupted(begun(asked(), "web-1", "7-1", kNow), kNow), not_there(asked(), missing(), kNow)}) {
+    ASSERT_FALSE(i.pending());
+    auto too = after_deploy(i, "web-1", {8, "b"}, {{"web-1"}, after}, after);
+    ASSERT_TRUE(too);
+    EXPECT_EQ(too->result.state, InstanceState::converged);
+    EXPECT_FALSE(is_due(*too, after + seconds{3600}));
+  }
 }
 
 TEST(InstanceRules, runs_are_named_by_deploy_and_time) {

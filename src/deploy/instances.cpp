@@ -262,7 +262,9 @@ Task<Result<>> Instances::look_after_deploy(Target target, Desired desired) {
   if (!waiting) co_return fail(waiting.error());
   Result<Directory> directory = fail(ErrorCode::not_found, target.str(), "nobody waits");
   const Deploy* current = conductor_.current(target);
-  if (current && !reached.hosts.empty() && std::ranges::any_of(*waiting, &Instance::pending)) {
+  // What a run of another build than the wanted one brought is no answer.
+  if (!current || current->number != desired.deploy || current->sha != desired.sha) reached = {};
+  if (current && !reached.hosts.empty() && std::ranges::any_of(*waiting, awaits_run)) {
     auto plan = co_await plan_for_hosts(around_, *current);
     directory = co_await this->directory(std::move(plan));
   }
@@ -272,7 +274,7 @@ Task<Result<>> Instances::look_after_deploy(Target target, Desired desired) {
     if (!list) co_return fail(list.error());
     std::vector<Instance> news;
     for (Instance& i : list->items) {
-      const std::string host = directory && i.pending() ? directory->find(i).value_or("") : i.result.host;
+      const std::string host = directory && awaits_run(i) ? directory->find(i).value_or("") : i.result.host;
       if (auto n = after_deploy(std::move(i), host, desired, reached, now())) news.push_back(std::move(*n));
     }
     auto noted = co_await record(std::move(news));

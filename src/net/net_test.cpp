@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <boost/asio/ssl.hpp>
@@ -88,6 +89,11 @@ TEST(Server, refuses_what_is_malformed_or_too_large) {
         EXPECT_TRUE(bad.starts_with("HTTP/1.1 400")) << bad;
         auto escape = co_await raw(url, "GET /%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         EXPECT_TRUE(escape.starts_with("HTTP/1.1 400")) << escape;
+        for (const char* target : {"/%ff", "/?search=%ff"}) {
+          auto bytes = co_await raw(
+              url, fmt::format("GET {} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", target));
+          EXPECT_TRUE(bytes.starts_with("HTTP/1.1 400")) << bytes;
+        }
         auto body = co_await raw(url, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n");
         EXPECT_TRUE(body.starts_with("HTTP/1.1 413")) << body;
         auto header = co_await raw(url, "GET / HTTP/1.1\r\nA: " + std::string(40'000, 'x') + "\r\n\r\n");

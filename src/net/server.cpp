@@ -1,5 +1,6 @@
 #include "net/server.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -64,6 +65,11 @@ bool fill(Request& r, const http::request<http::string_body>& in) {
     if (!query) return false;
     r.query = std::move(*query);
   }
+  // They go into pages, logs and answers, which are UTF-8.
+  auto good = [](const std::string& text) { return valid_utf8(text) == text; };
+  if (!good(r.path) ||
+      !std::ranges::all_of(r.query, [&](const auto& q) { return good(q.first) && good(q.second); }))
+    return false;
   for (const auto& f : in) r.headers.emplace(std::string(f.name_string()), std::string(f.value()));
   return true;
 }

@@ -151,20 +151,33 @@ Result<std::shared_ptr<const Templates>> Templates::create(std::vector<Source> s
   return out;
 }
 
-// JSON of ours is always JSON to the engine: what fails here is memory.
 static std::shared_ptr<const void> context_of(const void* base, const json::object& names) {
   std::string text = json::serialize(names);
   lemmy_jinja_text error{};
   void* made = lemmy_jinja_context(base, bytes(text), text.size(), &error);
-  if (!made) throw std::runtime_error("the template engine refuses a context: " + take(error));
-  return {made, [](void* context) { lemmy_jinja_context_drop(context); }};
+  if (!made) {  // bytes of strangers that are not UTF-8
+    take(error);
+    text = valid_utf8(text);
+    made = lemmy_jinja_context(base, bytes(text), text.size(), &error);
+  }
+  if (made) return {made, [](void* context) { lemmy_jinja_context_drop(context); }};
+  take(error);
+  return nullptr;
+}
+
+static std::unexpected<Error> refused(const std::string& name) {
+  return fail(ErrorCode::invalid, name, "a value that it is given is no JSON: a number that is too large",
+              "write a smaller one, or a text in quotation marks");
 }
 
 Context::Context(const json::object& names) : handle_(context_of(nullptr, names)) {}
 
-Context Context::with(const json::object& names) const { return Context(context_of(handle_.get(), names)); }
+Context Context::with(const json::object& names) const {
+  return Context(handle_ ? context_of(handle_.get(), names) : nullptr);
+}
 
 json::value Context::as_json() const {
+  if (!handle_) return nullptr;
   auto v = parse_json(take(lemmy_jinja_context_text(handle_.get())), "context");
   return v ? std::move(*v) : json::value();
 }
@@ -172,6 +185,7 @@ json::value Context::as_json() const {
 Templates::~Templates() { lemmy_jinja_drop(handle_); }
 
 Result<std::string> Templates::render(const std::string& name, const Context& context) const {
+  if (!context.handle_) return refused(name);
   lemmy_jinja_text out{};
   bool ok = lemmy_jinja_render(handle_, bytes(name), name.size(), context.handle_.get(), &out);
   std::string result = take(out);
@@ -180,6 +194,7 @@ Result<std::string> Templates::render(const std::string& name, const Context& co
 }
 
 Result<Traced> Templates::trace(const std::string& name, const Context& context) const {
+  if (!context.handle_) return refused(name);
   lemmy_jinja_text out{};
   bool ok = lemmy_jinja_trace(handle_, bytes(name), name.size(), context.handle_.get(), &out);
   std::string result = take(out);

@@ -21,7 +21,8 @@ struct Limits {
   size_t recursion = 100;
 };
 
-// What templates see, read once for many renders. Immutable, cheap to copy; any thread.
+// What templates see, read once for many renders. Immutable, cheap to copy; any thread. Values that are no
+// JSON (infinite numbers) make every render with it an error.
 class Context {
  public:
   explicit Context(const json::object& names);
@@ -32,7 +33,7 @@ class Context {
  private:
   friend class Templates;
   explicit Context(std::shared_ptr<const void> handle) : handle_(std::move(handle)) {}
-  std::shared_ptr<const void> handle_;
+  std::shared_ptr<const void> handle_;  // null: refused
 };
 
 // A part of a rendered text, and the part of a template that wrote it.

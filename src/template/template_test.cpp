@@ -157,5 +157,15 @@ TEST(RenderedJson, with_a_key_twice_in_one_object_is_refused) {
   EXPECT_TRUE(parse_rendered(R"([{"a": {"a": "a"}}, {"b": ["b", "b"]}, "a", 1])", "t"));
 }
 
+TEST(Contexts, what_is_no_json_is_an_error_and_bytes_that_are_not_utf8_are_replaced) {
+  auto t = *Templates::create({{"t", "{{ x }}"}});
+  auto infinite = t->render("t", json::object{{"x", HUGE_VAL}});
+  ASSERT_FALSE(infinite);
+  EXPECT_EQ(infinite.error().code, ErrorCode::invalid);
+  EXPECT_NE(infinite.error().what.find("too large"), std::string::npos);
+  EXPECT_FALSE(t->render("t", Context(json::object{{"y", HUGE_VAL}}).with({{"x", 1}})));
+  EXPECT_EQ(*t->render("t", json::object{{"x", "a\xff"}}), "a\xef\xbf\xbd");
+}
+
 }  // namespace
 }  // namespace lemmy::tmpl

@@ -165,7 +165,8 @@ test("projects are found by a part of their name", async () => {
   await press(page, "Find");
   await page.getByText("No project whose name has “no such”").waitFor();
   await page.getByRole("link", { name: "All projects" }).click();
-  await page.locator("#row-user-service").waitFor();
+  await page.waitForURL(`${server.url}/`);
+  await page.locator("#row-hello-world").waitFor();
 });
 
 test("every hook call stands in the ledger", async () => {
