@@ -145,7 +145,7 @@ def measure(cluster, work, rounds, kubectl):
             took["the same requests by http.client"].append((arrivals.of(f"raw-{i}") - start) * 1000)
             if kubectl:
                 time.sleep(0.3)
-                text = "\n---\n".join(map(json.dumps, moved(manifests, f"kubectl-{i}")))
+                text = json.dumps({"apiVersion": "v1", "kind": "List", "items": moved(manifests, f"kubectl-{i}")})
                 start = time.monotonic()
                 done = subprocess.run([*kubectl, "--kubeconfig", cluster.kubeconfig, "apply", "--server-side", "-f", "-"],
                                       input=text, text=True, capture_output=True)
