@@ -257,31 +257,42 @@ Task<Result<>> Instances::look_after_deploy(Target target, Desired desired) {
     if (parsed && parsed->is_object())
       reached.began_at = parse_time(text_or(parsed->get_object(), "began_at")).value_or(Time{});
   }
-  // Who waits has no host yet: the inventory tells, if it is needed.
-  auto waiting = co_await unsettled(target);
-  if (!waiting) co_return fail(waiting.error());
-  Result<Directory> directory = fail(ErrorCode::not_found, target.str(), "nobody waits");
   const Deploy* current = conductor_.current(target);
   // What a run of another build than the wanted one brought is no answer.
   if (!current || current->number != desired.deploy || current->sha != desired.sha) reached = {};
-  if (current && !reached.hosts.empty() && std::ranges::any_of(*waiting, awaits_run)) {
-    auto plan = co_await plan_for_hosts(around_, *current);
-    directory = co_await this->directory(std::move(plan));
-  }
+  std::optional<Deploy> of = current ? std::optional(*current) : std::nullopt;
   store::Page page{kTogether, ""};
   do {
     auto list = co_await around_.store->instances(target.project, target.environment, page);
     if (!list) co_return fail(list.error());
     std::vector<Instance> news;
     for (Instance& i : list->items) {
-      const std::string host = directory && awaits_run(i) ? directory->find(i).value_or("") : i.result.host;
+      const std::string host = i.result.host;
       if (auto n = after_deploy(std::move(i), host, desired, reached, now())) news.push_back(std::move(*n));
     }
     auto noted = co_await record(std::move(news));
     if (!noted) co_return noted;
     page.after = list->next;
   } while (!page.after.empty());
-  co_return Result<>{};
+  if (!of || reached.hosts.empty()) co_return Result<>{};
+
+  // Who still waits may not be known by a host's name yet: the inventory, which takes seconds, tells.
+  auto waiting = co_await unsettled(target);
+  if (!waiting) co_return fail(waiting.error());
+  if (std::ranges::none_of(*waiting, awaits_run)) co_return Result<>{};
+  auto plan = co_await plan_for_hosts(around_, std::move(*of));
+  auto directory = co_await this->directory(std::move(plan));
+  if (!directory) co_return Result<>{};  // the runs that follow say why
+  std::vector<Instance> news;
+  for (Instance& i : *waiting) {
+    auto host = awaits_run(i) ? directory->find(i) : Result<std::string>("");
+    if (!host) continue;
+    if (auto n = after_deploy(std::move(i), *host, desired, reached, now())) news.push_back(std::move(*n));
+    if (news.size() < kTogether) continue;
+    auto noted = co_await record(std::exchange(news, {}));
+    if (!noted) co_return noted;
+  }
+  co_return co_await record(std::move(news));
 }
 
 }  // namespace lemmy::deploy

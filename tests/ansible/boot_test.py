@@ -78,6 +78,9 @@ class Boot(SshServer):
             sh(*inside(host, "ip", "address", "add", "169.254.169.254/32", "dev", "lo"))
             cls.sshds[f"metadata of {host}"] = subprocess.Popen(
                 inside(host, sys.executable, "-c", METADATA, f"i-{host}", cls.documents[host]))
+        for host in HOSTS:
+            answers = inside(host, "curl", "-s", "-o", "/dev/null", "http://169.254.169.254/")
+            wait_for(f"the metadata of {host}", lambda answers=answers: subprocess.run(answers).returncode == 0, 60)
 
     @classmethod
     def document(cls, host, address):
