@@ -59,7 +59,7 @@ class Cases:
 
     def run_it(self, *command, user=None, **env):
         kwargs = {"user": user, "group": user, "extra_groups": []} if user else {}
-        return subprocess.run([*self.shell, *command], env=self.env(**env), capture_output=True, timeout=60, cwd="/",
+        return subprocess.run([*self.shell, *command], env=self.env(**env), capture_output=True, timeout=300, cwd="/",
                               stdin=subprocess.DEVNULL, **kwargs)
 
     def variables(self, warnings=0, **env):
