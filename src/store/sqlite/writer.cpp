@@ -67,7 +67,10 @@ Task<Worker::Outcome> Worker::wait_for(Job job) {
           std::move(h)(o);
         };
         if (slot.is_connected())
-          slot.assign([loop = loop_, waiting](asio::cancellation_type) {
+          // Weak: the slot is the waiting coroutine's, which `waiting` owns.
+          slot.assign([loop = loop_, weak = std::weak_ptr(waiting)](asio::cancellation_type) {
+            auto waiting = weak.lock();
+            if (!waiting) return;
             // Posted before it is marked, so that it comes before the answer of a skipped job.
             asio::post(loop, [waiting] { waiting->finish(Outcome::cancelled); });
             waiting->gone = true;
