@@ -114,7 +114,7 @@ def main():
            "Lemmy's processor time a change"], rows)
     early = sum(s.stale for s in scenes)
     print(f"\n{early} events came before with something else, as the cluster's own note that the pod is killed; then the pod "
-          "has to wait for the streams' pace of 200 ms.")
+          "has to wait for the streams' pace.")
     first = [t for took in scenes[0].took.values() for t in took]
     crowd = [t for s in scenes[1:] for took in s.took.values() for t in took]
     summary("live: pod to viewer, p99, 10 viewers at each of 20 deploys", f"{percentile(first, 99):.1f} ms", "20 ms",
