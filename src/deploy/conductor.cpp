@@ -363,13 +363,6 @@ std::vector<const Deploy*> Conductor::queued(const Target& target) const {
   return out;
 }
 
-size_t Conductor::unfinished() const {
-  size_t n = 0;
-  for (const auto& [target, s] : targets_)
-    for (const auto& [number, d] : s->deploys) n += !is_finished(d.phase);
-  return n;
-}
-
 Deployer Conductor::deployer_of(const Target& target) const {
   auto config = around_.config();
   const config::Project* p = config->project(target.project);

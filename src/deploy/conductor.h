@@ -89,7 +89,6 @@ class Conductor {
   const Deploy* current(const Target& target) const;  // the one that serves; nullptr: none
   const Deploy* active(const Target& target) const;   // being prepared, applied or rolled out; nullptr: none
   std::vector<const Deploy*> queued(const Target& target) const;  // first in line first
-  size_t unfinished() const;
   // Of a playbook run under way; nullptr: none.
   std::shared_ptr<const ansible::Progress> progress(const Target& target, int64_t number) const;
   Task<Result<std::string>> run_log(Deploy deploy) const;  // so far

@@ -27,11 +27,7 @@ json::object side(const Made& m) {
 }
 
 json::object version(const std::string& before, const std::string& after) {
-  const std::string_view state = before == after  ? before.empty() ? "none" : "same"
-                                 : before.empty() ? "added"
-                                 : after.empty()  ? "removed"
-                                                  : "changed";
-  return {{"state", state}, {"before", before}, {"after", after}};
+  return {{"state", change_of(before, after)}, {"before", before}, {"after", after}};
 }
 
 bool differs(const json::object& version) {
@@ -66,9 +62,7 @@ json::object field_json(const manifest::FieldChange& c) {
   };
   return {{"object", c.object},
           {"path", c.change.path},
-          {"change", !c.change.before  ? "added"
-                     : !c.change.after ? "removed"
-                                       : "changed"},
+          {"change", kind_of(c.change)},
           {"before", given(c.change.before.has_value(), before)},
           {"after", given(c.change.after.has_value(), after)},
           {"from", c.from},
@@ -109,6 +103,11 @@ std::string summary(const json::object& d, const std::vector<manifest::FieldChan
 }
 
 }  // namespace
+
+std::string_view change_of(const std::string& before, const std::string& after) {
+  if (before == after) return before.empty() ? "none" : "same";
+  return before.empty() ? "added" : after.empty() ? "removed" : "changed";
+}
 
 std::string compare_url(const std::string& before, const std::string& after) {
   auto cut = [](const std::string& url) -> std::pair<std::string, std::string> {

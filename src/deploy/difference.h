@@ -17,6 +17,9 @@ struct Made {
 // Errors: those of the store; a document that is not there is none.
 Task<Result<Made>> read_made(store::Store* store, Deploy deploy);
 
+// Of a version that is empty where there is none: "none", "same", "added", "removed" or "changed".
+std::string_view change_of(const std::string& before, const std::string& after);
+
 // The newest earlier deploy of the target that went live; nullopt: none among the newest 2000.
 Task<Result<std::optional<Deploy>>> last_good(store::Store* store, Target target, int64_t number);
 

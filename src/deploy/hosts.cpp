@@ -112,11 +112,9 @@ Task<bool> Worker::prepare_hosts(Deploy d, Step* step) {
         d, {ErrorCode::not_found, made->hosts, "no host of the inventory matches",
             "tag hosts with these groups, or say hosts: in projects/" + target_.project + "/project.yaml"});
   const json::value& environment = made->variables["lemmy"].get_object()["config"];
-  std::string environment_text = pretty_json(environment), final_text = pretty_json(made->variables);
-  for (auto& [name, text] : {std::pair{"environment", &environment_text}, std::pair{"final", &final_text}}) {
-    auto put = co_await c_.around_.store->put_document(target_, d.number, name, *text);
-    if (!put) co_return co_await trouble(d, put.error(), step);
-  }
+  Texts texts{{"environment", pretty_json(environment)}, {"final", pretty_json(made->variables)}};
+  auto put = co_await put_documents(d, std::move(texts));
+  if (!put) co_return co_await trouble(d, put.error(), step);
   crash_point();
   retries_.erase(d.number);
   d.replicas = static_cast<int>(hosts->size());

@@ -35,6 +35,15 @@ std::string of_range(auto range) {
   return join(names, ", ");
 }
 
+// It has what its target is to have.
+void converge(Instance& i, const Desired& desired) {
+  i.result.state = InstanceState::converged;
+  i.result.sha = desired.sha;
+  i.result.deploy = desired.deploy;
+  i.result.why.clear();
+  i.result.next_try.reset();
+}
+
 }  // namespace
 
 std::string run_name(int64_t deploy, Time at) { return fmt::format("{}-{}", deploy, to_millis(at)); }
@@ -92,11 +101,7 @@ Instance ended(Instance i, const ansible::Host* host, const Desired& desired, co
   using ansible::HostState;
   const bool reached = host && host->state > HostState::running;
   if (reached && host->state < HostState::failed) {
-    i.result.state = InstanceState::converged;
-    i.result.sha = desired.sha;
-    i.result.deploy = desired.deploy;
-    i.result.why.clear();
-    i.result.next_try.reset();
+    converge(i, desired);
     return i;
   }
   i.result.state = InstanceState::failed;
@@ -151,24 +156,16 @@ std::optional<Instance> after_deploy(Instance i, const std::string& host, const 
   const InstanceState state = i.result.state;
   if (awaits_run(i) && i.asked_at < reached.began_at && reached.hosts.contains(host)) {
     i.result.answered = i.asked;
-    i.result.state = InstanceState::converged;
     i.result.host = host;
-    i.result.deploy = desired.deploy;
-    i.result.sha = desired.sha;
-    i.result.why.clear();
     i.result.tries = 0;
-    i.result.next_try.reset();
+    converge(i, desired);
     return i;
   }
   const bool had_a_run = state == InstanceState::converged || state == InstanceState::failed;
   const int64_t last = state == InstanceState::failed ? deploy_of_run(i.result.run) : i.result.deploy;
   if (!had_a_run || i.pending() || last == desired.deploy) return std::nullopt;
   if (reached.hosts.contains(i.result.host)) {
-    i.result.state = InstanceState::converged;
-    i.result.deploy = desired.deploy;
-    i.result.sha = desired.sha;
-    i.result.why.clear();
-    i.result.next_try.reset();
+    converge(i, desired);
   } else {
     i.result.state = InstanceState::waiting;
     i.result.why = fmt::format("#{} went live without it", desired.deploy);

@@ -32,17 +32,15 @@ Task<Result<>> Instances::lead(store::Fence fence) {
   fence_ = std::move(fence);
   leading_ = true;
   for (auto& [target, s] : targets_) s->looked_after = -1;
-  auto all = co_await around_.store->unsettled_instances();
+  auto all = co_await unsettled();
   if (!all) co_return fail(all.error());
-  set_waiting(all->size());
   for (const Instance& i : *all) wake(i.target);
   co_return Result<>{};
 }
 
 Task<Result<>> Instances::refresh() {
-  auto all = co_await around_.store->unsettled_instances();
+  auto all = co_await unsettled();
   if (!all) co_return fail(all.error());
-  set_waiting(all->size());
   std::set<Target> targets;
   for (const Instance& i : *all)
     if (is_due(i, now()) && !state(i.target).held && !state(i.target).working) targets.insert(i.target);
@@ -139,9 +137,14 @@ Task<> Instances::work(Target target) {
   }
 }
 
-Task<Result<std::vector<Instance>>> Instances::unsettled(Target target) {
+Task<Result<std::vector<Instance>>> Instances::unsettled() {
   auto all = co_await around_.store->unsettled_instances();
   if (all) set_waiting(all->size());
+  co_return all;
+}
+
+Task<Result<std::vector<Instance>>> Instances::unsettled(Target target) {
+  auto all = co_await unsettled();
   if (all) std::erase_if(*all, [&](const Instance& i) { return i.target != target; });
   co_return all;
 }

@@ -55,6 +55,7 @@ class Instances {
   Task<> work(Target target);
   // Does what is due; how long until something may be due again.
   Task<milliseconds> round(Target target);
+  Task<Result<std::vector<Instance>>> unsettled();  // of all targets; says how many wait
   Task<Result<std::vector<Instance>>> unsettled(Target target);
   // Once for each deploy that went live.
   Task<Result<>> look_after_deploy(Target target, Desired desired);

@@ -19,11 +19,13 @@ std::unexpected<Error> no_archive() {
               "start with --archive FOLDER");
 }
 
+std::string line(const json::object& o) { return valid_utf8(json::serialize(o)) + "\n"; }
+
 std::string line_of(const Target& target, int64_t number, const char* kind, json::object rest) {
   json::object o{
       {"kind", kind}, {"project", target.project}, {"environment", target.environment}, {"number", number}};
   for (auto& [key, value] : rest) o[key] = std::move(value);
-  return valid_utf8(json::serialize(o)) + "\n";
+  return line(o);
 }
 
 void count(const char* kind, double n) {
@@ -268,8 +270,7 @@ Task<Result<>> Retention::of_project(std::string project, config::Retention poli
         used = std::move(*found);
       }
       if (used->contains(b.sha)) continue;
-      json::object o{{"kind", "build"}, {"archived_at", format_time(at)}, {"build", to_json(b)}};
-      lines += valid_utf8(json::serialize(o)) + "\n";
+      lines += line({{"kind", "build"}, {"archived_at", format_time(at)}, {"build", to_json(b)}});
       shas.push_back(b.sha);
     }
     page.after = some->next;
@@ -296,8 +297,7 @@ Task<Result<>> Retention::of_ledger(config::Retention policy, store::Fence fence
     Lines lines;
     for (const Delivery& d : *oldest) {
       if (d.at >= before) break;
-      json::object o{{"kind", "delivery"}, {"archived_at", format_time(at)}, {"delivery", to_json(d)}};
-      lines += valid_utf8(json::serialize(o)) + "\n";
+      lines += line({{"kind", "delivery"}, {"archived_at", format_time(at)}, {"delivery", to_json(d)}});
       ++n;
     }
     if (n == 0) co_return Result<>{};

@@ -5,13 +5,10 @@
 namespace lemmy::deploy {
 
 Past past(const Deploy& d) {
-  const bool nothing_there = d.presence == Presence::none || d.presence == Presence::deleted;
-  const bool as_wanted =
-      d.wanted == Wanted::running || (d.wanted == Wanted::deleted && d.presence == Presence::deleted);
   return {d.number,
           d.revision,
           std::max(d.created_at, d.finished_at.value_or(d.created_at)),
-          is_finished(d.phase) && nothing_there && as_wanted,
+          !unsettled(d),
           d.phase == Phase::live,
           d.rollback_of.value_or(0),
           d.sha};

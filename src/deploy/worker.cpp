@@ -155,28 +155,19 @@ Task<bool> Worker::cancel_requested() {
 }
 
 Task<bool> Worker::supersede() {
-  auto all = c_.state(target_).copy();
-  auto pairs = superseded(all);
+  auto pairs = superseded(c_.state(target_).copy());
   if (pairs.empty()) co_return false;
   pairs.resize(std::min(pairs.size(), kTogether));
   const int failures = store_failures_;
   // Together: the newest waits for all of them, and stores put writes that wait into one commit.
-  using namespace asio::experimental::awaitable_operators;
-  std::function<Task<bool>(size_t, size_t)> write = [&](size_t from, size_t to) -> Task<bool> {
-    if (to - from > 1) {
-      const size_t middle = (from + to) / 2;
-      auto done = co_await (write(from, middle) && write(middle, to));
-      co_return std::get<0>(done) || std::get<1>(done);
-    }
-    const auto [number, by] = pairs[from];
-    const Deploy* d = c_.find(target_, number);
-    if (!d) co_return false;
-    co_return co_await store(
-        enter(*d, Phase::superseded, now(), "lemmy", fmt::format("#{} is newer and goes instead", by)));
-  };
-  bool done = co_await write(0, pairs.size());
+  std::vector<Task<bool>> writes;
+  for (const auto& [number, by] : pairs)
+    if (const Deploy* d = c_.find(target_, number))
+      writes.push_back(store(
+          enter(*d, Phase::superseded, now(), "lemmy", fmt::format("#{} is newer and goes instead", by))));
+  auto done = co_await all(std::move(writes));
   store_failures_ = std::min(store_failures_, failures + 1);  // one trouble, however many writes met it
-  co_return done;
+  co_return std::ranges::find(done, true) != done.end();
 }
 
 Task<bool> Worker::begin() {

@@ -198,6 +198,14 @@ DeployEvent event_from_json(const json::object& o) {
           text("who"),         text("text")};
 }
 
+bool unsettled(const Deploy& d) {
+  bool agrees = (d.wanted == Wanted::zeroed && d.presence == Presence::zeroed) ||
+                (d.wanted == Wanted::deleted && d.presence == Presence::deleted) ||
+                d.wanted == Wanted::running;
+  return !is_finished(d.phase) || !agrees || d.presence == Presence::running ||
+         d.presence == Presence::zeroed;
+}
+
 bool serves_rather(const Deploy* best, const Deploy& d) {
   return d.presence == Presence::running && d.serving_since &&
          (!best || *d.serving_since > *best->serving_since ||

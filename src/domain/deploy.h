@@ -120,6 +120,10 @@ struct DeployEvent {
 };
 
 json::object to_json(const Cause& cause);
+// What a starting server must look after: it is not finished, is wanted other than it is, or has objects in a
+// cluster.
+bool unsettled(const Deploy& deploy);
+
 json::object to_json(const Deploy& deploy);
 json::object to_json(const DeployEvent& event);
 Result<Deploy> deploy_from_json(const json::value& v);

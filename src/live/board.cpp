@@ -29,6 +29,8 @@ json::object store_json(const std::optional<StoreTrouble>& trouble) {
           {"as_of", ""}};
 }
 
+bool Board::store_ok() const { return !from_.store_trouble || !from_.store_trouble(); }
+
 json::object Board::frame() const {
   auto config = from_.config();
   json::array problems;

@@ -56,6 +56,7 @@ class Board {
   // "clusters": [{"name", "ok": bool, "trouble", "relists", "pods"}],
   // "store": {"ok": bool, "trouble", "since", "as_of": "" (of what is shown, when it is old)}}
   json::object frame() const;
+  bool store_ok() const;  // its "store"."ok" alone
 
   // {"environments": [{"name", "cluster", "protected"}],
   //  "projects": [{"name", "description", "deployer", "owners", "known": bool (configured),

@@ -22,10 +22,14 @@ bool in_trouble(const Deploy& d, const deploy::Verdict& v) {
 }  // namespace
 
 Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
-  auto stored = co_await from_.store->deploy(target, number);
-  if (!stored) co_return fail(stored.error());
-  const Deploy* newest = from_.conductor->find(target, number);
-  const Deploy d = newest ? *newest : *stored;
+  Deploy d;
+  if (const Deploy* known = from_.conductor->find(target, number)) {
+    d = *known;  // pages ask each time they are drawn
+  } else {
+    auto stored = co_await from_.store->deploy(target, number);
+    if (!stored) co_return fail(stored.error());
+    d = std::move(*stored);
+  }
   kube::Cluster* cluster = from_.cluster(target.environment);
   auto verdict = [&] {
     return cluster ? deploy::judge(cluster->pods({target, number}), cluster->rc({target, number}))

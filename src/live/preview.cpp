@@ -133,12 +133,7 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
                : !d.serving_since ? fmt::format("#{} was never live", number)
                                   : fmt::format("#{} serves, or is not finished", number);
   out["secret"] = nullptr;
-  if (pods && !version)
-    out["secret"] = "unknown";
-  else if (pods && *version != then)
-    out["secret"] = then.empty() ? "added" : version->empty() ? "removed" : "changed";
-  else if (pods)
-    out["secret"] = then.empty() ? "none" : "same";
+  if (pods) out["secret"] = version ? deploy::change_of(then, *version) : "unknown";
   out["capacity"] = nullptr;
   if (pods) {
     kube::Cluster* cluster = from_.cluster(target.environment);

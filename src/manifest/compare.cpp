@@ -103,13 +103,15 @@ void add_origins(std::vector<FieldChange>& all, const json::object& fresh, const
     }
 }
 
+std::string_view kind_of(const Change& c) { return !c.before ? "added" : !c.after ? "removed" : "changed"; }
+
 json::array to_json(const std::vector<FieldChange>& all) {
   json::array out;
   for (const FieldChange& c : all) {
     json::object o{{"object", c.object}, {"path", c.change.path}};
     if (c.change.before) o["before"] = *c.change.before;
     if (c.change.after) o["after"] = *c.change.after;
-    o["change"] = !c.change.before ? "added" : !c.change.after ? "removed" : "changed";
+    o["change"] = kind_of(c.change);
     if (!c.from.empty()) o["from"] = c.from;
     out.push_back(std::move(o));
   }

@@ -22,6 +22,7 @@ std::vector<FieldChange> compare(const json::object& before, const json::object&
 // that are gone.
 void add_origins(std::vector<FieldChange>& changes, const json::object& fresh, const json::object& old);
 json::array to_json(const std::vector<FieldChange>& changes);
+std::string_view kind_of(const Change& change);  // "added", "removed", "changed"
 // Both values, at most `width` bytes each, from shortly before where they begin to differ; "-" for none.
 std::pair<std::string, std::string> shown_values(const Change& change, size_t width);
 

@@ -30,14 +30,6 @@ std::optional<DeployEvent> stored_event(const std::string& body, int64_t seq) {
   return e;
 }
 
-bool unsettled(const Deploy& d) {
-  bool agrees = (d.wanted == Wanted::zeroed && d.presence == Presence::zeroed) ||
-                (d.wanted == Wanted::deleted && d.presence == Presence::deleted) ||
-                d.wanted == Wanted::running;
-  return !is_finished(d.phase) || !agrees || d.presence == Presence::running ||
-         d.presence == Presence::zeroed;
-}
-
 bool is_open(const Instance& i) {
   return i.result.state == InstanceState::running || i.result.next_try.has_value();
 }

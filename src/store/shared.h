@@ -17,9 +17,8 @@ std::string body_of(const json::object& o);
 Result<Deploy> stored_deploy(const std::string& body);
 std::optional<DeployEvent> stored_event(const std::string& body, int64_t seq);
 
-// What a starting server must look after.
-bool unsettled(const Deploy& d);
-bool is_open(const Instance& i);  // together with pending()
+// What a starting server must look after, together with pending().
+bool is_open(const Instance& i);
 
 // Cursors: of numbers it is the number itself.
 std::optional<int64_t> number_cursor(const Page& p);  // INT64_MAX for the first page

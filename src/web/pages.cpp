@@ -151,8 +151,8 @@ void say_stale(json::object& frame, const json::object& data) {
 }
 
 Task<Result<json::object>> Pages::known(std::string key, Task<Result<json::object>> read) const {
-  const bool ok = bool_or(services_.board->frame()["store"].as_object(), "ok");
-  auto got = co_await with_deadline(std::move(read), ok ? kRead : kReadInTrouble, "the store");
+  const milliseconds limit = services_.board->store_ok() ? kRead : kReadInTrouble;
+  auto got = co_await with_deadline(std::move(read), limit, "the store");
   if (got) {
     last_known_.keep(key, *got, now());
     co_return got;
@@ -214,6 +214,7 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
   }
   const bool fragment = live.empty();
   json::object page = page_json(call, std::move(csrf), std::move(live), fragment);
+  page["next"] = net::percent_encode(text_or(data, "next"));
   if (view == View::project) {
     bool any = false;
     json::object may;
@@ -228,15 +229,10 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     page["may"] = std::move(may);
     page["any_may"] = any;
     page["why"] = why;
-    page["next"] = net::percent_encode(text_or(data, "next"));
-  }
-  if (view == View::home) {
-    page["next"] = net::percent_encode(text_or(data, "next"));
   }
   if (view == View::instances) {
     page["project"] = call.request.query_value("project");
     page["environment"] = call.request.query_value("environment");
-    page["next"] = net::percent_encode(text_or(data, "next"));
     page["query"] = query_of(call);
   }
   if (view == View::release) {
