@@ -1,7 +1,6 @@
 #pragma once
 // What is kept, as records (store.h): the same JSON whichever backend it comes from. Pure.
 #include <array>
-#include <span>
 #include <variant>
 
 #include "store/store.h"

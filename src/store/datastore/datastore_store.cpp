@@ -33,11 +33,8 @@ DatastoreStore::~DatastoreStore() { writer_->stop(); }
 
 Task<Result<DatastoreStore::Slice>> DatastoreStore::slice(std::string kind, std::string property,
                                                           std::string of, bool descending, Page page) {
-  if (!page.after.empty() && !is_cursor(page.after))
-    co_return fail(ErrorCode::invalid, "after",
-                   "'" + shorten(valid_utf8(page.after), 80) + "' is not a cursor of this list",
-                   "use the cursor of the page before as it came");
-  const size_t limit = static_cast<size_t>(std::clamp(page.limit, 1, 1000));
+  if (!page.after.empty() && !is_cursor(page.after)) co_return bad_cursor(page);
+  const auto limit = static_cast<size_t>(limit_of(page));
   // '0' follows '/': the range holds all that begin with "<of>/".
   std::string low = of + "/", high = of + "0";
   if (!page.after.empty()) (descending ? high : low) = of + "/" + page.after;

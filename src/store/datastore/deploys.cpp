@@ -12,18 +12,18 @@ Entity datastore::target_entity(const Target& t, int64_t last) {
   return e;
 }
 
-static Key request_key(const Target& t, const std::string& request, const std::string& otherwise) {
+Key datastore::request_key(const Target& t, const std::string& request, const std::string& otherwise) {
   return {"LemmyRequest",
           name_of({t.project, t.environment, request.empty() ? otherwise : sha256_hex(request)})};
 }
 
-Entity datastore::request_entity(const Target& t, const std::string& request, int64_t number) {
-  Entity e(request_key(t, request, ""));
+Entity datastore::request_entity(Key key, int64_t number) {
+  Entity e(std::move(key));
   e.set_integer("number", number);
   return e;
 }
 
-static std::string number_name(const Target& t, int64_t number) {
+std::string datastore::number_name(const Target& t, int64_t number) {
   return name_of({t.project, t.environment, sortable(number)});
 }
 
@@ -46,13 +46,13 @@ Entity datastore::event_entity(const Target& t, int64_t number, int64_t seq, con
   return e;
 }
 
-namespace {
-
-Result<Deploy> read_deploy(const Entity& e) {
+Result<Deploy> datastore::read_deploy(const Entity& e) {
   auto v = e.body();
   if (!v) return fail(v.error());
   return deploy_from_json(*v);
 }
+
+namespace {
 
 Result<std::vector<Deploy>> read_deploys(const std::vector<Entity>& entities) {
   std::vector<Deploy> out;
@@ -104,10 +104,8 @@ Task<Result<Deploy>> DatastoreStore::create_deploy(Deploy deploy, DeployEvent fi
                                      const Entity* was = view.find(target);
                                      d.number = 1 + (was ? was->integer("last") : 0);
                                      d.revision = 1;
-                                     Entity by(request);
-                                     by.set_integer("number", d.number);
                                      view.put(target_entity(t, d.number));
-                                     view.put(std::move(by));
+                                     view.put(request_entity(request, d.number));
                                      auto stored = put_deploy(view, d, {first}, 0, mark, *sequence);
                                      if (!stored) return fail(stored.error());
                                      return Made{d.number, std::move(*stored)};

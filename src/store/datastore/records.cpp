@@ -9,7 +9,6 @@ using namespace datastore;
 namespace {
 
 constexpr size_t kTogether = 400, kBytesTogether = 4u << 20;  // a commit takes 500, and 10 MiB
-constexpr int kDocuments = 16;                                // heads asked for at once
 
 std::string kind_name(RecordKind kind) {
   switch (kind) {
@@ -84,7 +83,7 @@ struct Loading {
   void add(KeptDeploy kept) {
     const Deploy& d = kept.deploy;
     put(deploy_entity(d, object_of(kept.body), 0, ""));
-    if (!d.request_id.empty()) put(request_entity(d.target, d.request_id, d.number));
+    if (!d.request_id.empty()) put(request_entity(request_key(d.target, d.request_id, ""), d.number));
   }
   void add(KeptEvent kept) {
     const DeployEvent& e = kept.event;
@@ -122,8 +121,8 @@ Task<Result<Listing<Record>>> DatastoreStore::dump(RecordKind kind, Page page) {
     }
     q.filters.push_back(where_key("GREATER_THAN", after, api_->place()));
   }
-  int limit = limit_of(page);
-  if (kind == RecordKind::document) limit = std::min(limit, kDocuments);
+  const int limit = limit_of(page);
+  q.keys_only = kind == RecordKind::document;  // each is read by itself
   q.limit = limit + 1;
   auto found = co_await api_->query(std::move(q));
   if (!found) co_return fail(found.error());

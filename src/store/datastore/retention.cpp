@@ -12,9 +12,7 @@ constexpr size_t kTogether = 20;
 constexpr size_t kRemovals = 200;  // of one commit outside of a transaction
 constexpr int kMostCounted = 20'000;
 
-Key going_key(const Target& t, int64_t number) {
-  return {"LemmyForgotten", name_of({t.project, t.environment, std::to_string(number)})};
-}
+Key going_key(const Target& t, int64_t number) { return {"LemmyForgotten", deploy_key(t, number).name}; }
 
 // All keys of a kind that begin with "<name>/": '0' follows '/'.
 Query keys_below(std::string kind, const std::string& name, const Place& place) {
@@ -29,7 +27,7 @@ Query keys_below(std::string kind, const std::string& name, const Place& place) 
 }  // namespace
 
 Task<Result<std::vector<std::string>>> DatastoreStore::document_names(Target target, int64_t number) {
-  const std::string of = name_of({target.project, target.environment, std::to_string(number)});
+  const std::string of = deploy_key(target, number).name;
   auto found = co_await api_->query(keys_below("LemmyDocument", of, api_->place()));
   if (!found) co_return fail(found.error());
   std::vector<std::string> out;
@@ -42,8 +40,7 @@ Task<Result<std::vector<std::string>>> DatastoreStore::document_names(Target tar
 }
 
 Task<Result<>> DatastoreStore::sweep(Target target, int64_t number) {
-  const std::string of = name_of({target.project, target.environment, std::to_string(number)});
-  const std::string lines = name_of({target.project, target.environment, sortable(number)});
+  const std::string of = deploy_key(target, number).name, lines = number_name(target, number);
   Query events;
   events.kind = "LemmyEvent";
   events.filters = {where_text("order", "GREATER_THAN", lines + "/"),
@@ -87,8 +84,7 @@ Task<Result<>> DatastoreStore::forget_deploy(Target target, int64_t number, int6
     const Entity* was = view.find(key);
     if (!was) return view.find(going) != nullptr;
     if (was->integer("revision") != revision) return stale_deploy(target, number);
-    auto body = was->body();
-    auto deploy = body ? deploy_from_json(*body) : Result<Deploy>(fail(body.error()));
+    auto deploy = read_deploy(*was);
     if (!deploy) return fail(deploy.error());
     if (unsettled(*deploy)) return unsettled_deploy(target, number);
     Entity mark(going);
@@ -97,9 +93,7 @@ Task<Result<>> DatastoreStore::forget_deploy(Target target, int64_t number, int6
     mark.set_integer("number", number);
     view.put(std::move(mark));
     view.remove(key);
-    if (!deploy->request_id.empty())
-      view.remove(
-          {"LemmyRequest", name_of({target.project, target.environment, sha256_hex(deploy->request_id)})});
+    if (!deploy->request_id.empty()) view.remove(request_key(target, deploy->request_id, ""));
     return true;
   });
   if (!gone) co_return fail(gone.error());

@@ -44,7 +44,10 @@ Entity project_entity(const std::string& project);
 Entity delivery_entity(Key key, const Delivery& d, int64_t seq, const std::string& mark);
 Delivery read_delivery(const Entity& e);
 Entity target_entity(const Target& t, int64_t last);
-Entity request_entity(const Target& t, const std::string& request, int64_t number);
+Key request_key(const Target& t, const std::string& request, const std::string& otherwise);
+Entity request_entity(Key key, int64_t number);
+Result<Deploy> read_deploy(const Entity& e);
+std::string number_name(const Target& t, int64_t number);  // what sorts deploys, and begins their events
 Entity deploy_entity(const Deploy& d, const json::object& body, int64_t last_seq, const std::string& mark);
 Entity event_entity(const Target& t, int64_t number, int64_t seq, const json::object& body);
 Entity instance_entity(const Instance& i);

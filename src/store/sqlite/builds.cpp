@@ -48,6 +48,12 @@ void upsert_build(DB& db, Build b) {
   } else if (b.first_pushed_at == Time{}) {
     b.first_pushed_at = b.pushed_at;
   }
+  put_build(db, b);
+}
+
+}  // namespace
+
+void put_build(DB& db, const Build& b) {
   Statement s(
       db,
       "INSERT INTO builds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET pushed_at = excluded.pushed_at, "
@@ -59,7 +65,17 @@ void upsert_build(DB& db, Build b) {
   s.exec();
 }
 
-}  // namespace
+void bind_delivery(Statement& s, const Delivery& d) {
+  s.bind(1, d.hook);
+  s.bind(2, d.id);
+  s.bind(3, d.verdict);
+  s.bind(4, to_millis(d.at));
+  s.bind(5, d.from);
+  s.bind(6, d.caller);
+  s.bind(7, d.project);
+  s.bind(8, d.body);
+  s.bind(9, d.why);
+}
 
 Entered enter_delivery(DB& db, const Delivery& d) {
   if (d.verdict != "refused") {
@@ -73,15 +89,7 @@ Entered enter_delivery(DB& db, const Delivery& d) {
   Statement s(db,
               "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  s.bind(1, d.hook);
-  s.bind(2, d.id);
-  s.bind(3, d.verdict);
-  s.bind(4, to_millis(d.at));
-  s.bind(5, d.from);
-  s.bind(6, d.caller);
-  s.bind(7, d.project);
-  s.bind(8, d.body);
-  s.bind(9, d.why);
+  bind_delivery(s, d);
   s.exec();
   return {std::nullopt, db.getLastInsertRowid()};
 }

@@ -66,33 +66,18 @@ void bind_all(Statement& s, const std::vector<SortValue>& values) {
 
 // --- writing
 
-void write(DB& db, const Build& b, int64_t) {
-  Statement s(db, "INSERT OR REPLACE INTO builds VALUES (?, ?, ?, ?)");
-  s.bind(1, b.project);
-  s.bind(2, b.sha);
-  s.bind(3, to_millis(b.pushed_at));
-  s.bind(4, body_of(to_json(b)));
-  s.exec();
-}
+void write(DB& db, const Build& b, int64_t) { put_build(db, b); }
 
 void write(DB& db, const Delivery& d, int64_t) {
   // Not REPLACE: that would take away another entry with the same id.
   Statement s(db,
-              "INSERT INTO deliveries (seq, hook, id, verdict, at, sender, caller, project, body, why) "
+              "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why, seq) "
               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET hook = excluded.hook, "
               "id = excluded.id, verdict = excluded.verdict, at = excluded.at, sender = excluded.sender, "
               "caller = excluded.caller, project = excluded.project, body = excluded.body, "
               "why = excluded.why");
-  s.bind(1, d.seq);
-  s.bind(2, d.hook);
-  s.bind(3, d.id);
-  s.bind(4, d.verdict);
-  s.bind(5, to_millis(d.at));
-  s.bind(6, d.from);
-  s.bind(7, d.caller);
-  s.bind(8, d.project);
-  s.bind(9, d.body);
-  s.bind(10, d.why);
+  bind_delivery(s, d);
+  s.bind(10, d.seq);
   s.exec();
 }
 
@@ -129,12 +114,7 @@ void write(DB& db, const KeptEvent& kept, int64_t) {
 }
 
 void write(DB& db, const Document& d, int64_t size) {  // compressed
-  Statement s(db, "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)");
-  bind_target(s, d.target, d.number);
-  s.bind(4, d.name);
-  s.bind(5, size);
-  s.bindNoCopy(6, d.text.data(), static_cast<int>(d.text.size()));
-  s.exec();
+  put_document(db, d.target, d.number, d.name, size, d.text);
 }
 
 void write(DB& db, const Instance& i, int64_t) {

@@ -19,6 +19,12 @@ struct Entered {
 };
 Entered enter_delivery(DB& db, const Delivery& delivery);
 
+// Written over what is there with the same key.
+void put_build(DB& db, const Build& build);
+void put_document(DB& db, const Target& target, int64_t number, const std::string& name, int64_t size,
+                  const std::string& packed);
+void bind_delivery(Statement& s, const Delivery& delivery);  // parameters 1 to 9, without its seq
+
 Result<> check_fence(DB& db, const Fence& fence);
 
 // Rows as their own files read them: the columns are named there.

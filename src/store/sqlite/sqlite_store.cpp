@@ -71,6 +71,16 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_reading(asio::any_io_exec
   return fail(ErrorCode::unavailable, given, e.what());
 }
 
+void put_document(DB& db, const Target& target, int64_t number, const std::string& name, int64_t size,
+                  const std::string& packed) {
+  Statement s(db, "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)");
+  bind_target(s, target, number);
+  s.bind(4, name);
+  s.bind(5, size);
+  s.bindNoCopy(6, packed.data(), static_cast<int>(packed.size()));
+  s.exec();
+}
+
 Task<Result<>> SqliteStore::put_document(Target target, int64_t number, std::string name, std::string text) {
   if (text.size() > kMostDocument) co_return too_large_document(target, number, name, text.size());
   // Not on the writer thread: everybody's commit would wait for it.
@@ -80,12 +90,7 @@ Task<Result<>> SqliteStore::put_document(Target target, int64_t number, std::str
     co_return fail(ErrorCode::cancelled, place(target, number) + " " + name, "cancelled");
   auto size = static_cast<int64_t>(text.size());
   co_return co_await writer_->run<void>([=, packed = std::move(packed)](DB& db) -> Result<> {
-    Statement s(db, "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)");
-    bind_target(s, target, number);
-    s.bind(4, name);
-    s.bind(5, size);
-    s.bindNoCopy(6, packed.data(), static_cast<int>(packed.size()));
-    s.exec();
+    store::put_document(db, target, number, name, size, packed);
     return {};
   });
 }
