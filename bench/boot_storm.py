@@ -30,7 +30,7 @@ from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/kubernetes"))
-from harness import Lemmy, new_sha, wait_for  # noqa: E402
+from harness import Lemmy, new_sha  # noqa: E402
 
 BIN = os.environ.get("LEMMY_ANSIBLE_BIN", str(ROOT / "build/ansible-venv/bin"))
 STORM = 10.0  # seconds

@@ -31,12 +31,13 @@ Task<> main_task(Run* run) {
   run->app = std::make_unique<app::App>(run->loop, run->options);
   auto port = co_await run->app->start();
   if (port) {
+    // Before it says that it listens: who reads that may stop it at once.
+    asio::signal_set signals(run->loop, SIGINT, SIGTERM);
     std::string host =
         run->options.host.find(':') == std::string::npos ? run->options.host : "[" + run->options.host + "]";
     fmt::print("listening on http://{}:{}\n", host, *port);
     std::fflush(stdout);
     if (run->after) run->background.spawn("after start", run->after(*port));
-    asio::signal_set signals(run->loop, SIGINT, SIGTERM);
     int signal = co_await signals.async_wait(asio::use_awaitable);
     log::info("stopping", {{"signal", std::to_string(signal)}});
     run->background.cancel();

@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import time
 import unittest
 from pathlib import Path

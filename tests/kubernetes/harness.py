@@ -143,6 +143,12 @@ class Lemmy:
         self.log.flush()
         return Path(self.log.name).read_text()[-8000:]
 
+    def leads(self):
+        try:
+            return "\nlemmy_leader 1\n" in self.call("GET", "/metrics")[1]
+        except (OSError, http.client.HTTPException):
+            return False
+
     def alive(self):
         return self.process.poll() is None
 

@@ -4,7 +4,6 @@ python3 -m unittest tests/kubernetes/testcluster_test.py
 """
 import atexit
 import json
-import os
 import pathlib
 import shutil
 import signal

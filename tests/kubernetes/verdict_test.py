@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import Config, Lemmy, control_plane, new_sha, wait_for
+from harness import Config, Lemmy, control_plane, new_sha
 
 
 class Verdict(unittest.TestCase):

@@ -43,6 +43,28 @@ class Answer:
         return json.loads(self.body)
 
 
+def wait_until(what, seconds=60, why="it did not happen in time"):
+    """The first true value of what()."""
+    deadline = time.time() + seconds
+    while time.time() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(why)
+
+
+def rest_of(terminal):
+    """All that a program still writes to it, until it has ended."""
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 1000):
+            shown += chunk
+    except OSError:
+        pass
+    os.close(terminal)
+    return shown
+
+
 class Server:
     """`serve` or `playground` on a free port, with a folder of its own."""
 

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import HOOK_SECRET, LEMMY, PASSWORD, run, secured
+from harness import HOOK_SECRET, LEMMY, PASSWORD, rest_of, run, secured
 
 
 def content(path):
@@ -157,12 +157,7 @@ class AccessFile(unittest.TestCase):
             while not shown.endswith(prompt):
                 shown += os.read(ours, 1000)
             os.write(ours, PASSWORD.encode() + b"\n")
-        try:
-            while chunk := os.read(ours, 1000):
-                shown += chunk
-        except OSError:
-            pass
-        os.close(ours)
+        shown += rest_of(ours)
         self.assertEqual(process.wait(20), 0, shown)
         self.assertNotIn(PASSWORD.encode(), shown)
 

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from harness import Server
+from harness import Server, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OPERATIONS = ROOT / "docs" / "operations"
@@ -68,9 +68,8 @@ class Worked(unittest.TestCase):
         cls.deploys = [cls.server.cli("deploy", *what, "--timeout", "50s") for what in (
             ("hello-world", "staging", "--build", "aaaaaaa"), ("crashy", "staging", "--build", "aaaaaaa"))]
         cls.server.get("/no/such/path-" + "x" * 20)
-        deadline = time.time() + 40  # the store is measured in the background
-        while "\nlemmy_store_items{" not in cls.server.get("/metrics").body.decode() and time.time() < deadline:
-            time.sleep(0.2)
+        # The store is measured in the background.
+        wait_until(lambda: "\nlemmy_store_items{" in cls.server.get("/metrics").body.decode(), 40)
         cls.text = cls.server.get("/metrics").body.decode()
         cls.known = families(cls.text)
 
@@ -123,12 +122,8 @@ class Worked(unittest.TestCase):
         self.wait_for(r"^lemmy_stream_viewers 0$")
 
     def wait_for(self, pattern):
-        deadline = time.time() + 40
-        while time.time() < deadline:
-            if re.search(pattern, self.server.get("/metrics").body.decode(), flags=re.M):
-                return
-            time.sleep(0.3)
-        self.fail(f"{pattern} did not come")
+        wait_until(lambda: re.search(pattern, self.server.get("/metrics").body.decode(), flags=re.M), 40,
+                   f"{pattern} did not come")
 
     def test_dashboard_and_alerts_name_only_metrics_that_are_there(self):
         alerts = ALERTS.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from harness import Server
+from harness import Server, wait_until
 from test_playground import HAS_PLAYGROUND, ROOT
 
 STAGING = "/api/v1/projects/hello-world/environments/staging"
@@ -30,15 +30,6 @@ def archived(folder, kind="deploys"):
             text = text[:text.rfind(b"\n") + 1]
         out += [json.loads(line) for line in text.splitlines()]
     return out
-
-
-def wait_until(what, seconds=60):
-    deadline = time.time() + seconds
-    while time.time() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
 
 
 def numbers(server):

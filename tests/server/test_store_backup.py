@@ -6,7 +6,7 @@ import pty
 import subprocess
 import unittest
 
-from harness import LEMMY
+from harness import LEMMY, rest_of
 from stores import Stores
 
 
@@ -89,13 +89,7 @@ class Backups(Stores):
         process = subprocess.Popen([LEMMY, "store", "restore", str(self.file), f"sqlite:{self.to}"],
                                    stdout=subprocess.DEVNULL, stderr=theirs)
         os.close(theirs)
-        shown = b""
-        try:
-            while chunk := os.read(ours, 1000):
-                shown += chunk
-        except OSError:
-            pass
-        os.close(ours)
+        shown = rest_of(ours)
         self.assertEqual(process.wait(60), 0, shown)
         self.assertRegex(shown.decode(), r"restoring builds +\[#{30}\] 30/30")
         self.assertRegex(shown.decode(), r"verifying builds +\[#{30}\] 30/30")

@@ -4,10 +4,9 @@ import json
 import os
 import subprocess
 import threading
-import time
 import unittest
 
-from harness import ROOT, Server
+from harness import ROOT, Server, wait_until
 from stores import Stores
 
 
@@ -100,10 +99,8 @@ class Postgres(Stores):
         self.addCleanup(server.stop)
         self.assertEqual(server.hook({"project": "hello-world", "sha": "abcdef77", "branch": "b"}, secret="").status,
                          202)
-        deadline = time.time() + 20
         leader = f"SELECT holder FROM {self.schema}.lemmy_leases WHERE name = 'conductor'"
-        while not self.psql(leader) and time.time() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: self.psql(leader), 20)
         _, err = self.store("copy", self.url(), f"sqlite:{self.folder}/to.db", code=5)
         self.assertIn("a server uses it", err)
         self.assertFalse((self.folder / "to.db").exists())

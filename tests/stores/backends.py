@@ -8,8 +8,10 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+import unittest
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -236,6 +238,20 @@ class Datastore:
     def close(self):
         self.process.kill()
         self.process.wait()
+
+
+class OnStore:
+    """For a TestCase: a store of `backend` and a folder, for all its tests."""
+    backend = None
+
+    @classmethod
+    def setUpClass(cls):
+        if why := missing(cls.backend):
+            raise unittest.SkipTest(why)
+        cls.work = Path(tempfile.mkdtemp(prefix="lemmy-stores-"))
+        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
+        cls.store = cls.backend(cls.work)
+        cls.addClassCleanup(cls.store.close)
 
 
 def missing(backend):

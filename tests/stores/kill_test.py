@@ -8,9 +8,7 @@ import math
 import os
 import random
 import secrets
-import shutil
 import sys
-import tempfile
 import threading
 import time
 import unittest
@@ -67,17 +65,10 @@ class Client(threading.Thread):
             time.sleep(0.05)
 
 
-class Kills:
-    backend = None
-
+class Kills(backends.OnStore):
     @classmethod
     def setUpClass(cls):
-        if why := backends.missing(cls.backend):
-            raise unittest.SkipTest(why)
-        cls.work = Path(tempfile.mkdtemp(prefix="lemmy-kills-"))
-        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        cls.store = cls.backend(cls.work)
-        cls.addClassCleanup(cls.store.close)
+        super().setUpClass()
         cls.cluster = backends.Cluster(cls.work, ENVIRONMENTS, 0.05)
         cls.addClassCleanup(cls.cluster.stop)
 
@@ -140,12 +131,6 @@ class Kills:
 
     def targets(self):
         return [(p, e) for p in PROJECTS for e in ENVIRONMENTS]
-
-    def leads(self):
-        try:
-            return "\nlemmy_leader 1\n" in self.lemmy.call("GET", "/metrics")[1]
-        except (OSError, http.client.HTTPException):
-            return False
 
     def unsettled(self):
         """What is not over, and what runs beside the newest that went live."""
@@ -248,7 +233,7 @@ class Kills:
         for n in range(1, KILLS + 1):
             # On a shared store a new server leads only after some seconds: it is killed before that most times.
             if self.store.shared and n % 5 == 0 and self.random.random() < 0.9:
-                wait_for("it to lead", self.leads, 30)
+                wait_for("it to lead", self.lemmy.leads, 30)
                 led += 1
             time.sleep(math.exp(self.random.uniform(math.log(FIRST), math.log(LAST))))
             self.lemmy.kill()

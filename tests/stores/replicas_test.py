@@ -4,10 +4,8 @@ import http.client
 import json
 import re
 import secrets
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 import unittest
@@ -19,17 +17,10 @@ from harness import Config, Lemmy, new_sha, wait_for  # noqa: E402
 import backends  # noqa: E402
 
 
-class Replicas:
-    backend = None
-
+class Replicas(backends.OnStore):
     @classmethod
     def setUpClass(cls):
-        if why := backends.missing(cls.backend):
-            raise unittest.SkipTest(why)
-        cls.work = Path(tempfile.mkdtemp(prefix="lemmy-replicas-"))
-        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        cls.store = cls.backend(cls.work)
-        cls.addClassCleanup(cls.store.close)
+        super().setUpClass()
         cls.cluster = backends.Cluster(cls.work, ["staging"], 0.2)
         cls.addClassCleanup(cls.cluster.stop)
 
@@ -62,14 +53,8 @@ class Replicas:
         self.servers.append(s)
         return s
 
-    def leads(self, s):
-        try:
-            return "\nlemmy_leader 1\n" in s.call("GET", "/metrics")[1]
-        except OSError:
-            return False
-
     def leader(self, *among, limit=15):
-        return wait_for("a server leads", lambda: next((s for s in among if self.leads(s)), None), limit)
+        return wait_for("a server leads", lambda: next((s for s in among if s.leads()), None), limit)
 
     def controllers(self):
         return self.cluster.items("staging", project=self.project)
@@ -86,7 +71,7 @@ class Replicas:
 
     def test_any_server_takes_requests_and_all_show_what_became_of_them(self):
         a, b = self.pair()
-        self.assertFalse(self.leads(b))
+        self.assertFalse(b.leads())
         sha = new_sha()
         b.announce(self.project, sha)
         n = b.deploy(self.project, "staging", sha)
@@ -118,8 +103,8 @@ class Replicas:
         self.leader(b, limit=10)
         b.wait_phase(self.project, "staging", n, "live", limit=30)
         a.process.send_signal(signal.SIGCONT)
-        wait_for("the old one to see it", lambda: not self.leads(a), 10)
-        self.assertTrue(self.leads(b))
+        wait_for("the old one to see it", lambda: not a.leads(), 10)
+        self.assertTrue(b.leads())
         history = [e["phase"] for e in b.status(self.project, "staging", n)["history"] if e["kind"] == "phase"]
         self.assertEqual(len(history), len(set(history)), "no phase was entered twice")
         sha = new_sha()
@@ -139,7 +124,7 @@ class Replicas:
         b.wait_phase(self.project, "staging", n, "live", limit=30)
         a.proxy.mend()
         a.wait_phase(self.project, "staging", n, "live", limit=30)
-        self.assertFalse(self.leads(a))
+        self.assertFalse(a.leads())
 
     def test_a_build_announced_to_one_appears_on_the_page_that_is_open_at_another(self):
         a, b = self.pair()

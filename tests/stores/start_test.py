@@ -57,7 +57,9 @@ class Start(Starts, unittest.TestCase):
                                "--ansible", "/nowhere", "--store", f"sqlite:{path}"], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True) as server:
             self.assertIn("listening", server.stdout.readline())
-            server.terminate()
+            server.terminate()  # at once: it ends in good order, with nothing left in the log beside the file
+        self.assertEqual(server.returncode, 0)
+        self.assertFalse(Path(f"{path}-wal").exists())
         return path
 
     def test_a_url_of_nothing_known(self):
@@ -121,13 +123,8 @@ class Start(Starts, unittest.TestCase):
         self.assertNotIn("commit", asked, "nothing was written")
 
 
-class PostgresStart(Starts, unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        folder = Path(tempfile.mkdtemp(prefix="lemmy-start-"))
-        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
-        cls.store = backends.Postgres(folder)
-        cls.addClassCleanup(cls.store.close)
+class PostgresStart(Starts, backends.OnStore, unittest.TestCase):
+    backend = backends.Postgres
 
     def tables(self):
         return self.store.sql("SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')")

@@ -280,18 +280,7 @@ class Away:
               + ", ".join(f"{p} {t:.2f} s" for p, t in took.items()))
 
 
-class OnStore(Trouble):
-    @classmethod
-    def setUpClass(cls):
-        if why := backends.missing(cls.backend):
-            raise unittest.SkipTest(why)
-        folder = Path(tempfile.mkdtemp(prefix="lemmy-trouble-"))
-        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
-        cls.store = cls.backend(folder)
-        cls.addClassCleanup(cls.store.close)
-
-
-class PostgresAway(Away, OnStore):
+class PostgresAway(Away, backends.OnStore, Trouble):
     backend = backends.Postgres
 
     def take_away(self, proxy):
@@ -301,7 +290,7 @@ class PostgresAway(Away, OnStore):
         self.store.resume()
 
 
-class DatastoreAway(Away, OnStore):
+class DatastoreAway(Away, backends.OnStore, Trouble):
     backend = backends.Datastore
 
     def take_away(self, proxy):

@@ -145,8 +145,6 @@ Result<std::unique_ptr<BackupReader>> BackupReader::open(const std::string& path
     return fail(ErrorCode::conflict, path,
                 fmt::format("the backup has format {}, this Lemmy knows {}", format, kFormat),
                 "restore it with the newer Lemmy that wrote it; nothing was written");
-  r->at_ = text_or(o, "at");
-  r->backend_ = text_or(o, "backend");
   return r;
 }
 

@@ -40,8 +40,6 @@ class BackupReader {
   // The next few records; none: the end was there. Errors: invalid when the file is cut or damaged.
   Result<std::vector<store::Record>> next();
   const store::Tallies& told() const { return told_; }  // by the end
-  const std::string& at() const { return at_; }         // when it was made
-  const std::string& backend() const { return backend_; }
 
  private:
   BackupReader() = default;
@@ -49,7 +47,7 @@ class BackupReader {
   Result<> read_end(const json::value& end);
   std::unexpected<Error> damaged(const std::string& why) const;
 
-  std::string path_, at_, backend_, buffer_;
+  std::string path_, buffer_;
   size_t from_ = 0;  // in the buffer
   gzFile stream_ = nullptr;
   bool ended_ = false;

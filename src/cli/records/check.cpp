@@ -62,18 +62,12 @@ Task<Result<int>> check_store(asio::any_io_executor loop, std::string url) {
   Store* s = opened->get();
   auto begun = co_await unfinished_load(s);
   if (!begun) co_return fail(begun.error());
-  Tallies found;
-  {
-    Progress progress("reading");
-    if (auto sizes = co_await s->sizes()) progress.expect(counts_of(*sizes));
-    auto read = co_await read_records(s, {}, progress.listener());
-    if (!read) co_return fail(read.error());
-    found = std::move(*read);
-  }
+  auto found = co_await read_shown(s, "reading", {}, std::nullopt);
+  if (!found) co_return fail(found.error());
   auto asked = co_await ask_as_a_server(s);
   if (!asked) co_return fail(asked.error());
   Table table({"", "COUNT", "CONTENT"});
-  for (const auto& [kind, tally] : found)
+  for (const auto& [kind, tally] : *found)
     table.add({std::string(plural(kind)), std::to_string(tally.count()), tally.hash().substr(0, 16)});
   table.print();
   if (!begun->empty())

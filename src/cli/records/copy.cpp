@@ -63,15 +63,15 @@ Task<Result<std::unique_ptr<Store>>> open_destination(asio::any_io_executor loop
   co_return std::move(*opened);
 }
 
-// What is read must be what was meant.
-Task<Result<Tallies>> read_back(Store* s, Tallies expected, std::string what) {
-  Progress progress(std::move(what));
-  progress.expect(counts_of(expected));
-  co_return co_await read_records(s, {}, progress.listener());
-}
+constexpr const char* kAgain = "empty the destination, or name another, and run it again";
 
-Error differs(const std::string& url, const std::string& how, const std::string& hint) {
-  return {ErrorCode::internal, shown(url), "it is not what was read: " + how, hint};
+// What is read back must be what was meant. `hint`: what to do when it is not.
+Task<Result<>> compare(Store* s, std::string url, Tallies meant, std::string what, std::string hint) {
+  auto read = co_await read_shown(s, std::move(what), {}, counts_of(meant));
+  if (!read) co_return fail(read.error());
+  const std::string how = difference(meant, *read);
+  if (how.empty()) co_return Result<>{};
+  co_return fail(ErrorCode::internal, shown(url), "it is not what was read: " + how, std::move(hint));
 }
 
 void tell(const std::string& what, const Tallies& tallies) {
@@ -100,30 +100,20 @@ Task<Result<int>> copy_store(asio::any_io_executor loop, std::string from, std::
   auto opened = co_await open_destination(loop, to, "lemmy store copy of " + identity(from));
   if (!opened) co_return fail(opened.error());
   Store* there = opened->get();
-  Tallies copied;
-  {
-    Progress progress("copying");
-    if (auto sizes = co_await source->store->sizes()) progress.expect(counts_of(*sizes));
-    auto read = co_await read_records(
-        source->store.get(), [there](std::vector<Record> records) { return there->load(std::move(records)); },
-        progress.listener());
-    if (!read) co_return fail(read.error());
-    copied = std::move(*read);
-  }
-  auto written = co_await read_back(there, copied, "verifying");
-  if (!written) co_return fail(written.error());
-  if (auto how = difference(copied, *written); !how.empty())
-    co_return fail(differs(to, how, "empty the destination, or name another, and run it again"));
+  auto load = [there](std::vector<Record> records) { return there->load(std::move(records)); };
+  auto copied = co_await read_shown(source->store.get(), "copying", load, std::nullopt);
+  if (!copied) co_return fail(copied.error());
+  auto same = co_await compare(there, to, *copied, "verifying", kAgain);
+  if (!same) co_return fail(same.error());
   // As it is now, not as it was at the beginning.
   auto again = co_await open_for_reading(loop, from, Reading::beside);
   if (!again) co_return fail(again.error());
-  auto now = co_await read_back(again->get(), copied, "source again");
-  if (!now) co_return fail(now.error());
-  if (auto how = difference(copied, *now); !how.empty())
-    co_return fail(differs(from, how, "it was written meanwhile: stop all servers on it, and copy again"));
+  same = co_await compare(again->get(), from, *copied, "source again",
+                          "it was written meanwhile: stop all servers on it, and copy again");
+  if (!same) co_return fail(same.error());
   auto ended = co_await end_load(there);
   if (!ended) co_return fail(ended.error());
-  tell(fmt::format("{} is copied to {}", shown(from), shown(to)), copied);
+  tell(fmt::format("{} is copied to {}", shown(from), shown(to)), *copied);
   co_return 0;
 }
 
@@ -138,20 +128,14 @@ Task<Result<int>> backup_store(asio::any_io_executor loop, std::string url, std:
   Pool pool(1);
   auto writer = BackupWriter::create(file, source->about);
   if (!writer) co_return fail(writer.error());
-  Tallies tallies;
-  {
-    Progress progress("reading");
-    if (auto sizes = co_await source->store->sizes()) progress.expect(counts_of(*sizes));
-    auto take = [w = writer->get(), &pool](std::vector<Record> records) -> Task<Result<>> {
-      return pool.run([w, all = std::move(records)] { return w->add(all); });
-    };
-    auto read = co_await read_records(source->store.get(), take, progress.listener());
-    if (!read) co_return fail(read.error());
-    tallies = std::move(*read);
-  }
-  auto bytes = co_await pool.run([&] { return (*writer)->finish(tallies); });
+  auto take = [w = writer->get(), &pool](std::vector<Record> records) -> Task<Result<>> {
+    return pool.run([w, all = std::move(records)] { return w->add(all); });
+  };
+  auto tallies = co_await read_shown(source->store.get(), "reading", take, std::nullopt);
+  if (!tallies) co_return fail(tallies.error());
+  auto bytes = co_await pool.run([&] { return (*writer)->finish(*tallies); });
   if (!bytes) co_return fail(bytes.error());
-  tell(fmt::format("{} is backed up to {}, {} bytes", shown(url), file, *bytes), tallies);
+  tell(fmt::format("{} is backed up to {}, {} bytes", shown(url), file, *bytes), *tallies);
   co_return 0;
 }
 
@@ -191,10 +175,8 @@ Task<Result<int>> restore_store(asio::any_io_executor loop, std::string file, st
         [there](std::vector<Record> records) { return there->load(std::move(records)); }, &progress);
     if (!read) co_return fail(read.error());
   }
-  auto written = co_await read_back(there, told, "verifying");
-  if (!written) co_return fail(written.error());
-  if (auto how = difference(told, *written); !how.empty())
-    co_return fail(differs(url, how, "empty the destination, or name another, and run it again"));
+  auto same = co_await compare(there, url, told, "verifying", kAgain);
+  if (!same) co_return fail(same.error());
   auto ended = co_await end_load(there);
   if (!ended) co_return fail(ended.error());
   tell(fmt::format("{} is restored to {}", file, shown(url)), told);

@@ -69,4 +69,14 @@ void Progress::draw(bool whole) {
   std::fflush(stderr);
 }
 
+Task<Result<store::Tallies>> read_shown(store::Store* from, std::string what, store::Take take,
+                                        std::optional<Counts> expected) {
+  Progress progress(std::move(what));
+  if (expected)
+    progress.expect(std::move(*expected));
+  else if (auto sizes = co_await from->sizes())
+    progress.expect(counts_of(*sizes));
+  co_return co_await store::read_records(from, std::move(take), progress.listener());
+}
+
 }  // namespace lemmy::cli

@@ -31,4 +31,8 @@ class Progress {
   Clock::time_point drawn_{};
 };
 
+// read_records() with a Progress. `expected`: nullopt asks the store how much there is.
+Task<Result<store::Tallies>> read_shown(store::Store* from, std::string what, store::Take take,
+                                        std::optional<Counts> expected);
+
 }  // namespace lemmy::cli

@@ -31,10 +31,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "error: %s\n", ok.error().str().c_str());
     return 1;
   }
-  std::printf("ready %s\n", url->c_str());
-  std::fflush(stdout);
   asio::signal_set signals(loop, SIGINT, SIGTERM);
   signals.async_wait([&](auto, int) { loop.stop(); });
+  std::printf("ready %s\n", url->c_str());
+  std::fflush(stdout);
   loop.run();
   return 0;
 }
