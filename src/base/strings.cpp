@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 namespace lemmy {
@@ -48,16 +49,32 @@ std::string shorten(std::string_view text, size_t bytes) {
   return std::string(text.substr(0, end)) + "…";
 }
 
+namespace {
+
+// The first byte that is not ASCII, or the end.
+size_t ascii_end(std::string_view text, size_t from) {
+  constexpr uint64_t kHigh = 0x8080808080808080;
+  for (uint64_t eight; from + sizeof eight <= text.size(); from += sizeof eight) {
+    std::memcpy(&eight, text.data() + from, sizeof eight);
+    if (eight & kHigh) break;
+  }
+  while (from < text.size() && !(text[from] & 0x80)) ++from;
+  return from;
+}
+
+}  // namespace
+
 std::string valid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size();) {
+    if (const size_t end = ascii_end(text, i); end > i) {
+      out.append(text.substr(i, end - i));
+      i = end;
+      continue;
+    }
     unsigned char c = text[i];
-    size_t n = c < 0x80                ? 1
-               : c >= 0xC2 && c < 0xE0 ? 2
-               : c >= 0xE0 && c < 0xF0 ? 3
-               : c >= 0xF0 && c < 0xF5 ? 4
-                                       : 0;
+    size_t n = c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
     bool ok = n > 0 && i + n <= text.size();
     for (size_t k = 1; ok && k < n; ++k) ok = (text[i + k] & 0xC0) == 0x80;
     if (ok && n == 3) {

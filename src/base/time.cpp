@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace lemmy {
@@ -13,9 +14,19 @@ std::string format_time(Time t) {
   auto day = floor<days>(t);
   year_month_day date{day};
   hh_mm_ss clock{t - day};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", int(date.year()), unsigned(date.month()),
-                     unsigned(date.day()), clock.hours().count(), clock.minutes().count(),
-                     clock.seconds().count(), clock.subseconds().count());
+  std::string out = "0000-00-00T00:00:00.000Z";
+  // By hand: each build, log line and event has some.
+  auto put = [&out](size_t at, int digits, int64_t value) {
+    for (size_t i = at + digits; i-- > at; value /= 10) out[i] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, std::clamp(int(date.year()), 0, 9999));
+  put(5, 2, unsigned(date.month()));
+  put(8, 2, unsigned(date.day()));
+  put(11, 2, clock.hours().count());
+  put(14, 2, clock.minutes().count());
+  put(17, 2, clock.seconds().count());
+  put(20, 3, clock.subseconds().count());
+  return out;
 }
 
 std::optional<Time> parse_time(std::string_view text) {

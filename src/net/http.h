@@ -52,6 +52,13 @@ struct Response {
   std::function<Task<>(std::shared_ptr<Stream>)> stream;
 };
 
+// Not of a stream, and not of a status that has none (RFC 9110, 6.4.1).
+bool has_body(const Response& response);
+const std::string& body_of(const Response& response);
+// Status line and fields up to the empty line (RFC 9112). version: 10 or 11. Control characters in fields
+// become spaces, so that no value can begin a field of its own.
+std::string response_head(const Response& response, unsigned version, bool keep_alive);
+
 using Handler = std::function<Task<Response>(Request)>;
 
 // application/x-www-form-urlencoded, decoded, in order. At most 1,000 fields.

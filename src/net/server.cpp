@@ -94,25 +94,12 @@ struct Server::State {
 // False: the connection is to be closed.
 Task<bool> Server::State::respond(beast::tcp_stream& stream, Response& out, bool head, bool keep_alive,
                                   unsigned version) {
-  const std::string& body = out.shared_body ? *out.shared_body : out.body;
-  const bool no_body = out.status == 204 || out.status == 304;
+  const std::string text = response_head(out, version, keep_alive);
   // Head and body in one write: each costs more than all of Lemmy's own work on a small answer.
-  const bool whole = !head && !no_body && !out.stream;
-  http::response<http::span_body<const char>> headers{static_cast<http::status>(out.status), version};
-  for (const auto& [k, v] : out.headers) headers.insert(k, v);
-  headers.keep_alive(keep_alive);
-  if (out.stream)
-    headers.chunked(true);
-  else if (!no_body)
-    headers.content_length(body.size());
-  if (whole) headers.body() = {body.data(), body.size()};
-  http::response_serializer<http::span_body<const char>> serializer{headers};
+  std::array<asio::const_buffer, 2> parts{asio::buffer(text)};
+  if (!head && has_body(out)) parts[1] = asio::buffer(body_of(out));
   stream.expires_after(kWriteTime);
-  if (whole) {
-    auto [ec, n] = co_await http::async_write(stream, serializer, kTuple);
-    co_return !ec && keep_alive;
-  }
-  auto [ec, n] = co_await http::async_write_header(stream, serializer, kTuple);
+  auto [ec, n] = co_await asio::async_write(stream, parts, kTuple);
   if (ec) co_return false;
   if (!out.stream || head) co_return keep_alive;
   auto chunks = std::make_shared<ChunkStream>(stream);
@@ -142,6 +129,16 @@ Task<> drain(beast::tcp_stream& stream) {
 }
 }  // namespace
 
+// A small request came whole: no need to wait for it.
+static boost::system::error_code parse_what_is_there(http::request_parser<http::string_body>& parser,
+                                                     beast::flat_buffer& buffer) {
+  boost::system::error_code ec;
+  parser.eager(true);
+  if (buffer.size() > 0) buffer.consume(parser.put(buffer.data(), ec));
+  if (ec == http::error::need_more) ec = {};
+  return ec;
+}
+
 Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> owned) {
   beast::tcp_stream& stream = *owned;
   self->all.insert(&stream);
@@ -166,8 +163,12 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       if (ec) break;
       buffer.commit(n);
     }
-    stream.expires_after(self->limits.header_time);
-    auto [ec, n] = co_await http::async_read(stream, buffer, parser, kTuple);
+    boost::system::error_code ec = parse_what_is_there(parser, buffer);
+    if (!ec && !parser.is_done()) {
+      stream.expires_after(self->limits.header_time);
+      auto [read_ec, n] = co_await http::async_read(stream, buffer, parser, kTuple);
+      ec = read_ec;
+    }
     Request request;
     Response response;
     bool head = false;

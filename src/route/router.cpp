@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/strings.h"
@@ -73,6 +74,7 @@ Result<> may_deploy(const Call& call, const std::vector<std::string>& environmen
 
 Router::Router(Settings settings)
     : settings_(std::move(settings)),
+      nobody_csrf_(to_hex(hmac_sha256(settings_.session_key, "csrf\nnobody"))),
       logins_by_address_(kLoginsPerMinute),
       logins_by_name_(kLoginsPerMinute) {}
 

@@ -86,6 +86,7 @@ class Router {
   net::Response show(const Call& call, const Route* route, const Error& error) const;
 
   Settings settings_;
+  std::string nobody_csrf_;  // of who is not signed in
   std::vector<Route> routes_;
   std::vector<std::vector<std::string>> segments_;  // of each route's pattern
   access::RateLimiter logins_by_address_, logins_by_name_;

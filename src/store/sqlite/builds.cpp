@@ -33,65 +33,71 @@ Delivery read_delivery(Statement& s) {
 
 namespace {
 
+// Gives how many rows it changed.
+int run_for_build(DB& db, const std::string& sql, const Build& b) {
+  const std::string body = body_of(to_json(b));
+  Statement s(db, sql);
+  s.bindNoCopy(1, b.project);
+  s.bindNoCopy(2, b.sha);
+  s.bind(3, to_millis(b.pushed_at));
+  s.bindNoCopy(4, body);
+  return s.exec();
+}
+
 void upsert_build(DB& db, Build b) {
+  if (b.first_pushed_at == Time{}) b.first_pushed_at = b.pushed_at;
+  static const std::string insert = "INSERT INTO builds VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+  if (run_for_build(db, insert, b) > 0) return;  // nearly all are new
   Statement old(db, "SELECT body, pushed_at FROM builds WHERE project = ? AND sha = ?");
-  old.bind(1, b.project);
-  old.bind(2, b.sha);
-  bool known = old.executeStep();
-  auto read = known ? read_build(old) : Result<Build>(b);
-  if (known && read) {  // one that cannot be read is replaced
-    const Build& was = *read;
-    b.first_pushed_at = was.first_pushed_at;
-    b.pushed_at = std::max(b.pushed_at, was.pushed_at);
-    for (auto field : {&Build::branch, &Build::image, &Build::url, &Build::author, &Build::message})
-      if ((b.*field).empty()) b.*field = was.*field;
-  } else if (b.first_pushed_at == Time{}) {
-    b.first_pushed_at = b.pushed_at;
-  }
+  old.bindNoCopy(1, b.project);
+  old.bindNoCopy(2, b.sha);
+  if (old.executeStep())
+    if (auto was = read_build(old)) {  // one that cannot be read is replaced
+      b.first_pushed_at = was->first_pushed_at;
+      b.pushed_at = std::max(b.pushed_at, was->pushed_at);
+      for (auto field : {&Build::branch, &Build::image, &Build::url, &Build::author, &Build::message})
+        if ((b.*field).empty()) b.*field = (*was).*field;
+    }
   put_build(db, b);
 }
 
 }  // namespace
 
 void put_build(DB& db, const Build& b) {
-  Statement s(
-      db,
+  static const std::string upsert =
       "INSERT INTO builds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET pushed_at = excluded.pushed_at, "
-      "body = excluded.body");
-  s.bind(1, b.project);
-  s.bind(2, b.sha);
-  s.bind(3, to_millis(b.pushed_at));
-  s.bind(4, body_of(to_json(b)));
-  s.exec();
+      "body = excluded.body";
+  run_for_build(db, upsert, b);
 }
 
 void bind_delivery(Statement& s, const Delivery& d) {
-  s.bind(1, d.hook);
-  s.bind(2, d.id);
-  s.bind(3, d.verdict);
+  s.bindNoCopy(1, d.hook);
+  s.bindNoCopy(2, d.id);
+  s.bindNoCopy(3, d.verdict);
   s.bind(4, to_millis(d.at));
-  s.bind(5, d.from);
-  s.bind(6, d.caller);
-  s.bind(7, d.project);
-  s.bind(8, d.body);
-  s.bind(9, d.why);
+  s.bindNoCopy(5, d.from);
+  s.bindNoCopy(6, d.caller);
+  s.bindNoCopy(7, d.project);
+  s.bindNoCopy(8, d.body);
+  s.bindNoCopy(9, d.why);
 }
 
 Entered enter_delivery(DB& db, const Delivery& d) {
-  if (d.verdict != "refused") {
-    Statement was(db,
-                  fmt::format("SELECT {} FROM deliveries WHERE hook = ? AND id = ? AND verdict <> 'refused'",
-                              kDeliveryColumns));
-    was.bind(1, d.hook);
-    was.bind(2, d.id);
-    if (was.executeStep()) return {read_delivery(was), 0};
+  static const std::string insert =
+      "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+  {
+    Statement s(db, insert);
+    bind_delivery(s, d);
+    if (s.exec() > 0) return {std::nullopt, db.getLastInsertRowid()};
   }
-  Statement s(db,
-              "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
-              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  bind_delivery(s, d);
-  s.exec();
-  return {std::nullopt, db.getLastInsertRowid()};
+  static const std::string select = fmt::format(
+      "SELECT {} FROM deliveries WHERE hook = ? AND id = ? AND verdict <> 'refused'", kDeliveryColumns);
+  Statement was(db, select);
+  was.bindNoCopy(1, d.hook);
+  was.bindNoCopy(2, d.id);
+  if (!was.executeStep()) throw std::logic_error("a delivery is in the way that is not there");
+  return {read_delivery(was), 0};
 }
 
 Task<Result<Accepted>> SqliteStore::accept(Delivery delivery, std::optional<Build> build) {

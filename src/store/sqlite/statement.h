@@ -44,7 +44,10 @@ class Statement {
   void bind(int index, const T& value) {
     node_.mapped().bind(index, value);
   }
+  // What is bound must stay as it is until the statement has run.
   void bindNoCopy(int index, const void* data, int size) { node_.mapped().bindNoCopy(index, data, size); }
+  void bindNoCopy(int index, const std::string& text) { node_.mapped().bindNoCopy(index, text); }
+  void bindNoCopy(int index, std::string&& text) = delete;
   bool executeStep() { return node_.mapped().executeStep(); }
   int exec() { return node_.mapped().exec(); }
   void reset() { node_.mapped().reset(); }
