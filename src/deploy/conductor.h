@@ -84,6 +84,7 @@ class Conductor {
   // --- the picture in memory: unfinished deploys, those with something in the cluster, and each target's
   // last
   std::vector<Target> targets() const;
+  std::vector<std::string> projects() const;  // of targets(), in order, each once
   const Deploy* find(const Target& target, int64_t number) const;
   const Deploy* latest(const Target& target) const;
   const Deploy* current(const Target& target) const;  // the one that serves; nullptr: none
@@ -106,6 +107,7 @@ class Conductor {
 
  private:
   friend class Worker;
+  static constexpr int kKept = 40;  // finished deploys of a target in memory
   struct TargetState;
   TargetState& state(const Target& target);
   const TargetState* peek(const Target& target) const;

@@ -47,8 +47,10 @@ class Retention {
 
  private:
   using Lines = std::string;
-  static constexpr int kPage = 100;         // of the store, read at once
-  static constexpr int kMostDeploys = 500;  // of one target, let go in one round
+  static constexpr int kPage = 100;               // of the store, read at once
+  static constexpr int kMostDeploys = 500;        // of one target, let go in one round
+  static void count(const char* kind, double n);  // what was let go
+  static void count_error(double n);              // of the archive
   Task<> keep(store::Fence fence);
   Task<> rest(milliseconds longest);  // until the next round
   Task<Result<bool>> of_target(Target target, config::Retention policy, store::Fence fence);

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <ranges>
 
 #include "domain/names.h"
 #include "live/view.h"
@@ -54,14 +54,32 @@ json::object Board::frame() const {
 
 json::object Board::deploy_json(const Deploy& d) const {
   json::object o = to_json(d);
-  o["title"] = title(d.phase);
-  o["short_sha"] = short_sha(d.sha);
-  o["age"] = age(d.created_at);
-  o["url"] = deploy_url(d.target, d.number);
+  add_shown(o, d);
   o["release_url"] = d.release.empty() ? "" : release_url(d.target.project, d.release);
   o["finished"] = is_finished(d.phase);
   const Deploy* serving = from_.conductor->current(d.target);
   o["serving"] = serving && serving->number == d.number;
+  json::array actions;
+  for (deploy::Action a : from_.conductor->possible(d)) actions.emplace_back(deploy::name(a));
+  o["actions"] = std::move(actions);
+  return o;
+}
+
+json::object Board::deploy_line(const Deploy& d) const {
+  json::object o{{"number", d.number},
+                 {"build", d.sha},
+                 {"branch", d.branch},
+                 {"phase", lemmy::name(d.phase)},
+                 {"created_at", format_time(d.created_at)}};
+  add_shown(o, d);
+  return o;
+}
+
+void Board::add_shown(json::object& o, const Deploy& d) const {
+  o["title"] = title(d.phase);
+  o["short_sha"] = short_sha(d.sha);
+  o["age"] = age(d.created_at);
+  o["url"] = deploy_url(d.target, d.number);
   int ready = 0, wanted = 0;
   kube::Cluster* cluster = from_.cluster(d.target.environment);
   if (d.deployer == Deployer::ansible) {
@@ -79,10 +97,6 @@ json::object Board::deploy_json(const Deploy& d) const {
   }
   o["ready"] = ready;
   o["wanted_pods"] = wanted;
-  json::array actions;
-  for (deploy::Action a : from_.conductor->possible(d)) actions.emplace_back(deploy::name(a));
-  o["actions"] = std::move(actions);
-  return o;
 }
 
 json::object Board::build_json(const Build& b) const {
@@ -92,8 +106,8 @@ json::object Board::build_json(const Build& b) const {
   return o;
 }
 
-json::object Board::target_json(const std::string& project, const std::string& environment,
-                                bool configured) const {
+json::object Board::target_json(const std::string& project, const std::string& environment, bool configured,
+                                bool lines) const {
   const Target target{project, environment};
   const deploy::Conductor& conductor = *from_.conductor;
   const Deploy* current = conductor.current(target);
@@ -144,19 +158,26 @@ json::object Board::target_json(const std::string& project, const std::string& e
   const config::Project* p = config->project(project);
   const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;
   const std::string_view deployer = lemmy::name(e ? e->deployer : Deployer::kubernetes);
+  auto shown = [&](const Deploy& d) { return lines ? deploy_line(d) : deploy_json(d); };
   json::array waiting;
-  for (const Deploy* d : queued) waiting.push_back(deploy_json(*d));
-  auto maybe = [&](const Deploy* d) { return d ? json::value(deploy_json(*d)) : json::value(nullptr); };
-  return {{"environment", environment}, {"configured", configured},  {"health", health},
-          {"health_text", text},        {"current", maybe(current)}, {"active", maybe(active)},
-          {"latest", maybe(latest)},    {"deployer", deployer},      {"queued", std::move(waiting)}};
+  for (const Deploy* d : queued) waiting.push_back(shown(*d));
+  auto maybe = [&](const Deploy* d) { return d ? json::value(shown(*d)) : json::value(nullptr); };
+  return {{"environment", environment},
+          {"configured", configured},
+          {"health", health},
+          {"health_text", text},
+          {"current", maybe(current)},
+          {"active", maybe(active)},
+          {"latest", maybe(lines && latest == current ? nullptr : latest)},
+          {"deployer", deployer},
+          {"queued", std::move(waiting)}};
 }
 
-json::object Board::project_json(const std::string& name, const config::Config& config) const {
+json::object Board::project_json(const std::string& name, const config::Config& config, bool lines) const {
   const config::Project* p = config.project(name);
   json::array targets;
   for (const config::Environment& e : config.environments)
-    targets.push_back(target_json(name, e.name, p && p->environment(e.name)));
+    targets.push_back(target_json(name, e.name, p && p->environment(e.name), lines));
   return {{"name", name},
           {"description", p ? p->description : ""},
           {"deployer", lemmy::name(p ? p->deployer : Deployer::kubernetes)},
@@ -177,24 +198,21 @@ json::array environments_json(const config::Config& config) {
 
 json::object Board::overview(const Wanted& wanted) const {
   auto config = from_.config();
-  std::set<std::string> names;
-  for (const auto& [name, p] : config->projects) names.insert(name);
-  for (const Target& t : from_.conductor->targets()) names.insert(t.project);
+  std::vector<std::string> names;
+  std::ranges::set_union(config->projects | std::views::keys, from_.conductor->projects(),
+                         std::back_inserter(names));
   std::erase_if(names, [&](const std::string& name) {
     return (wanted.may && !wanted.may(name)) || !name.contains(wanted.search);
   });
   json::array projects;
-  std::string last;
-  for (auto name = names.upper_bound(wanted.after); name != names.end() && projects.size() < wanted.limit;
-       ++name) {
-    projects.push_back(project_json(*name, *config));
-    last = *name;
-  }
-  const bool more = !last.empty() && last != *names.rbegin();
+  auto name = std::ranges::upper_bound(names, wanted.after);
+  for (; name != names.end() && projects.size() < wanted.limit; ++name)
+    projects.push_back(project_json(*name, *config, wanted.lines));
+  const std::string next = projects.empty() || name == names.end() ? "" : *std::prev(name);
   return {{"environments", environments_json(*config)},
           {"projects", std::move(projects)},
           {"total", names.size()},
-          {"next", more ? last : ""}};
+          {"next", next}};
 }
 
 Task<Result<json::object>> Board::project(std::string name, store::Page page) const {
@@ -229,7 +247,7 @@ Task<Result<json::object>> Board::project(std::string name, store::Page page) co
     builds.push_back(std::move(o));
   }
   json::object out;
-  out["project"] = project_json(name, *config);
+  out["project"] = project_json(name, *config, false);
   out["environments"] = environments_json(*config);
   out["builds"] = std::move(builds);
   out["next"] = listing->next;

@@ -71,6 +71,9 @@ class Board {
     std::string search;                                      // what names contain
     std::string after;                                       // a name
     size_t limit = SIZE_MAX;
+    // Of each deploy only deploy_line(), and no "latest" where that is "current": a page of many costs a
+    // third.
+    bool lines = false;
   };
   json::object overview(const Wanted& wanted) const;
 
@@ -108,6 +111,9 @@ class Board {
   // {"deploys": [deploy], "next"}
   Task<Result<json::object>> deploys(Target target, store::Page page) const;
   json::object deploy_json(const Deploy& deploy) const;
+  // Of it only "number", "build", "branch", "phase", "created_at", "title", "short_sha", "age", "url",
+  // "ready", "wanted_pods".
+  json::object deploy_line(const Deploy& deploy) const;
   json::object build_json(const Build& build) const;
 
   // {"instances": [domain/instance.h to_json(Instance) + "age" (since asked_at), "short_sha", "pending" bool,
@@ -131,8 +137,10 @@ class Board {
                                     bool previous, int lines) const;
 
  private:
-  json::object target_json(const std::string& project, const std::string& environment, bool configured) const;
-  json::object project_json(const std::string& name, const config::Config& config) const;
+  void add_shown(json::object& o, const Deploy& deploy) const;
+  json::object target_json(const std::string& project, const std::string& environment, bool configured,
+                           bool lines) const;
+  json::object project_json(const std::string& name, const config::Config& config, bool lines) const;
   Task<std::optional<std::string>> secret_version(Target target) const;
   struct SecretVersion {
     std::optional<std::string> version;  // nullopt: it could not be read

@@ -179,6 +179,7 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, std::string 
     wanted.search = shorten(std::string(trim(call.request.query_value("search"))), 100);
     wanted.after = call.request.query_value("after");
     wanted.limit = kProjectsAPage;
+    wanted.lines = true;
     data = services_.board->overview(wanted);
   } else if (view == View::project) {
     auto got = co_await known(

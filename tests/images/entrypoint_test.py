@@ -17,6 +17,9 @@ ENTRYPOINT = ROOT / "images" / "base" / "entrypoint"
 # What a shell adds to the environment by itself.
 SHELL_OWN = {b"PWD", b"OLDPWD", b"SHLVL", b"_"}
 ENV_DUMP = ["cat", "/proc/self/environ"]
+# nohup and some CI runners ignore signals, and children inherit that: here it is about what the entrypoint does.
+for ignored in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(ignored, signal.SIG_DFL)
 
 
 def environment(dump):

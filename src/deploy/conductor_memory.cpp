@@ -1,0 +1,117 @@
+// What the conductor knows without asking the store: its picture in memory.
+#include "deploy/state.h"
+
+namespace lemmy::deploy {
+
+Conductor::TargetState& Conductor::state(const Target& target) {
+  auto& slot = targets_[target];
+  if (!slot) slot = std::make_unique<TargetState>(around_.loop);
+  return *slot;
+}
+
+const Conductor::TargetState* Conductor::peek(const Target& target) const {
+  auto it = targets_.find(target);
+  return it == targets_.end() ? nullptr : it->second.get();
+}
+
+void Conductor::keep(const Deploy& d) {
+  TargetState& s = state(d.target);
+  auto it = s.deploys.find(d.number);
+  if (it != s.deploys.end() && it->second.revision > d.revision) return;  // a write overtook this one
+  s.deploys[d.number] = d;
+  for (auto old = s.deploys.begin(); s.deploys.size() > size_t{kKept} && old != std::prev(s.deploys.end());) {
+    const Deploy& o = old->second;
+    bool over = is_finished(o.phase) && (o.presence == Presence::none || o.presence == Presence::deleted) &&
+                (o.wanted == Wanted::running || o.presence == Presence::deleted);
+    old = over ? s.deploys.erase(old) : std::next(old);
+  }
+  around_.changed(d.target);
+}
+
+void Conductor::forget(const Target& target, int64_t number) {
+  if (peek(target) && state(target).deploys.erase(number) > 0) around_.changed(target);
+}
+
+void Conductor::drop_all_but(const Target& target, const store::Listing<Deploy>& newest) {
+  if (!peek(target)) return;
+  std::set<int64_t> there;
+  for (const Deploy& d : newest.items) there.insert(d.number);
+  std::erase_if(state(target).deploys, [&](const auto& one) {
+    const auto& [number, d] = one;
+    // What was made meanwhile is not over; below a page that is full others may follow.
+    return is_finished(d.phase) && d.presence != Presence::running && d.presence != Presence::zeroed &&
+           !there.contains(number) && (newest.next.empty() || (!there.empty() && number > *there.begin())) &&
+           (there.empty() || number < *there.rbegin());
+  });
+}
+
+std::vector<Target> Conductor::targets() const {
+  std::vector<Target> out;
+  for (const auto& [target, s] : targets_) out.push_back(target);
+  return out;
+}
+
+std::vector<std::string> Conductor::projects() const {
+  std::vector<std::string> out;
+  for (const auto& [target, s] : targets_)
+    if (out.empty() || out.back() != target.project) out.push_back(target.project);
+  return out;
+}
+
+const Deploy* Conductor::find(const Target& target, int64_t number) const {
+  const TargetState* s = peek(target);
+  if (!s) return nullptr;
+  auto it = s->deploys.find(number);
+  return it == s->deploys.end() ? nullptr : &it->second;
+}
+
+const Deploy* Conductor::latest(const Target& target) const {
+  const TargetState* s = peek(target);
+  return s && !s->deploys.empty() ? &s->deploys.rbegin()->second : nullptr;
+}
+
+const Deploy* Conductor::current(const Target& target) const {
+  const TargetState* s = peek(target);
+  const Deploy* best = nullptr;
+  if (s)
+    for (const auto& [number, d] : s->deploys)
+      if (serves_rather(best, d)) best = &d;
+  return best;
+}
+
+const Deploy* Conductor::active(const Target& target) const {
+  const TargetState* s = peek(target);
+  if (s)
+    for (const auto& [number, d] : s->deploys)
+      if (!is_finished(d.phase) && d.phase != Phase::queued) return &d;
+  return nullptr;
+}
+
+std::vector<const Deploy*> Conductor::queued(const Target& target) const {
+  std::vector<const Deploy*> out;
+  if (const TargetState* s = peek(target))
+    for (const auto& [number, d] : s->deploys)
+      if (d.phase == Phase::queued) out.push_back(&d);
+  return out;
+}
+
+Deployer Conductor::deployer_of(const Target& target) const {
+  auto config = around_.config();
+  const config::Project* p = config->project(target.project);
+  const config::ProjectEnvironment* e = p ? p->environment(target.environment) : nullptr;
+  return e ? e->deployer : Deployer::kubernetes;
+}
+
+std::shared_ptr<const ansible::Progress> Conductor::progress(const Target& target, int64_t number) const {
+  auto it = progress_.find({target, number});
+  return it == progress_.end() ? nullptr : it->second;
+}
+
+int Conductor::live_ready(const Target& target) const {
+  const Deploy* d = current(target);
+  kube::Cluster* cluster = around_.cluster(target.environment);
+  if (!d || !cluster) return 0;
+  return cluster->ready_pods({target, d->number});
+}
+
+}  // namespace lemmy::deploy
