@@ -223,13 +223,17 @@ Task<Result<json::object>> Board::project(std::string name, store::Page page) co
     co_return fail(ErrorCode::not_found, "project", fmt::format("there is no project '{}'", name),
                    "add projects/" + name + " to the configuration, or announce a build of it");
   // Where each build is or was last deployed, from each target's newest deploys.
+  std::vector<Task<Result<store::Listing<Deploy>>>> reads;
+  for (const config::Environment& e : config->environments)
+    reads.push_back(from_.store->deploys({name, e.name}, {100, ""}));
+  auto newest = co_await all(std::move(reads));
   std::map<std::string, json::object> where;
-  for (const config::Environment& e : config->environments) {
+  for (size_t i = 0; i < newest.size(); ++i) {
+    const config::Environment& e = config->environments[i];
     const Target target{name, e.name};
-    auto deploys = co_await from_.store->deploys(target, {100, ""});
-    if (!deploys) co_return fail(deploys.error());
+    if (!newest[i]) co_return fail(newest[i].error());
     const Deploy* serving = from_.conductor->current(target);
-    for (const Deploy& d : deploys->items) {
+    for (const Deploy& d : newest[i]->items) {
       json::object& of_build = where[d.sha];
       if (of_build.contains(e.name)) continue;  // a newer deploy of it was seen
       of_build[e.name] = json::object{{"number", d.number},
