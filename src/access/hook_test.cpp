@@ -104,6 +104,17 @@ TEST(Rates, tries_are_refilled_evenly_and_each_key_has_its_own) {
   EXPECT_GT(limiter.wait("a", t).count(), 0) << "a clock that goes back gives nothing";
 }
 
+TEST(Rates, another_limit_counts_at_once_and_the_same_one_forgets_nothing) {
+  RateLimiter limiter(2);
+  RateLimiter::Clock::time_point t{};
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(limiter.wait("a", t).count(), 0);
+  limiter.limit(2);
+  EXPECT_GT(limiter.wait("a", t).count(), 0);
+  limiter.limit(3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(limiter.wait("a", t).count(), 0);
+  EXPECT_GT(limiter.wait("a", t).count(), 0);
+}
+
 TEST(Rates, only_so_many_keys_are_kept) {
   RateLimiter limiter(1, 3);
   RateLimiter::Clock::time_point t{};

@@ -5,8 +5,18 @@
 
 namespace lemmy::access {
 
-RateLimiter::RateLimiter(int per_minute, size_t most)
-    : most_tries_(std::max(per_minute, 1)), per_second_(most_tries_ / 60), most_(std::max<size_t>(most, 1)) {}
+RateLimiter::RateLimiter(int per_minute, size_t most) : most_(std::max<size_t>(most, 1)) {
+  limit(per_minute);
+}
+
+void RateLimiter::limit(int per_minute) {
+  const double tries = std::max(per_minute, 1);
+  if (tries == most_tries_) return;
+  most_tries_ = tries;
+  per_second_ = tries / 60;
+  buckets_.clear();
+  find_.clear();
+}
 
 std::chrono::milliseconds RateLimiter::wait(const std::string& key, Clock::time_point now) {
   auto it = find_.find(key);

@@ -12,6 +12,8 @@ class RateLimiter {
   using Clock = std::chrono::steady_clock;
   // `per_minute` tries at once, refilled evenly over a minute. Of the keys, the `most` used last are kept.
   explicit RateLimiter(int per_minute, size_t most = 10'000);
+  // Another limit than before forgets all tries.
+  void limit(int per_minute);
   // Zero: go ahead, and this try is counted. Else: how long to wait; this try is not counted.
   std::chrono::milliseconds wait(const std::string& key, Clock::time_point now);
   size_t size() const { return buckets_.size(); }
@@ -22,8 +24,8 @@ class RateLimiter {
     double tries;
     Clock::time_point at;
   };
-  double most_tries_;
-  double per_second_;
+  double most_tries_ = 0;
+  double per_second_ = 0;
   size_t most_;
   std::list<Bucket> buckets_;  // the one used last is first
   std::unordered_map<std::string, std::list<Bucket>::iterator> find_;

@@ -15,7 +15,7 @@ std::string format_time(Time t) {
   year_month_day date{day};
   hh_mm_ss clock{t - day};
   std::string out = "0000-00-00T00:00:00.000Z";
-  // By hand: each build, log line and event has some.
+  // By hand, as each build, log line and event has some. Four digits of a year: none beyond 9999.
   auto put = [&out](size_t at, int digits, int64_t value) {
     for (size_t i = at + digits; i-- > at; value /= 10) out[i] = static_cast<char>('0' + value % 10);
   };

@@ -66,7 +66,8 @@ void print_version(std::FILE* to, const char* name, const json::object& version)
   if (state != "none") fmt::print(to, "  {}: {}\n", name, state == "unknown" ? "not known" : state);
 }
 
-void print_difference(std::FILE* to, const json::object& d) {
+// `objects`: ConfigMap and Secret too; they do not stand elsewhere.
+void print_difference(std::FILE* to, const json::object& d, bool objects) {
   const json::object& build = object_in(d, "build");
   fmt::print(to, "  {}\n", field(d, "summary"));
   if (!bool_or(build, "same")) {
@@ -74,8 +75,10 @@ void print_difference(std::FILE* to, const json::object& d) {
     print_build(to, "after", object_in(build, "after"));
     if (std::string url = field(build, "compare_url"); !url.empty()) fmt::print(to, "  commits: {}\n", url);
   }
-  print_version(to, "ConfigMap", object_in(d, "config_map"));
-  print_version(to, "Secret", object_in(d, "secret"));
+  if (objects) {
+    print_version(to, "ConfigMap", object_in(d, "config_map"));
+    print_version(to, "Secret", object_in(d, "secret"));
+  }
   const json::array& fields = array_in(d, "fields");
   if (fields.empty()) return;
   Table table({"", "FIELD", "BEFORE", "AFTER", "WHERE FROM"});
@@ -112,7 +115,7 @@ void print_failure(std::FILE* to, const json::object& failure, bool with_logs) {
     fmt::print(to, "\n{}\n", field(failure, "why"));
   } else {
     fmt::print(to, "\nwhat differs from #{}, the last good deploy:\n", field(failure, "last_good"));
-    print_difference(to, difference);
+    print_difference(to, difference, true);
   }
 }
 
@@ -129,7 +132,7 @@ void print_preview(std::FILE* to, const json::object& preview) {
   const json::object& difference = object_in(preview, "difference");
   if (difference.empty()) return;
   fmt::print(to, "what would differ from now:\n");
-  print_difference(to, difference);
+  print_difference(to, difference, false);
 }
 
 bool says_yes(const std::string& question) {

@@ -72,7 +72,7 @@ Access read_access(Reader& r, const Known* known) {
     if (!user.password_hash.empty() &&
         (!user.password_hash.starts_with("$argon2id$") || user.password_hash.size() > 127))
       u.problem("password_hash", "this is not an argon2id hash",
-                fmt::format("`lemmy user passwd {}` makes one", name));
+                fmt::format("`lemmy user password {}` makes one", name));
     a.users.push_back(std::move(user));
   });
   r.entries("tokens", kToken, [&](const std::string& name, Reader& t) {

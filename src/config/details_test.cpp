@@ -58,7 +58,7 @@ TEST_F(Tree, mistakes_in_access_yaml_are_placed) {
   put("access.yaml", "users:\n  ann: {role: admin, password_hash: secret}\n");
   EXPECT_EQ(problems(),
             Strings{"access.yaml:2:37 users.ann.password_hash: this is not an argon2id hash (`lemmy "
-                    "user passwd ann` makes one)"});
+                    "user password ann` makes one)"});
   put("access.yaml", "tokens:\n  ci:\n    role: viewer\n    hash: abc\n    projects: [hello-wrld]\n");
   ASSERT_EQ(problems().size(), 2u);
   EXPECT_NE(problems()[1].find("there is no project 'hello-wrld' (did you mean 'hello-world'?)"),

@@ -186,7 +186,7 @@ Task<bool> Worker::prepare(Deploy d, Step* step) {
   auto answers = co_await all(std::move(asked));
   auto secret = std::move(answers.back());
   answers.pop_back();
-  if (secret) d.secret_version = *secret;  // also for the explanation, should it fail
+  d.secret_version = secret ? *secret : kUnknownSecret;  // also for the explanation, should it fail
   for (auto& one : answers)
     if (!one) co_return co_await trouble(d, std::move(one.error()), step);
   std::vector<DeployEvent> events;

@@ -32,7 +32,7 @@ json::object version(const std::string& before, const std::string& after) {
 
 bool differs(const json::object& version) {
   const std::string_view state = text_or(version, "state");
-  return state != "none" && state != "same";
+  return state != "none" && state != "same" && state != "unknown";
 }
 
 json::object parsed_object(const std::string& text) {
@@ -105,6 +105,7 @@ std::string summary(const json::object& d, const std::vector<manifest::FieldChan
 }  // namespace
 
 std::string_view change_of(const std::string& before, const std::string& after) {
+  if (before == kUnknownSecret || after == kUnknownSecret) return "unknown";
   if (before == after) return before.empty() ? "none" : "same";
   return before.empty() ? "added" : after.empty() ? "removed" : "changed";
 }

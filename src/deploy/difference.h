@@ -17,7 +17,8 @@ struct Made {
 // Errors: those of the store; a document that is not there is none.
 Task<Result<Made>> read_made(store::Store* store, Deploy deploy);
 
-// Of a version that is empty where there is none: "none", "same", "added", "removed" or "changed".
+// Of a version that is empty where there is none: "none", "same", "added", "removed" or "changed"; "unknown"
+// when one is kUnknownSecret.
 std::string_view change_of(const std::string& before, const std::string& after);
 
 // The newest earlier deploy of the target that went live; nullopt: none among the newest 2000.
@@ -29,7 +30,7 @@ Task<Result<std::optional<Deploy>>> last_good(store::Store* store, Target target
 //    "by_build"}]: at most 200, values as texts of at most 400 bytes, "left_out": how many more,
 //  "fields_why": why there are none to compare; else empty,
 //  "images": manifest/compare.h,
-//  "config_map" and "secret": {"state": "none | same | changed | added | removed", "before", "after"},
+//  "config_map" and "secret": {"state": of change_of(), "before", "after"},
 //  "summary": one sentence}
 // Pure; takes some milliseconds: for the pool. Texts that do not parse count as not kept.
 json::object difference(const Made& before, const Made& after);

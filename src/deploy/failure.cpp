@@ -182,10 +182,11 @@ Task<> Worker::make_up(kube::Cluster* cluster, Made* made) {
   made->final = json::serialize(m->manifests.final);
   made->origins = co_await origins_of(std::move(m->from), d.number, std::move(sent));
   if (m->manifests.config_map_copy) d.config_map = kube::parse_meta(*m->manifests.config_map_copy).name;
-  if (!cluster || !d.secret_version.empty()) co_return;
+  const bool known = !d.secret_version.empty() && d.secret_version != kUnknownSecret;
+  if (!cluster || known) co_return;
   auto secret = co_await with_deadline(cluster->client().secret_version(target_.environment, target_.project),
                                        kSecretLimit, "secret");
-  if (secret) d.secret_version = *secret;
+  d.secret_version = secret ? *secret : kUnknownSecret;
 }
 
 }  // namespace lemmy::deploy

@@ -124,6 +124,15 @@ TEST(Difference, names_the_build_the_fields_the_config_map_and_the_secret) {
             "the build (aaaaaaa -> bbbbbbb), 1 field of the configuration, the ConfigMap, the Secret differ");
 }
 
+TEST(Difference, a_secret_that_could_not_be_read_is_neither_gone_nor_changed) {
+  Made before = made(3, "aaaaaaa1", "slow"), after = made(4, "aaaaaaa1", "slow");
+  after.deploy.secret_version = kUnknownSecret;
+  for (const auto& d : {difference(before, after), difference(after, before)}) {
+    EXPECT_EQ(d.at("secret").at("state"), "unknown");
+    EXPECT_EQ(std::string(d.at("summary").as_string()).find("Secret"), std::string::npos);
+  }
+}
+
 TEST(Difference, of_a_roll_back_links_to_the_commits_that_go) {
   Made before = made(5, "bbbbbbb2", "fast"), after = made(3, "aaaaaaa1", "slow");
   before.build->first_pushed_at = after.build->first_pushed_at + std::chrono::hours{1};

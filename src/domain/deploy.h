@@ -61,6 +61,8 @@ struct Cause {
   bool operator==(const Cause&) const = default;
 };
 
+inline const std::string kUnknownSecret = "unknown";
+
 struct Deploy {
   Target target;
   int64_t number = 0;  // from 1, per target
@@ -91,10 +93,12 @@ struct Deploy {
   std::optional<Time> finished_at;
   int most_ready = 0;  // the most pods that were ever ready at once
 
-  std::string object_name;     // of RC and HPA
-  int replicas = 0;            // what the RC was started with
-  std::string config_map;      // name of the immutable copy; empty when the project has no files
-  std::string secret_version;  // resourceVersion of Secret <project> when deployed; empty when there was none
+  std::string object_name;  // of RC and HPA
+  int replicas = 0;         // what the RC was started with
+  std::string config_map;   // name of the immutable copy; empty when the project has no files
+  // resourceVersion of Secret <project> when deployed; empty: there was none; kUnknownSecret: it could not be
+  // read.
+  std::string secret_version;
   std::optional<Cause> cause;
   std::string note;                 // one sentence on what it waits for now
   std::string cancel_requested_by;  // empty: not asked

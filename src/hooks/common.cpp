@@ -38,12 +38,8 @@ net::Response answer(const Error& e, const std::string& path) {
 }
 
 static milliseconds rate_wait(State& state, const net::Request& request) {
-  const int per_minute = state.services.config()->access.hooks_per_minute;
-  if (!state.limiter || per_minute != state.per_minute) {
-    state.limiter = std::make_unique<access::RateLimiter>(per_minute);
-    state.per_minute = per_minute;
-  }
-  return state.limiter->wait(request.remote, Clock::now());
+  state.limiter.limit(state.services.config()->access.hooks_per_minute);
+  return state.limiter.wait(request.remote, Clock::now());
 }
 
 // Without access.yaml nobody signs, so a web page somewhere must not be able to push builds through the

@@ -11,8 +11,7 @@ inline constexpr milliseconds kStoreLimit{10'000};
 struct State {
   live::Services services;
   Options options;
-  int per_minute = 0;
-  std::unique_ptr<access::RateLimiter> limiter;
+  access::RateLimiter limiter{1};  // as the configuration says at each call
 };
 using Shared = std::shared_ptr<State>;
 

@@ -114,9 +114,10 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
   std::optional<std::string> version;
   if (pods) version = co_await secret_version(target);
   // The Secret is not Lemmy's to bring back: it is that of now against that of then.
-  const std::string then = version ? stored->secret_version : "";
+  const std::string then = stored->secret_version;
+  const std::string at_present = pods ? version.value_or(kUnknownSecret) : "";
   if (serving) serving->deploy.secret_version = then;
-  to->deploy.secret_version = version.value_or("");
+  to->deploy.secret_version = at_present;
   auto found = co_await from_.pool->run([serving, to = std::move(*to)] { return compare(serving, to); });
 
   // No wait from here on: the rest is of one moment.
@@ -133,7 +134,7 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
                : !d.serving_since ? fmt::format("#{} was never live", number)
                                   : fmt::format("#{} serves, or is not finished", number);
   out["secret"] = nullptr;
-  if (pods) out["secret"] = version ? deploy::change_of(then, *version) : "unknown";
+  if (pods) out["secret"] = deploy::change_of(then, at_present);
   out["capacity"] = nullptr;
   if (pods) {
     kube::Cluster* cluster = from_.cluster(target.environment);
@@ -149,8 +150,6 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
         {"autoscaler_now", hpa ? bounds(hpa->min, hpa->max) : bounds(found.serving.min, found.serving.max)}};
   }
   out["difference"] = std::move(found.difference);
-  if (json::value& v = out["difference"]; v.is_object() && pods && !version)
-    v.get_object()["secret"].get_object()["state"] = "unknown";
   out["lines"] = lines_of(out, d);
   co_return out;
 }

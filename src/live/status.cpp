@@ -93,7 +93,8 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   }
   out["previous"] = std::move(previous);
   out["secret_changed"] = false;
-  if (!trouble && !d.secret_version.empty() && d.presence == Presence::running) {
+  if (!trouble && !d.secret_version.empty() && d.secret_version != kUnknownSecret &&
+      d.presence == Presence::running) {
     auto version = co_await secret_version(target);
     out["secret_changed"] = version && *version != d.secret_version;
   }

@@ -139,6 +139,8 @@ Result<> Router::check_origin(const Call& call, const Route& route) const {
 }
 
 Task<Result<std::string>> Router::sign_in(Call call, std::string name, std::string password, Pool* pool) {
+  for (access::RateLimiter* tries : {&logins_by_address_, &logins_by_name_})
+    tries->limit(call.config->access.logins_per_minute);
   auto clock = access::RateLimiter::Clock::now();
   auto wait =
       std::max(logins_by_address_.wait(call.request.remote, clock), logins_by_name_.wait(name, clock));

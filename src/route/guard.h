@@ -4,7 +4,6 @@
 
 namespace lemmy::route {
 
-inline constexpr int kLoginsPerMinute = 10;
 inline constexpr std::string_view kCookie = "lemmy_session";
 
 // Who called: the peer, or whom a proxy on this machine names last in X-Forwarded-For. Others could write

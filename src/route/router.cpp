@@ -74,9 +74,7 @@ Result<> may_deploy(const Call& call, const std::vector<std::string>& environmen
 
 Router::Router(Settings settings)
     : settings_(std::move(settings)),
-      nobody_csrf_(to_hex(hmac_sha256(settings_.session_key, "csrf\nnobody"))),
-      logins_by_address_(kLoginsPerMinute),
-      logins_by_name_(kLoginsPerMinute) {}
+      nobody_csrf_(to_hex(hmac_sha256(settings_.session_key, "csrf\nnobody"))) {}
 
 void Router::set_error_page(std::function<net::Response(const Call&, const Error&)> make) {
   settings_.error_page = std::move(make);

@@ -88,8 +88,8 @@ class Router {
   Settings settings_;
   std::string nobody_csrf_;  // of who is not signed in
   std::vector<Route> routes_;
-  std::vector<std::vector<std::string>> segments_;  // of each route's pattern
-  access::RateLimiter logins_by_address_, logins_by_name_;
+  std::vector<std::vector<std::string>> segments_;                // of each route's pattern
+  access::RateLimiter logins_by_address_{1}, logins_by_name_{1};  // as the configuration says at each try
 };
 
 // problem+json of an error: type, title, status, detail, instance, where, hint.

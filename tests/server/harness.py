@@ -166,7 +166,7 @@ class Server:
         return self.call("POST", "/hooks/build", body, headers=headers)
 
 
-def secured():
+def secured(limits="{}"):
     """A server with access.yaml: tokens of every role, a hook, and users; gives (server, tokens)."""
     server = Server(env={"HOOK_SECRET": HOOK_SECRET})
     tokens = {}
@@ -178,5 +178,5 @@ def secured():
                        stdin=PASSWORD + "\n")
     assert code == 0, err
     with open(server.config / "access.yaml", "a", encoding="utf-8") as file:
-        file.write("hooks:\n  ci: {secret_env: HOOK_SECRET}\n")
+        file.write(f"hooks:\n  ci: {{secret_env: HOOK_SECRET}}\nlimits: {limits}\n")
     return server.start(), tokens

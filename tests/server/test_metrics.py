@@ -60,6 +60,7 @@ class Worked(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = Server(command="playground").start()
+        cls.addClassCleanup(cls.server.stop)
         for project, sha in (("hello-world", "aaaaaaa"), ("hello-world", "bbbbbbb"), ("crashy", "aaaaaaa")):
             for _ in range(2):  # the second one is a duplicate
                 answer = cls.server.hook({"project": project, "sha": sha, "branch": "main"}, secret="")
@@ -72,10 +73,6 @@ class Worked(unittest.TestCase):
         wait_until(lambda: "\nlemmy_store_items{" in cls.server.get("/metrics").body.decode(), 40)
         cls.text = cls.server.get("/metrics").body.decode()
         cls.known = families(cls.text)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
 
     def value(self, series):
         found = re.search("^" + re.escape(series) + r" (\S+)$", self.text, flags=re.M)

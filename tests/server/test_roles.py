@@ -67,6 +67,14 @@ class Roles(unittest.TestCase):
         self.assertIn("set-cookie", answer.headers, answer.body[:300])
         return answer.headers["set-cookie"].split(";")[0]
 
+    def test_wrong_log_ins_are_as_many_as_access_yaml_allows(self):
+        server, _ = secured(limits="{logins_per_minute: 3}")
+        self.addCleanup(server.stop)
+        csrf = re.search(r'name="csrf" value="([^"]+)"', server.get("/login").body.decode())
+        wrong = {"name": "dora", "password": "wrong", "csrf": csrf[1] if csrf else ""}
+        tries = [server.form("/login", wrong).status for _ in range(5)]
+        self.assertEqual(tries, [401] * 3 + [429] * 2)
+
     def test_a_session_changes_nothing_without_its_token_or_from_another_site(self):
         cookie = self.sign_in()
         path = "/api/v1/projects/hello-world/environments/staging/deploys"

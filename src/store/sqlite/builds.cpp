@@ -83,9 +83,11 @@ void bind_delivery(Statement& s, const Delivery& d) {
 }
 
 Entered enter_delivery(DB& db, const Delivery& d) {
+  // ON CONFLICT would draw a number first, and write that: a call that comes again must not need the disk.
   static const std::string insert =
       "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+      "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?3 = 'refused' OR NOT EXISTS "
+      "(SELECT 1 FROM deliveries WHERE hook = ?1 AND id = ?2 AND verdict <> 'refused')";
   {
     Statement s(db, insert);
     bind_delivery(s, d);

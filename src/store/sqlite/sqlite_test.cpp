@@ -23,6 +23,15 @@ TEST_F(Sqlite, many_waiting_writes_share_few_commits) {
   EXPECT_LT(store->commits(), 250u);
 }
 
+TEST_F(Sqlite, a_call_that_comes_again_writes_nothing) {
+  auto store = *SqliteStore::open(loop.get_executor(), path);
+  ASSERT_EQ(run(store->accept(delivery(1), std::nullopt))->delivery.seq, 1);
+  const auto before = std::filesystem::file_size(path + "-wal");
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(run(store->accept(delivery(1), std::nullopt))->duplicate);
+  EXPECT_EQ(std::filesystem::file_size(path + "-wal"), before) << "it would fail when the disk is full";
+  EXPECT_EQ(run(store->accept(delivery(2), std::nullopt))->delivery.seq, 2);
+}
+
 TEST_F(Sqlite, a_full_disk_fails_writes_and_recovers_by_itself) {
   auto db = open_for_writing(path);
   ASSERT_TRUE(db);
