@@ -17,9 +17,10 @@ ENTRYPOINT = ROOT / "images" / "base" / "entrypoint"
 # What a shell adds to the environment by itself.
 SHELL_OWN = {b"PWD", b"OLDPWD", b"SHLVL", b"_"}
 ENV_DUMP = ["cat", "/proc/self/environ"]
-# nohup and some CI runners ignore signals, and children inherit that: here it is about what the entrypoint does.
-for ignored in (signal.SIGHUP, signal.SIGQUIT):
-    signal.signal(ignored, signal.SIG_DFL)
+# nohup, a shell's & and some CI runners ignore signals, and children inherit that: here it is about the entrypoint.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def environment(dump):
