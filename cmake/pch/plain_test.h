@@ -1,0 +1,4 @@
+#include "plain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
