@@ -61,17 +61,16 @@ Task<Result<Outcome>> Runs::run(Plan plan, std::shared_ptr<Progress> progress,
   job->changed = std::move(changed);
   job->folder.root = state->dir + "/" + job->plan.id;
   state->running[job->plan.id] = job;
-  asio::co_spawn(
-      state->loop, work_on(state->pool, state->tools, state->dir + "/.ansible", job),
-      [state, job](std::exception_ptr thrown) {
-        state->running.erase(job->plan.id);
-        job->done = true;
-        job->ended.cancel();
-        if (!thrown) return;
-        job->trouble =
-            Error{ErrorCode::internal, "run " + job->plan.id, "the run's coroutine ended by an exception"};
-        log::error("a coroutine ended by an exception", {{"coroutine", "ansible run " + job->plan.id}});
-      });
+  spawn(state->loop, "ansible run " + job->plan.id,
+        work_on(state->pool, state->tools, state->dir + "/.ansible", job), {},
+        [state, job](std::exception_ptr thrown) {
+          state->running.erase(job->plan.id);
+          job->done = true;
+          job->ended.cancel();
+          if (thrown)
+            job->trouble = Error{ErrorCode::internal, "run " + job->plan.id,
+                                 "the run's coroutine ended by an exception"};
+        });
   // When we are cancelled the run is, and its end is awaited all the same.
   bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "app/bulkheads.h"
 #include "app/clusters.h"
 #include "config/watcher.h"
 #include "deploy/leader.h"
@@ -31,8 +32,12 @@ class App {
   ~App();
   // Everything up to listening. The errors of a configuration come all at once, as Problems.
   Task<std::expected<uint16_t, config::Problems>> start();
-  // Stops taking requests, lets what is being written end. Deploys go on at the next start.
+  // Stops taking requests, lets what is being written end, within kStop. Deploys go on at the next start.
   Task<> stop();
+  static constexpr milliseconds kStop{7'000};
+  // After stop(): nothing of it runs on a thread any more. False: something hangs, and this must not be
+  // destroyed.
+  bool idle() { return bulkheads_.stop(milliseconds{500}); }
 
  private:
   Task<> reload();
@@ -50,13 +55,14 @@ class App {
   Task<> follow_store();
   Task<Result<>> lead(store::Fence fence);
   Task<> stop_leading();
+  Task<Result<>> stop_workers();
   Result<> check_binding() const;
   std::shared_ptr<const config::Config> config() const { return watcher_.current(); }
 
   asio::io_context& loop_;
   Options options_;
   config::Watcher watcher_;
-  Pool pool_{2};  // joined before what its work reads goes away
+  Bulkheads bulkheads_;  // joined before what their work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
   std::shared_ptr<const access::InstanceKeys> instance_keys_;
   std::set<std::string> said_;

@@ -10,19 +10,13 @@
 
 #include <cstring>
 
+#include "base/fd.h"
 #include "base/log.h"
 
 namespace lemmy::deploy {
 namespace {
 
 constexpr int kGzip = 15 + 16;
-
-struct Fd {
-  int fd = -1;
-  ~Fd() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 std::unexpected<Error> trouble(const std::filesystem::path& path, const std::string& doing) {
   return fail(ErrorCode::unavailable, path.string(), doing + ": " + std::strerror(errno),
@@ -80,7 +74,7 @@ Result<Soundness> inspect(int fd, const std::filesystem::path& path) {
 
 Result<> sync_folder(const std::filesystem::path& dir) {
   Fd d{::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (d.fd < 0 || ::fsync(d.fd) != 0) return trouble(dir, "cannot be synchronised");
+  if (!d || ::fsync(d.get()) != 0) return trouble(dir, "cannot be synchronised");
   return {};
 }
 
@@ -88,11 +82,11 @@ Result<> sync_folder(const std::filesystem::path& dir) {
 Result<int> open_locked(const std::filesystem::path& path) {
   for (int tries = 0; tries < 5; ++tries) {
     Fd file{::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
-    if (file.fd < 0) return trouble(path, "cannot be opened");
-    if (::flock(file.fd, LOCK_EX) != 0) return trouble(path, "cannot be locked");
+    if (!file) return trouble(path, "cannot be opened");
+    if (::flock(file.get(), LOCK_EX) != 0) return trouble(path, "cannot be locked");
     struct stat mine, named;
-    if (::fstat(file.fd, &mine) == 0 && ::stat(path.c_str(), &named) == 0 && mine.st_ino == named.st_ino)
-      return std::exchange(file.fd, -1);
+    if (::fstat(file.get(), &mine) == 0 && ::stat(path.c_str(), &named) == 0 && mine.st_ino == named.st_ino)
+      return file.release();
   }
   errno = EBUSY;
   return trouble(path, "cannot be opened");
@@ -131,11 +125,11 @@ Result<> Archive::append(const std::string& kind, Time at, const std::string& li
     if (!opened) return fail(opened.error());
     Fd file{*opened};
     struct stat info;
-    if (::fstat(file.fd, &info) != 0) return trouble(path, "cannot be read");
+    if (::fstat(file.get(), &info) != 0) return trouble(path, "cannot be read");
     int64_t size = info.st_size;
     const bool fresh = size == 0;
     if (auto known = sizes_.find(name); !fresh && (known == sizes_.end() || known->second != size)) {
-      auto s = inspect(file.fd, path);
+      auto s = inspect(file.get(), path);
       if (!s) return fail(s.error());
       if (s->damaged) {
         const std::string aside = fmt::format("{}.damaged-{}", path.string(), to_millis(now()));
@@ -144,18 +138,18 @@ Result<> Archive::append(const std::string& kind, Time at, const std::string& li
         continue;
       }
       if (s->sound < size) {
-        if (::ftruncate(file.fd, s->sound) != 0) return trouble(path, "its torn end cannot be cut");
+        if (::ftruncate(file.get(), s->sound) != 0) return trouble(path, "its torn end cannot be cut");
         log::warning("the torn end of an archive was cut",
                      {{"file", path.string()}, {"bytes", std::to_string(size - s->sound)}});
         size = s->sound;
       }
     }
     const std::string bytes = packed(lines);
-    auto written = write_all(file.fd, bytes, path);
-    if (written && durable && ::fsync(file.fd) != 0) written = trouble(path, "cannot be synchronised");
+    auto written = write_all(file.get(), bytes, path);
+    if (written && durable && ::fsync(file.get()) != 0) written = trouble(path, "cannot be synchronised");
     if (!written) {
       sizes_.erase(name);
-      (void)!::ftruncate(file.fd, size);  // else it is cut at the next append
+      (void)!::ftruncate(file.get(), size);  // else it is cut at the next append
       return written;
     }
     sizes_[name] = size + static_cast<int64_t>(bytes.size());

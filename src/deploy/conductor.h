@@ -52,6 +52,9 @@ struct Surroundings {
   ansible::Runs* runs = nullptr;               // nullptr: there are no hosts here
   ansible::Tools ansible;
   std::function<void()> lost;  // a write was refused by the fence; may be empty
+  Pool* programs = nullptr;    // starts what asks inventories; nullptr: pool
+
+  Pool* starters() const { return programs ? programs : pool; }
 };
 
 class Conductor {

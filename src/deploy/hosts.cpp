@@ -105,7 +105,7 @@ Task<bool> Worker::prepare_hosts(Deploy d, Step* step) {
                                        "install ansible-core and ansible-runner, or start with --ansible"});
   auto made = co_await plan_for_hosts(c_.around_, d);
   if (!made) co_return co_await trouble(d, made.error(), step);
-  auto hosts = co_await ansible::matching_hosts(c_.around_.pool, c_.around_.ansible, *made);
+  auto hosts = co_await ansible::matching_hosts(c_.around_.starters(), c_.around_.ansible, *made);
   if (!hosts) co_return co_await trouble(d, hosts.error(), step);
   if (hosts->empty())
     co_return co_await fail_deploy(

@@ -239,7 +239,7 @@ Task<Result<Desired>> Instances::desired(Target target) {
 
 Task<Result<Directory>> Instances::directory(Result<ansible::Plan> plan) {
   if (!plan) co_return fail(plan.error());
-  auto hosts = co_await ansible::inventory_hosts(around_.pool, around_.ansible, std::move(*plan));
+  auto hosts = co_await ansible::inventory_hosts(around_.starters(), around_.ansible, std::move(*plan));
   if (!hosts) co_return fail(hosts.error());
   co_return Directory(std::move(*hosts));
 }

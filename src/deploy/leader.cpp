@@ -38,6 +38,7 @@ Task<> Leader::look() {
     if (leading_ && Clock::now() - seen_ > times_.give_up) co_await stop_leading();
     co_return;
   }
+  if (stopping_) co_return;
   auto found = co_await with_deadline(store_->lease(kLease), kStoreLimit, "the store");
   if (!found) co_return;
   if (*found != lease_ || seen_ == Clock::time_point{}) {
@@ -65,7 +66,7 @@ Task<> Leader::begin(store::Lease won) {
   auto began = co_await duties_.lead({kLease, won.token});
   if (began) co_return;
   log::warning("this server cannot lead yet", {{"what", began.error().str()}});
-  co_await resign();
+  (void)co_await resign();
 }
 
 Task<> Leader::stop_leading() {
@@ -74,13 +75,14 @@ Task<> Leader::stop_leading() {
   co_await duties_.follow();
 }
 
-Task<> Leader::resign() {
-  if (!leading_) co_return;
+Task<Result<>> Leader::resign() {
+  if (!leading_) co_return Result<>{};
   co_await stop_leading();
   store::Lease free = lease_;
   free.holder.clear();
   auto given = co_await with_deadline(store_->swap_lease(free), kStoreLimit, "the store");
   if (given) lease_ = *given;
+  co_return Result<>{};
 }
 
 }  // namespace lemmy::deploy

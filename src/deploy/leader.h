@@ -25,9 +25,11 @@ class Leader {
   Leader(store::Store* store, std::string name, Duties duties,
          Times times = {milliseconds{1'000}, milliseconds{6'000}, milliseconds{4'000}})
       : store_(store), name_(std::move(name)), duties_(std::move(duties)), times_(times) {}
-  Task<> run();     // until it is cancelled
-  Task<> resign();  // gives the lease back, so that another server begins at once
-  void lost();      // a write was refused by the fence: look at once
+  Task<> run();                      // until it is cancelled
+  void stop() { stopping_ = true; }  // takes no lease any more
+  // Gives the lease back, so that another server begins at once.
+  Task<Result<>> resign();
+  void lost();  // a write was refused by the fence: look at once
 
   bool leading() const { return leading_; }
   const store::Lease& lease() const { return lease_; }  // as last seen
@@ -43,7 +45,7 @@ class Leader {
   const Times times_;
   store::Lease lease_;
   Clock::time_point seen_{};  // when lease_ last changed, or was renewed by us; by the time before asking
-  bool leading_ = false, lost_ = false;
+  bool leading_ = false, lost_ = false, stopping_ = false;
 };
 
 }  // namespace lemmy::deploy

@@ -81,8 +81,7 @@ Task<Result<>> Client::authorise(net::ClientRequest* request) {
     bearer_ = std::string(trim(*text));
     bearer_until_ = now() + seconds{60};
   } else if (access_.exec && now() >= bearer_until_) {
-    auto credential = co_await pool_.run(
-        [plugin = *access_.exec, access = access_] { return run_exec_plugin(plugin, access); });
+    auto credential = co_await run_exec_plugin(&pool_, *access_.exec, access_.server);
     if (!credential) co_return fail(credential.error());
     bearer_ = credential->token;
     bearer_until_ = credential->expires ? *credential->expires - seconds{30} : now() + std::chrono::hours{24};

@@ -78,22 +78,23 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
                                               "./plugin, args: [arg], env: [{name: WHO, value: me}]}}")),
                       "");
   ASSERT_TRUE(a) << a.error().str();
-  auto c = run_exec_plugin(*a->exec, *a);
+  Pool pool{1};
+  auto c = block_on(run_exec_plugin(&pool, *a->exec, a->server));
   ASSERT_TRUE(c) << c.error().str();
   EXPECT_EQ(c->token, "me-arg");
   EXPECT_EQ(c->expires, parse_time("2030-01-01T00:00:00Z"));
 }
 
 TEST(ExecPlugin, that_fails_or_is_missing_says_so) {
-  ClusterAccess a;
+  Pool pool{1};
   ExecPlugin p{"client.authentication.k8s.io/v1", {"sh", "-c", "echo no login >&2; exit 4"}, {}, ""};
-  auto r = run_exec_plugin(p, a);
+  auto r = block_on(run_exec_plugin(&pool, p, ""));
   EXPECT_NE(r.error().what.find("exit code 4"), std::string::npos);
   EXPECT_EQ(r.error().detail, "no login\n");
   p = {"v1", {"no-such-plugin"}, {}, "install it from the wiki"};
-  EXPECT_EQ(run_exec_plugin(p, a).error().hint, "install it from the wiki");
+  EXPECT_EQ(block_on(run_exec_plugin(&pool, p, "")).error().hint, "install it from the wiki");
   p = {"v1", {"sh", "-c", "echo {}"}, {}, ""};
-  EXPECT_FALSE(run_exec_plugin(p, a));
+  EXPECT_FALSE(block_on(run_exec_plugin(&pool, p, "")));
 }
 
 json::object object(std::string_view text) { return parse_json(text, "test")->get_object(); }

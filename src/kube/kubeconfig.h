@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "async/pool.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "net/client.h"
@@ -45,7 +46,7 @@ struct ExecCredential {
   std::optional<Time> expires;
 };
 Result<ExecCredential> parse_exec_credential(const std::string& text, const ExecPlugin& plugin);
-// Runs it, at most 60 s. Blocks.
-Result<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const ClusterAccess& access);
+// Runs it, at most 60 s; `pool` starts it. `server`: of the cluster, told to the plugin.
+Task<Result<ExecCredential>> run_exec_plugin(Pool* pool, ExecPlugin plugin, std::string server);
 
 }  // namespace lemmy::kube

@@ -174,6 +174,7 @@ struct Services {
   bool simulated = false;
   deploy::Instances* instances = nullptr;
   deploy::Retention* retention = nullptr;
+  Pool* passwords = nullptr;  // for log-ins alone
 };
 
 }  // namespace lemmy::live

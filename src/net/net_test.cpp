@@ -88,7 +88,7 @@ issue() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout
 issue server IP:127.0.0.1,DNS:cluster.example
 issue client DNS:client
 )"));
-    auto r = run_process({"sh", "make.sh"}, {}, dir.string(), 60s);
+    auto r = run_process({{"sh", "make.sh"}, {}, dir.string(), 60s});
     ASSERT_TRUE(r && r->exit_code == 0) << (r ? r->err : r.error().str());
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(dir); }
