@@ -76,24 +76,30 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   co_await find_ansible();
   auto cluster = [this](const std::string& environment) { return clusters_->of(environment); };
   auto current = [this] { return config(); };
+  auto changed = [this](const Target& target) { feed_->changed(target); };
+  auto may_act = [this] { return !leader_ || leader_->sure(); };
+  auto lost = [this] {
+    if (leader_) leader_->lost();
+  };
+  hosts::Surroundings of_hosts{
+      store_.get(), current, changed, runs_.get(), ansible::Tools{options_.ansible}, &bulkheads_.runs};
+  places_ = std::make_unique<Places>(
+      clusters_.get(), pods::Surroundings{&bulkheads_.deploys, store_.get(), current, may_act}, of_hosts);
   deploy::Surroundings around{loop_.get_executor(),
                               &bulkheads_.deploys,
                               store_.get(),
                               current,
-                              cluster,
-                              [this](const Target& target) { feed_->changed(target); },
-                              runs_.get(),
-                              ansible::Tools{options_.ansible},
-                              {},
-                              &bulkheads_.runs};
-  auto for_conductor = around;
-  for_conductor.changed = [this](const Target& target) {
-    feed_->changed(target);
-    if (instances_) instances_->deploys_changed(target);
-  };
-  conductor_ = std::make_unique<deploy::Conductor>(std::move(for_conductor));
-  instances_ = std::make_unique<deploy::Instances>(around, conductor_.get());
-  retention_ = std::make_unique<deploy::Retention>(std::move(around), conductor_.get(), archive_of(options_));
+                              [this](const Deploy& d) { return places_->of(d); },
+                              [this](const Target& target) {
+                                feed_->changed(target);
+                                if (instances_) instances_->deploys_changed(target);
+                              },
+                              lost,
+                              may_act};
+  conductor_ = std::make_unique<deploy::Conductor>(around);
+  instances_ = std::make_unique<hosts::Instances>(loop_.get_executor(), of_hosts, conductor_.get(), lost);
+  retention_ =
+      std::make_unique<retention::Retention>(std::move(around), conductor_.get(), archive_of(options_));
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated, instances_.get(),
@@ -228,6 +234,8 @@ Task<> App::watch_store() {
 
 Task<> App::stop() {
   const auto end = Clock::now() + kStop;
+  if (conductor_) conductor_->stand_down();
+  if (instances_) instances_->stand_down();
   auto left = [end] {
     return std::max(milliseconds{1}, std::chrono::ceil<milliseconds>(end - Clock::now()));
   };

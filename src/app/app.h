@@ -6,9 +6,10 @@
 
 #include "app/bulkheads.h"
 #include "app/clusters.h"
+#include "app/places.h"
 #include "config/watcher.h"
-#include "deploy/leader.h"
 #include "hooks/hooks.h"
+#include "lead/leader.h"
 #include "net/server.h"
 #include "route/router.h"
 
@@ -71,10 +72,11 @@ class App {
   std::unique_ptr<live::Feed> feed_;
   std::unique_ptr<Clusters> clusters_;
   std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed
+  std::unique_ptr<Places> places_;
   std::unique_ptr<deploy::Conductor> conductor_;
-  std::unique_ptr<deploy::Instances> instances_;
-  std::unique_ptr<deploy::Retention> retention_;
-  std::unique_ptr<deploy::Leader> leader_;                 // none: only this server can use the store
+  std::unique_ptr<hosts::Instances> instances_;
+  std::unique_ptr<retention::Retention> retention_;
+  std::unique_ptr<lead::Leader> leader_;                   // none: only this server can use the store
   std::set<std::pair<std::string, std::string>> changes_;  // that other servers told of
   std::unique_ptr<Signal> news_;
   std::unique_ptr<live::Board> board_;

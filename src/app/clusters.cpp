@@ -89,11 +89,15 @@ Task<> Clusters::stop() {
     if (e.cluster) co_await e.cluster->stop();
 }
 
+kube::Cluster* Clusters::named(const std::string& name) const {
+  auto it = options_.fixed ? entries_.begin() : entries_.find(name);
+  if (it == entries_.end() && name.empty() && entries_.size() == 1) it = entries_.begin();
+  return it == entries_.end() ? nullptr : it->second.cluster.get();
+}
+
 kube::Cluster* Clusters::of(const std::string& environment) const {
   const config::Environment* e = config_ ? config_->environment(environment) : nullptr;
-  auto it = options_.fixed ? entries_.begin() : entries_.find(e ? e->cluster : "");
-  if (it == entries_.end() && (!e || e->cluster.empty()) && entries_.size() == 1) it = entries_.begin();
-  return it == entries_.end() ? nullptr : it->second.cluster.get();
+  return named(e ? e->cluster : "");
 }
 
 std::vector<live::ClusterState> Clusters::states() const {

@@ -26,6 +26,8 @@ class Clusters {
   Task<> stop();
 
   kube::Cluster* of(const std::string& environment) const;  // nullptr: none
+  // As environments.yaml and deploys name it; empty: the only one.
+  kube::Cluster* named(const std::string& name) const;
   std::vector<live::ClusterState> states() const;
 
  private:

@@ -39,8 +39,8 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
 
   json::value hosts = nullptr;
   if (stored->deployer == Deployer::ansible) {
-    if (auto live = from_.conductor->progress(target, number)) {
-      hosts = ansible::to_json(*live);
+    if (auto live = from_.conductor->report(*stored)) {
+      hosts = live->to_json();
     } else if (auto kept = co_await from_.store->document(target, number, "hosts"); kept) {
       if (auto v = parse_json(*kept, "hosts")) hosts = std::move(*v);
     }
