@@ -19,6 +19,7 @@ struct ExecPlugin {
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;
   std::string install_hint;
+  bool operator==(const ExecPlugin&) const = default;
 };
 
 struct ClusterAccess {
@@ -29,6 +30,8 @@ struct ClusterAccess {
   std::string token_file;          // read again each minute: service-account tokens rotate
   std::string username, password;  // basic
   std::optional<ExecPlugin> exec;
+  // What was read from files is in here: a kubeconfig that was written anew is another access.
+  bool operator==(const ClusterAccess&) const = default;
 };
 
 // Reads `path`, its `context` (empty: current-context), and the files it names, relative to it. Blocks.

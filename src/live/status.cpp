@@ -134,7 +134,7 @@ Task<Result<std::string>> Board::pod_log(Target target, int64_t number, std::str
   for (const kube::Pod* p : cluster->pods({target, number}))
     if (p->meta.name == pod) {
       ours = true;
-      if (container.empty() && !p->containers.empty()) container = p->containers.back().name;
+      if (container.empty()) container = p->default_container;
       for (const kube::Container& c : p->containers) known = known || c.name == container;
     }
   if (ours && !known)
