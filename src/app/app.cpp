@@ -17,6 +17,7 @@ namespace {
 
 constexpr milliseconds kConfigPoll{1000};
 constexpr int kKeyPolls = 60;
+constexpr milliseconds kKubeconfigs{10'000};
 constexpr milliseconds kStoreLook{5'000}, kStoreAgain{1'000}, kStoreLimit{6'000};
 
 bool is_loopback(const std::string& host) {
@@ -125,6 +126,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   auto port = server_->listen(options_.host, options_.port);
   if (!port) co_return one(port.error());
   group_.spawn("configuration", follow_config());
+  group_.spawn("kubeconfigs", follow_kubeconfigs());
   group_.spawn("vitals of the loop", watch_loop());
   group_.spawn("vitals of the disk", watch_disk());
   group_.spawn("store", watch_store());
@@ -203,6 +205,14 @@ Task<> App::follow_config() {
     for (const Error& e : watcher_.problems())
       log::warning("the configuration's newest files are not used", {{"what", e.str()}});
     feed_->changed_all();
+  }
+}
+
+// They are no part of the tree: people and programs write them anew.
+Task<> App::follow_kubeconfigs() {
+  for (;;) {
+    co_await sleep_for(kKubeconfigs);
+    co_await clusters_->look();
   }
 }
 

@@ -44,6 +44,7 @@ class App {
   Task<> reload();
   Task<> read_keys();
   Task<> follow_config();
+  Task<> follow_kubeconfigs();
   // What /metrics tells of this process over time: vitals.cpp.
   Task<> watch_loop();
   Task<> watch_disk();

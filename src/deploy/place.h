@@ -84,6 +84,8 @@ class Place {
   virtual Task<Result<>> remove(Deploy deploy) = 0;  // all that is of this deploy alone
   // Asks the place itself: a picture may be old though it looks live.
   virtual Task<Result<Left>> ask(Deploy deploy) = 0;
+  // look(), asked for now: before a verdict that cannot be taken back.
+  virtual Task<Result<Sight>> look_again(Deploy deploy) = 0;
   // The count to restore it to.
   virtual int restored_to(const Deploy& deploy, const std::optional<Deploy>& serving) const = 0;
   // What apply() does now ends soon, with How::cancelled.

@@ -103,6 +103,23 @@ Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
     co_return Did::nothing;
   }
   if (move->deploy.idle < waited.idle) idle.reset();
+  const auto ends = [](const std::optional<Move>& m) {
+    return m && is_finished(m->deploy.phase) && m->deploy.phase != Phase::live;
+  };
+  if (ends(move)) {
+    // A watch that hangs looks live for a while.
+    auto fresh = co_await place->look_again(d);
+    if (!fresh) co_return co_await wait_for_picture(std::move(d), fresh.error());
+    const Deploy* newest = c_.find(target_, d.number);
+    if (!newest || newest->revision != d.revision) co_return Did::something;
+    auto again =
+        advance(d, *fresh, rules(), waited, now(), !c_.queued(target_).empty(), c_.next_serves(target_));
+    if (!ends(again)) {
+      look_within(kAskAgain);
+      co_return co_await note(std::move(d), "waiting for the cluster: its watch shows an old picture");
+    }
+    move = std::move(again);
+  }
   const Phase phase = move->deploy.phase;
   if (is_finished(phase) && phase != Phase::live) {
     // As they were judged: a pod that restarts looks otherwise a moment later.

@@ -19,6 +19,7 @@ class Place : public deploy::Place {
   Task<Result<deploy::Left>> scale(Deploy deploy, int to) override;
   Task<Result<>> remove(Deploy deploy) override;
   Task<Result<deploy::Left>> ask(Deploy) override { co_return deploy::Left::there; }
+  Task<Result<deploy::Sight>> look_again(Deploy deploy) override { co_return look(deploy); }
   int restored_to(const Deploy& deploy, const std::optional<Deploy>&) const override {
     return deploy.replicas;
   }

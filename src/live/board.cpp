@@ -7,6 +7,7 @@
 
 #include "domain/names.h"
 #include "live/view.h"
+#include "pods/place.h"
 #include "pods/verdict.h"
 
 namespace lemmy::live {
@@ -89,7 +90,7 @@ void Board::add_shown(json::object& o, const Deploy& d) const {
     if (auto run = from_.conductor->report(d)) ready = run->ready();
   } else if (cluster) {
     const kube::Owner owner{d.target, d.number};
-    ready = cluster->ready_pods(owner);
+    ready = pods::judge(pods::pods_of(*cluster, owner), nullptr).ready;
     if (const auto* rc = cluster->rc(owner)) wanted = rc->wanted;
   }
   o["ready"] = ready;
@@ -116,7 +117,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
   std::string health = "none", text = configured ? "never deployed" : "";
   auto judge = [&](const Deploy& d) {
     const kube::Owner owner{target, d.number};
-    return pods::judge(cluster->pods(owner), cluster->rc(owner));
+    return pods::judge(pods::pods_of(*cluster, owner), cluster->rc(owner));
   };
   if (latest) {
     health = "zeroed";

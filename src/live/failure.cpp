@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "live/view.h"
+#include "pods/place.h"
 
 namespace lemmy::live {
 namespace {
@@ -34,7 +35,7 @@ Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
   }
   kube::Cluster* cluster = from_.cluster(target.environment);
   auto verdict = [&] {
-    return cluster ? pods::judge(cluster->pods({target, number}), cluster->rc({target, number}))
+    return cluster ? pods::judge(pods::pods_of(*cluster, {target, number}), cluster->rc({target, number}))
                    : pods::Verdict{};
   };
   const bool failed = has_failed(d);
@@ -62,8 +63,8 @@ Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
     }
     // No wait from here on: the rest is of one moment.
     const std::string first = d.cause ? d.cause->pod : "";
-    json::object pods =
-        pods::pods_now(cluster ? cluster->pods({target, number}) : std::vector<const kube::Pod*>{}, first);
+    json::object pods = pods::pods_now(
+        cluster ? pods::pods_of(*cluster, {target, number}) : std::vector<const kube::Pod*>{}, first);
     for (auto& [key, value] : pods) out[key] = std::move(value);
     out["events"] = cluster ? events_json(*cluster, d) : json::array{};
     out["at"] = nullptr;

@@ -7,6 +7,7 @@
 #include "domain/names.h"
 #include "live/view.h"
 #include "pods/place.h"
+#include "pods/verdict.h"
 
 namespace lemmy::live {
 namespace {
@@ -141,7 +142,7 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
   if (on_pods) {
     kube::Cluster* cluster = from_.cluster(target.environment);
     const kube::Owner owner{target, current ? current->number : 0};
-    const int ready = cluster && current ? cluster->ready_pods(owner) : 0;
+    const int ready = cluster && current ? pods::judge(pods::pods_of(*cluster, owner), nullptr).ready : 0;
     const int wanted = cluster ? pods::serving_wants(*cluster, current) : 0;
     const kube::Autoscaler* hpa = cluster && current ? cluster->autoscaler(owner) : nullptr;
     const manifest::Scale& own = found.own;

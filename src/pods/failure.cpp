@@ -141,7 +141,7 @@ Task<Cause> Place::explain(Deploy d, Cause cause) {
 }
 
 json::object Place::roles(const Deploy& d, const std::string& first_pod) const {
-  return pods_now(pods_of(d), first_pod);
+  return pods_now(pods_of(cluster_, {d.target, d.number}), first_pod);
 }
 
 Task<json::object> Place::failure(Deploy d, json::object roles) {

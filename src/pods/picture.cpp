@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "pods/place.h"
 #include "pods/verdict.h"
 
 namespace lemmy::pods {
@@ -96,7 +97,7 @@ json::array events_json(const kube::Cluster& cluster, const Deploy& d) {
     }
   };
   if (!d.object_name.empty()) add(d.object_name);
-  for (const kube::Pod* pod : cluster.pods({d.target, d.number})) add(pod->meta.name);
+  for (const kube::Pod* pod : pods_of(cluster, {d.target, d.number})) add(pod->meta.name);
   std::vector<Row> sorted;
   for (auto& [key, row] : rows) sorted.push_back(std::move(row));
   std::sort(sorted.begin(), sorted.end(),

@@ -25,18 +25,15 @@ Result<> Place::may_act() const {
       {ErrorCode::unavailable, "lease", "it was not renewed in time: another server may have taken over"});
 }
 
-deploy::Sight Place::look(const Deploy& d) const {
+std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::Owner& owner) {
+  const kube::ReplicationController* rc = cluster.rc(owner);
+  return rc ? cluster.pods(owner, rc->meta.uid) : cluster.pods(owner);
+}
+
+static deploy::Sight sight_of(const kube::ReplicationController* rc, const Verdict& v) {
   deploy::Sight s;
-  if (auto trouble = cluster_.trouble())
-    s.blind = *trouble;
-  else if (!cluster_.synced())
-    s.blind = Error{ErrorCode::unavailable, cluster_.name(), "its picture is being read"};
-  const kube::Owner owner{d.target, d.number};
-  const kube::ReplicationController* rc = cluster_.rc(owner);
-  const Verdict v = judge(cluster_.pods(owner), rc);
   s.there = rc != nullptr;
   s.observed = rc && rc->observed;
-  s.autoscaled = cluster_.autoscaler(owner) != nullptr;
   s.wanted = rc ? rc->wanted : 0;
   s.pods = v.pods;
   s.ready = v.ready;
@@ -46,12 +43,38 @@ deploy::Sight Place::look(const Deploy& d) const {
   return s;
 }
 
+deploy::Sight Place::look(const Deploy& d) const {
+  const kube::Owner owner{d.target, d.number};
+  const kube::ReplicationController* rc = cluster_.rc(owner);
+  deploy::Sight s = sight_of(rc, judge(pods_of(cluster_, owner), rc));
+  s.autoscaled = cluster_.autoscaler(owner) != nullptr;
+  if (auto trouble = cluster_.trouble())
+    s.blind = *trouble;
+  else if (!cluster_.synced())
+    s.blind = Error{ErrorCode::unavailable, cluster_.name(), "its picture is being read"};
+  return s;
+}
+
+Task<Result<deploy::Sight>> Place::look_again(Deploy d) {
+  auto controller = co_await client()->get(controller_ref(d));
+  if (!controller) co_return of_place(controller.error());
+  if (!*controller) co_return sight_of(nullptr, {});
+  const kube::ReplicationController rc = kube::parse_rc(**controller);
+  auto pods = co_await cluster_.list_pods({d.target, d.number}, rc.meta.uid.str());
+  if (!pods) co_return of_place(pods.error());
+  std::vector<const kube::Pod*> all;
+  for (const kube::Pod& p : *pods) all.push_back(&p);
+  deploy::Sight s = sight_of(&rc, judge(all, &rc));
+  s.autoscaled = cluster_.autoscaler({d.target, d.number}) != nullptr;
+  co_return s;
+}
+
 int serving_wants(const kube::Cluster& cluster, const Deploy* serving) {
   if (!serving) return 0;
   const kube::Owner owner{serving->target, serving->number};
   const kube::Autoscaler* hpa = cluster.autoscaler(owner);
   const kube::ReplicationController* rc = cluster.rc(owner);
-  return std::max({hpa ? hpa->desired : 0, rc ? rc->wanted : 0, cluster.ready_pods(owner)});
+  return std::max({hpa ? hpa->desired : 0, rc ? rc->wanted : 0, judge(pods_of(cluster, owner), rc).ready});
 }
 
 int Place::restored_to(const Deploy& d, const std::optional<Deploy>& serving) const {

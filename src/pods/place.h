@@ -15,6 +15,9 @@ struct Surroundings {
   std::function<bool()> may_act = {};  // as deploy::Surroundings
 };
 
+// The deploy's pods: those that its controller made, whatever labels others give to theirs; while there is no
+// controller, those with its labels.
+std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::Owner& owner);
 // How many pods the one that serves is wanted to have now, whatever happens to be ready; 0: nothing serves.
 int serving_wants(const kube::Cluster& cluster, const Deploy* serving);
 
@@ -30,6 +33,7 @@ class Place : public deploy::Place {
   Task<Result<deploy::Left>> scale(Deploy deploy, int to) override;
   Task<Result<>> remove(Deploy deploy) override;
   Task<Result<deploy::Left>> ask(Deploy deploy) override;
+  Task<Result<deploy::Sight>> look_again(Deploy deploy) override;
   int restored_to(const Deploy& deploy, const std::optional<Deploy>& serving) const override;
   void cancel(const Deploy&) override {}  // a step of it is short
   void cut(const std::string&) override {}
@@ -78,7 +82,6 @@ class Place : public deploy::Place {
   Task<Result<>> remove_config_map(Deploy d, std::string controller_uid);
   Result<> may_act() const;
   kube::Client* client() const { return &cluster_.client(); }
-  std::vector<const kube::Pod*> pods_of(const Deploy& d) const { return cluster_.pods({d.target, d.number}); }
 
   kube::Cluster& cluster_;
   const Surroundings around_;
