@@ -185,7 +185,7 @@ TEST_F(Leaders, one_that_cannot_begin_gives_the_lease_back) {
   ASSERT_TRUE(becomes([&] { return a.leader->leading(); }));
   a.leader->stop();
   EXPECT_TRUE(becomes([&] { return !a.leader->leading(); }));
-  EXPECT_TRUE(run(store->lease(Leader::kLease))->holder.empty());
+  EXPECT_TRUE(becomes([&] { return run(store->lease(Leader::kLease))->holder.empty(); }));
 }
 
 }  // namespace

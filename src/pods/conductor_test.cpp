@@ -262,6 +262,7 @@ TEST_F(Conducting, a_release_that_the_store_took_by_half_says_so_and_asking_agai
 }
 
 TEST_F(Conducting, a_dry_run_on_pods_records_no_deploy_and_is_forgotten_when_others_come) {
+  sim->faults().slow(300ms, {"PATCH", "/services/", false, 1});  // so that the second finds the first
   run([this]() -> Task<> {
     DryRuns& runs = conductor->dry_runs();
     auto first = co_await runs.start(kTarget, kSha, "ada");

@@ -80,7 +80,7 @@ class Signals(unittest.TestCase):
                              202)
             asked = server.call("POST", "/api/v1/projects/hello-world/environments/staging/deploys", {"build": sha})
             self.assertEqual(asked.status, 202, asked.body)
-            path = "/api/v1/projects/hello-world/environments/staging/deploys/" + str(asked.json["deploy"]["number"])
+            path = "/api/v1/projects/hello-world/environments/staging/deploys/" + str(asked.json["number"])
             deadline = time.monotonic() + 2
             while time.monotonic() < deadline:
                 phase = server.get(path).json["deploy"]["phase"]
