@@ -1,10 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <thread>
-
-#include "async/child.h"
-#include "async/subprocess.h"
 #include "async/task.h"
 
 namespace lemmy {
@@ -96,16 +91,6 @@ TEST(Deadline, an_exception_of_the_task_comes_out) {
   EXPECT_THROW(run(with_deadline(odd(), 5s, "x")), std::runtime_error);
 }
 
-TEST(Pool, runs_elsewhere_and_comes_back) {
-  Pool pool(1);
-  auto task = [&]() -> Task<bool> {
-    auto here = std::this_thread::get_id();
-    auto there = co_await pool.run([] { return std::this_thread::get_id(); });
-    co_return here != there&& here == std::this_thread::get_id();
-  };
-  EXPECT_TRUE(run(task()));
-}
-
 TEST(Signal, wakes_every_waiter_and_times_out_alone) {
   asio::io_context loop;
   Signal signal(loop.get_executor());
@@ -151,150 +136,7 @@ TEST(Group, cancels_and_joins_what_it_spawned) {
   EXPECT_TRUE(joined && ended);
 }
 
-TEST(Subprocess, gives_exit_code_and_output) {
-  auto r =
-      run_process({{"sh", "-c", "echo $GREETING; echo oops >&2; exit 3"}, {{"GREETING", "hello"}}, "", 10s});
-  ASSERT_TRUE(r) << r.error().str();
-  EXPECT_EQ(r->exit_code, 3);
-  EXPECT_EQ(r->out, "hello\n");
-  EXPECT_EQ(r->err, "oops\n");
-}
-
-TEST(Subprocess, is_killed_at_its_deadline_with_its_children) {
-  EXPECT_EQ(run_process({{"sh", "-c", "sleep 60 & wait"}, {}, "", 50ms}).error().code, ErrorCode::timeout);
-}
-
-TEST(Subprocess, that_does_not_exist_or_prints_too_much_is_an_error) {
-  EXPECT_EQ(run_process({{"no-such-program-here"}, {}, "", 1s}).error().code, ErrorCode::not_found);
-  EXPECT_EQ(run_process({{"yes"}, {}, "", 10s, 1000}).error().code, ErrorCode::too_large);
-}
-
-TEST(Subprocess, that_closes_its_output_is_still_held_to_its_deadline) {
-  auto r = run_process({{"sh", "-c", "exec >/dev/null 2>&1; sleep 60"}, {}, "", 100ms});
-  EXPECT_EQ(r.error().code, ErrorCode::timeout);
-}
-
-TEST(Subprocess, that_leaves_something_running_behind_is_not_waited_for) {
-  const auto began = Clock::now();
-  auto r = run_process({{"sh", "-c", "setsid sleep 5 & echo done"}, {}, "", 4s});
-  ASSERT_TRUE(r) << r.error().str();
-  EXPECT_EQ(r->out, "done\n");
-  EXPECT_LT(Clock::now() - began, 4s);
-}
-
-TEST(Subprocess, gets_no_secret_of_ours) {
-  ::setenv("LEMMY_TEST_SECRET", "hidden", 1);
-  ::setenv("PGPASSWORD", "hidden", 1);
-  keep_from_children({"LEMMY_TEST_SECRET"});
-  auto r = run_process({{"sh", "-c", "env"}, {}, "", 10s});
-  ASSERT_TRUE(r) << r.error().str();
-  EXPECT_EQ(r->out.find("hidden"), std::string::npos);
-  EXPECT_NE(r->out.find("PATH="), std::string::npos);
-}
-
 // A credential plugin that took longer than its caller's patience ended the whole server.
-TEST(Subprocess, whose_caller_gave_up_is_killed_and_ends_nothing_else) {
-  asio::io_context loop;
-  Pool pool(1);
-  std::optional<Result<ProcessOutput>> got;
-  const std::string mark = "LEMMY_TEST_MARK=" + std::to_string(::getpid());
-  auto caller = [](Pool* pool, std::string mark, std::optional<Result<ProcessOutput>>* got) -> Task<> {
-    Program program;
-    program.argv = {"sh", "-c", "sleep 60 & wait", mark};
-    *got = co_await with_deadline(run_program(pool, std::move(program)), 100ms, "plugin");
-  };
-  spawn(loop.get_executor(), "caller", caller(&pool, mark, &got));
-  loop.run();
-  ASSERT_TRUE(got);
-  EXPECT_EQ(got->error().code, ErrorCode::timeout);
-  EXPECT_TRUE(running_coroutines().empty());
-  auto left = run_process({{"pgrep", "-f", mark}, {}, "", 10s});
-  EXPECT_EQ(left->out, "");
-}
-
-TEST(Child, that_is_refused_before_it_begins_never_does) {
-  auto marker = std::filesystem::temp_directory_path() / ("lemmy-child-" + std::to_string(::getpid()));
-  ChildOptions o{{"touch", marker.string()}, child_environment({}), ""};
-  auto refused =
-      start_child(o, [](pid_t) -> Result<> { return fail(ErrorCode::unavailable, "disk", "full"); });
-  EXPECT_EQ(refused.error().what, "full");
-  EXPECT_FALSE(std::filesystem::exists(marker));
-}
-
-TEST(Pool, work_whose_caller_gave_up_is_abandoned) {
-  asio::io_context loop;
-  Pool pool(1);
-  std::atomic<bool> release = false;
-  Clock::duration took{};
-  std::optional<Result<int>> got;
-  auto caller = [](Pool* pool, std::atomic<bool>* release, std::optional<Result<int>>* got,
-                   Clock::duration* took) -> Task<> {
-    const auto began = Clock::now();
-    *got = co_await with_deadline(pool->run([release]() -> Result<int> {
-      while (!*release) std::this_thread::sleep_for(1ms);
-      throw std::runtime_error("nobody hears this");
-    }),
-                                  20ms, "work");
-    *took = Clock::now() - began;
-    *release = true;
-  };
-  spawn(loop.get_executor(), "caller", caller(&pool, &release, &got, &took));
-  loop.run();
-  ASSERT_TRUE(got);
-  EXPECT_EQ(got->error().code, ErrorCode::timeout);
-  EXPECT_TRUE(pool.stop(10s));
-}
-
-TEST(Pool, refuses_what_comes_when_too_many_wait) {
-  asio::io_context loop;
-  Pool pool(1, "log-ins", 1);
-  std::atomic<bool> release = false;
-  std::vector<Result<int>> got;
-  auto caller = [](Pool* pool, std::atomic<bool>* release, std::vector<Result<int>>* got) -> Task<> {
-    auto r = co_await pool->run([release]() -> Result<int> {
-      while (!*release) std::this_thread::sleep_for(1ms);
-      return 1;
-    });
-    if (!r) *release = true;
-    got->push_back(std::move(r));
-  };
-  for (int i = 0; i < 3; ++i) {
-    spawn(loop.get_executor(), "caller", caller(&pool, &release, &got));
-    loop.poll();
-    while (i == 0 && pool.waiting() > 0) std::this_thread::sleep_for(1ms);  // until it is being done
-  }
-  loop.restart();
-  loop.run();
-  ASSERT_EQ(got.size(), 3u);
-  EXPECT_EQ(got[0].error().code, ErrorCode::unavailable);
-  EXPECT_EQ(got[0].error().where, "log-ins");
-  EXPECT_TRUE(got[1] && got[2]);
-}
-
-TEST(Pool, that_hangs_does_not_hold_up_the_end) {
-  auto release = std::make_shared<std::atomic<bool>>(false);
-  auto began = std::make_shared<std::atomic<bool>>(false);
-  asio::io_context loop;
-  Pool pool(1);
-  Group group(loop.get_executor());
-  auto caller = [](Pool* pool, auto release, auto began) -> Task<> {
-    co_await pool->run([release, began] {
-      *began = true;
-      while (!*release) std::this_thread::sleep_for(1ms);
-      return true;
-    });
-  };
-  group.spawn("caller", caller(&pool, release, began));
-  loop.poll();
-  while (!*began) std::this_thread::sleep_for(1ms);
-  group.cancel();
-  loop.restart();
-  loop.run();
-  EXPECT_EQ(group.size(), 0u);
-  EXPECT_FALSE(pool.stop(10ms));
-  *release = true;
-}
-
 TEST(Slots, let_so_many_in_and_the_others_in_their_order) {
   asio::io_context loop;
   Slots slots(loop.get_executor(), 2);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "deploy/place.h"
 #include "domain/names.h"
 
 namespace lemmy::deploy {
@@ -72,7 +73,7 @@ json::object field_json(const manifest::FieldChange& c) {
 std::string why_not(const Made& before, const Made& after) {
   if (before.deploy.deployer != after.deploy.deployer)
     return "one went to pods and the other to hosts: their fields cannot be compared";
-  const bool hosts = after.deploy.deployer == Deployer::ansible;
+  const bool hosts = traits_of(after.deploy).in_place;
   for (const Made* m : {&before, &after})
     if (hosts ? m->environment.empty() : m->manifests.empty())
       return fmt::format("what #{} was made of is not kept: it did not get so far, or it was forgotten",
@@ -144,7 +145,7 @@ json::object difference(const Made& before, const Made& after) {
   std::string why = why_not(before, after);
   std::vector<manifest::FieldChange> fields;
   json::array images;
-  if (why.empty() && after.deploy.deployer == Deployer::ansible) {
+  if (why.empty() && traits_of(after.deploy).in_place) {
     fields = manifest::compare({{"variables", parsed_object(before.environment)}},
                                {{"variables", parsed_object(after.environment)}});
   } else if (why.empty()) {
