@@ -28,5 +28,5 @@ std::span<const Embedded> embedded() { return kAll; }
 ]] @ONLY)
   target_sources(${room} PRIVATE ${CMAKE_BINARY_DIR}/${room}_embedded.cpp)
   set_source_files_properties(${CMAKE_BINARY_DIR}/${room}_embedded.cpp TARGET_DIRECTORY ${room}
-                              PROPERTIES OBJECT_DEPENDS "${needs}" SKIP_PRECOMPILE_HEADERS ON)
+                              PROPERTIES OBJECT_DEPENDS "${needs}")
 endfunction()

@@ -9,8 +9,6 @@
 namespace lemmy::api {
 namespace {
 
-constexpr milliseconds kStoreLimit{3'000};
-
 // Deploys that are not finished, and each target's newest.
 void set_deploys(const live::Services& s) {
   constexpr Phase phases[] = {Phase::queued,      Phase::preparing, Phase::applying,

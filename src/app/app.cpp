@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "api/api.h"
+#include "async/child.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "store/copying.h"
@@ -173,6 +174,10 @@ Task<> App::reload() {
 
 Task<> App::read_keys() {
   auto config = watcher_.current();
+  std::vector<std::string> secrets;
+  for (const config::Hook& h : config->access.hooks)
+    if (!h.secret_env.empty()) secrets.push_back(h.secret_env);
+  keep_from_children(secrets);
   auto keys = co_await bulkheads_.files.run([config] {
     return std::pair{
         std::make_shared<const access::HookKeys>(

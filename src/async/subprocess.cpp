@@ -11,8 +11,8 @@ using Stream = asio::posix::stream_descriptor;
 // What a program left running may hold its output open; after its own end nobody waits longer.
 constexpr std::chrono::milliseconds kAfterEnd{200}, kLook{20};
 
-struct Running {
-  Running(asio::any_io_executor loop, Child c, Program p)
+struct Ongoing {
+  Ongoing(asio::any_io_executor loop, Child c, Program p)
       : child(std::move(c)),
         program(std::move(p)),
         out(loop, child.out().release()),
@@ -29,7 +29,7 @@ struct Running {
   bool large = false;
 };
 
-Task<> read_all(std::shared_ptr<Running> r, bool of_err) {
+Task<> read_all(std::shared_ptr<Ongoing> r, bool of_err) {
   Stream& from = of_err ? r->err : r->out;
   std::string& into = of_err ? r->output.err : r->output.out;
   char buffer[16384];
@@ -44,7 +44,7 @@ Task<> read_all(std::shared_ptr<Running> r, bool of_err) {
   r->news.notify();
 }
 
-Task<> watch_exit(std::shared_ptr<Running> r) {
+Task<> watch_exit(std::shared_ptr<Ongoing> r) {
   co_await r->exit.async_wait(Stream::wait_read, asio::as_tuple(asio::use_awaitable));
   r->news.notify();
 }
@@ -63,10 +63,10 @@ Task<Result<ProcessOutput>> run_program(Pool* starters, Program program) {
   });
   if (!started) co_return fail(started.error());
   auto loop = co_await asio::this_coro::executor;
-  auto r = std::make_shared<Running>(loop, std::move(**started), std::move(program));
+  auto r = std::make_shared<Ongoing>(loop, std::move(**started), std::move(program));
   // However this ends, the readers end too: they hold what they read into.
   struct Closed {
-    Running* r;
+    Ongoing* r;
     ~Closed() {
       boost::system::error_code ignored;
       r->out.close(ignored), r->err.close(ignored), r->exit.close(ignored);

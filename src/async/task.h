@@ -21,6 +21,8 @@ namespace asio = boost::asio;
 template <class T = void>
 using Task = asio::awaitable<T>;
 using Clock = std::chrono::steady_clock;
+// Completion token of an operation whose error is to be a value: co_await gives (error_code, results...).
+inline constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 // Sleeps; throws boost::system::system_error(operation_aborted) when the surrounding coroutine is cancelled.
 Task<> sleep_for(std::chrono::milliseconds d);

@@ -7,7 +7,7 @@ namespace lemmy::deploy {
 namespace {
 
 // A write of ours that the watch has not shown yet must not look like somebody's.
-constexpr milliseconds kUnseen{2'000}, kAskAgain{5'000};
+constexpr milliseconds kStrange{2'000}, kAskLater{5'000};
 
 }  // namespace
 
@@ -116,14 +116,14 @@ Task<Worker::Did> Worker::notice() {
       continue;
     }
     auto [since, is_new] = unseen_.emplace(d.number, Clock::now());
-    if (is_new || Clock::now() - since->second < kUnseen) {
-      look_within(kUnseen);
+    if (is_new || Clock::now() - since->second < kStrange) {
+      look_within(kStrange);
       continue;
     }
     auto left = co_await (*place)->ask(d);
     if (!left || *left != (missing ? Left::gone : Left::there)) {
       unseen_.erase(d.number);
-      look_within(kAskAgain);
+      look_within(kAskLater);
       continue;
     }
     const Deploy* fresh = c_.find(target_, d.number);

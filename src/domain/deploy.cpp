@@ -22,9 +22,6 @@ E from_name(const std::string_view (&names)[N], std::string_view text) {
   return E{};
 }
 
-json::value time_or_null(const std::optional<Time>& t) {
-  return t ? json::value(format_time(*t)) : json::value(nullptr);
-}
 template <class T>
 json::value or_null(const std::optional<T>& v) {
   return v ? json::value(*v) : json::value(nullptr);

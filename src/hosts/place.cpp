@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kNamed = 3;  // hosts named in a sentence
 constexpr size_t kTryOutLog = 1u << 20;
 constexpr milliseconds kTryOut{15 * 60'000};
-constexpr milliseconds kFirstWrite{500}, kLastWrite{15'000};
+constexpr milliseconds kFirstKeep{500}, kLastKeep{15'000};
 
 Cause cause_of(const ansible::Failure& f) {
   Cause c;
@@ -125,7 +125,7 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy>) {
 // A run that ended is not repeated because the store was away: it is tried until the store takes what came of
 // it.
 Task<Result<>> Place::keep_run(Deploy d, std::string run, std::string hosts, std::optional<std::string> log) {
-  for (milliseconds wait = kFirstWrite;; wait = std::min(wait * 2, kLastWrite)) {
+  for (milliseconds wait = kFirstKeep;; wait = std::min(wait * 2, kLastKeep)) {
     auto kept = co_await around_.store->put_document(d.target, d.number, "hosts", hosts);
     if (kept && log) kept = co_await around_.store->put_document(d.target, d.number, "log", *log);
     if (kept || kept.error().code == ErrorCode::too_large) co_return kept;

@@ -67,11 +67,6 @@ struct Leaders : testing::Test {
     while (future.wait_for(0s) != std::future_status::ready) loop.run_one_for(10ms);
     return future.get();
   }
-  void run_void(Task<> task) {
-    auto future = asio::co_spawn(loop, std::move(task), asio::use_future);
-    loop.restart();
-    while (future.wait_for(0s) != std::future_status::ready) loop.run_one_for(10ms);
-  }
 
   std::filesystem::path dir = std::filesystem::temp_directory_path() / ("lemmy-leader-" + random_hex(6));
   asio::io_context loop;
@@ -104,7 +99,7 @@ TEST_F(Leaders, one_that_resigns_lets_another_begin_at_once) {
   start(a, "a");
   ASSERT_TRUE(becomes([&] { return a.fence.has_value(); }));
   a.group->cancel();
-  run_void(a.leader->resign());
+  EXPECT_TRUE(run(a.leader->resign()));
   EXPECT_FALSE(a.fence);
   start(b, "b");
   EXPECT_TRUE(becomes([&] { return b.fence.has_value(); }, 150ms)) << "without waiting out its patience";

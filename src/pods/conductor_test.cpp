@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/crypto.h"
+#include "base/source_dir_test.h"
 #include "deploy/dry_runs.h"
 #include "playground/test_bench.h"
 #include "pods/place.h"
@@ -50,7 +51,7 @@ struct Doubtful : store::Forwarding {
 struct Conducting : testing::Test {
   Conducting() {
     std::filesystem::create_directories(dir);
-    auto loaded = config::load(LEMMY_SOURCE_DIR "/share/playground/config");
+    auto loaded = config::load(kSourceDir + std::string("/share/playground/config"));
     if (!loaded) throw std::runtime_error(loaded.error().front().str());
     auto changed = std::make_shared<config::Config>(**loaded);
     for (auto& [name, project] : changed->projects) project.settle = 50ms;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/source_dir_test.h"
 #include "domain/names.h"
 #include "pods/place.h"
 #include "web/pages.h"
@@ -34,7 +35,7 @@ struct Handlers : testing::Test {
   Handlers() {
     std::filesystem::remove_all(dir);
     std::filesystem::create_directories(dir);
-    for (auto& entry : std::filesystem::directory_iterator(LEMMY_SOURCE_DIR "/docs/examples/config"))
+    for (auto& entry : std::filesystem::directory_iterator(kSourceDir + std::string("/docs/examples/config")))
       if (entry.path().filename() != "access.yaml")
         std::filesystem::copy(entry.path(), dir / entry.path().filename(),
                               std::filesystem::copy_options::recursive);

@@ -12,12 +12,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string draw(const std::string& name, const json::object& context) {
-  auto r = render(name, json::value(context));
-  if (!r) ADD_FAILURE() << name << ": " << r.error().str() << "\n" << r.error().detail;
-  return r.value_or("");
-}
-
 json::object release(std::string_view state, bool may = true) {
   json::object pods = sample::deploy(Phase::live), hosts = sample::deploy(Phase::failed, 3, "hosts");
   hosts["deployer"] = "ansible";

@@ -8,7 +8,7 @@ using namespace datastore;
 
 namespace {
 
-constexpr size_t kTogether = 400, kBytesTogether = 4u << 20;  // a commit takes 500, and 10 MiB
+constexpr size_t kLoadedTogether = 400, kBytesTogether = 4u << 20;  // a commit takes 500, and 10 MiB
 
 std::string kind_name(RecordKind kind) {
   switch (kind) {
@@ -205,7 +205,7 @@ Task<Result<>> DatastoreStore::write_entities(std::vector<Entity> entities) {
   for (size_t n = 0; n < entities.size(); ++n) {
     mutations.push_back(mutation("upsert", entities[n], api_->place()));
     bytes += mutations.back().size();
-    if (mutations.size() < kTogether && bytes < kBytesTogether && n + 1 < entities.size()) continue;
+    if (mutations.size() < kLoadedTogether && bytes < kBytesTogether && n + 1 < entities.size()) continue;
     auto written = co_await api_->write(std::exchange(mutations, {}));
     if (!written) co_return written;
     bytes = 0;

@@ -1,4 +1,4 @@
-#include "pch_plain.h"
+#include "plain.h"
 
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
