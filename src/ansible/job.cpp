@@ -167,7 +167,8 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
   if (started) {
     job->identity = started->identity;
     job->out.assign(started->out);
-    asio::co_spawn(co_await asio::this_coro::executor, read_output(pool, job), [job](std::exception_ptr) {
+    auto loop = co_await asio::this_coro::executor;
+    spawn(loop, "output of run " + job->plan.id, read_output(pool, job), {}, [job](std::exception_ptr) {
       job->end_of_output = true;
       job->wake.notify();
     });

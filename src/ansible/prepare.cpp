@@ -63,13 +63,16 @@ Result<> make_private(const std::string& folder) {
 }
 
 std::string program(const Tools& tools, const std::string& name) {
-  if (!tools.bin.empty()) return tools.bin + "/" + name;
-  const std::string path = variable("PATH");
-  for (std::string_view place : split(path, ':')) {
+  return tools.bin.empty() ? name : tools.bin + "/" + name;
+}
+
+std::string found(const Tools& tools, const std::string& name) {
+  const std::string places = tools.bin.empty() ? variable("PATH") : tools.bin;
+  for (std::string_view place : split(places, ':')) {
     std::string file = (place.empty() ? "." : std::string(place)) + "/" + name;
     if (::access(file.c_str(), X_OK) == 0) return file;
   }
-  return name;
+  return {};
 }
 
 // In /tmp, where others write too: it must be ours and closed.

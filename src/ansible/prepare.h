@@ -30,9 +30,9 @@ struct Command {
 // stays: host key checking, pipelining, roles, SSH arguments.
 std::map<std::string, std::string> ansible_environment(const Tools& tools, const std::string& ansible_dir,
                                                        const std::string& home);
-Result<> make_private(const std::string& folder);  // only we may enter
-// Its path: in tools.bin, else in $PATH; the name alone when it is nowhere.
-std::string program(const Tools& tools, const std::string& name);
+Result<> make_private(const std::string& folder);                  // only we may enter
+std::string program(const Tools& tools, const std::string& name);  // as it is to be started
+std::string found(const Tools& tools, const std::string& name);    // its path; empty: it is not there
 // A short folder below /tmp that only we may enter, always the same for `of`.
 std::string private_folder(const std::string& of);
 Result<> check(const Plan& plan);  // names, playbook and inventory are there, the pattern is none of argv's

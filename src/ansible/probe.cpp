@@ -1,7 +1,6 @@
 #include "ansible/probe.h"
 
 #include <filesystem>
-#include <mutex>
 #include <set>
 
 #include "ansible/prepare.h"
@@ -47,56 +46,63 @@ std::string stamp(const fs::path& file) {
   return error ? "none" : std::to_string(at.time_since_epoch().count());
 }
 
-Result<ProcessOutput> play(const Tools& tools, const std::string& ansible_dir, const std::string& folder) {
+// What the answer depends on.
+std::string key_of(const Tools& tools, const std::string& ansible_dir) {
+  const std::string playbook = found(tools, "ansible-playbook");
+  return playbook + "\n" + stamp(playbook) + "\n" +
+         read_file(ansible_dir + "/ansible.cfg", 1 << 20).value_or("");
+}
+
+Result<Program> prepare_play(const Tools& tools, const std::string& ansible_dir, const std::string& folder) {
   const json::object variables{{"lemmy",
                                 {{"text", kText},
                                  {"list", json::array{json::object{{"deep", kText}}, kText}},
                                  {"object", {{"a", kText}}}}}};
+  if (auto made = make_private(folder); !made) return fail(made.error());
   if (auto r = write_file(folder + "/play.yml", kPlay, 0600); !r) return fail(r.error());
   if (auto r = write_file(folder + "/variables.yml", extra_vars(variables), 0600); !r) return fail(r.error());
   auto env = ansible_environment(tools, ansible_dir, folder);
   env["ANSIBLE_LOCAL_TEMP"] = folder + "/tmp";
   env["ANSIBLE_STDOUT_CALLBACK"] = "default";
-  const std::string playbook = program(tools, "ansible-playbook");
-  auto out = run_process(
-      {playbook, "-i", "lemmy-probe,", "--extra-vars", "@" + folder + "/variables.yml", folder + "/play.yml"},
-      env, ansible_dir, milliseconds(60'000));
-  if (!out && out.error().code == ErrorCode::not_found) return fail(no_ansible(playbook));
-  return out;
+  return Program{{program(tools, "ansible-playbook"), "-i", "lemmy-probe,", "--extra-vars",
+                  "@" + folder + "/variables.yml", folder + "/play.yml"},
+                 std::move(env),
+                 ansible_dir};
 }
 
-Result<> try_out(const Tools& tools, const std::string& ansible_dir, const std::string& home) {
-  const std::string folder = home + "/probe-" + random_hex(8);
-  if (auto made = make_private(folder); !made) return made;
-  auto out = play(tools, ansible_dir, folder);
-  std::error_code error;
-  fs::remove_all(folder, error);
-  if (!out) return fail(out.error());
-  if (out->exit_code == 0 && out->out.contains("data-stayed-data")) return {};
+Task<Result<>> try_out(Pool* pool, Tools tools, std::string ansible_dir, std::string folder) {
+  auto play = co_await pool->run([=] { return prepare_play(tools, ansible_dir, folder); });
+  if (!play) co_return fail(play.error());
+  auto out = co_await run_program(pool, std::move(*play));
+  const std::string playbook = program(tools, "ansible-playbook");
+  if (!out && out.error().code == ErrorCode::not_found) co_return fail(no_ansible(playbook));
+  if (!out) co_return fail(out.error());
+  if (out->exit_code == 0 && out->out.contains("data-stayed-data")) co_return Result<>{};
   if (out->out.contains("data-was-templated"))
-    return fail(ErrorCode::rejected, program(tools, "ansible-playbook"),
-                "takes what comes from outside for templates, so nothing is run",
-                "install a newer ansible-core; Lemmy is tested with 2.14 to 2.21", tail(out->out, 8192));
-  return fail(in_its_words(ErrorCode::invalid, "ansible-playbook", out->err + out->out));
+    co_return fail(ErrorCode::rejected, playbook,
+                   "takes what comes from outside for templates, so nothing is run",
+                   "install a newer ansible-core; Lemmy is tested with 2.14 to 2.21", tail(out->out, 8192));
+  co_return fail(in_its_words(ErrorCode::invalid, "ansible-playbook", out->err + out->out));
+}
+
+std::set<std::string>& passed() {  // loop thread
+  static std::set<std::string> keys;
+  return keys;
 }
 
 }  // namespace
 
-Result<> probe(const Tools& tools, const std::string& ansible_dir, const std::string& home) {
-  static std::mutex mutex;
-  static std::set<std::string> passed;
-  const std::string playbook = program(tools, "ansible-playbook");
-  const std::string settings = read_file(ansible_dir + "/ansible.cfg", 1 << 20).value_or("");
-  const std::string key = playbook + "\n" + stamp(playbook) + "\n" + settings;
-  {
-    std::lock_guard lock(mutex);
-    if (passed.contains(key)) return {};
-  }
-  auto tried = try_out(tools, ansible_dir, home);
-  if (!tried) return tried;
-  std::lock_guard lock(mutex);
-  passed.insert(key);
-  return {};
+Task<Result<>> probe(Pool* pool, Tools tools, std::string ansible_dir, std::string home) {
+  const std::string key = co_await pool->run([=] { return key_of(tools, ansible_dir); });
+  if (passed().contains(key)) co_return Result<>{};
+  const std::string folder = home + "/probe-" + random_hex(8);
+  auto tried = co_await try_out(pool, tools, ansible_dir, folder);
+  co_await pool->run([folder] {
+    std::error_code error;
+    fs::remove_all(folder, error);
+  });
+  if (tried) passed().insert(key);
+  co_return tried;
 }
 
 }  // namespace lemmy::ansible

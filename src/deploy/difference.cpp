@@ -198,4 +198,28 @@ Task<Result<std::optional<Deploy>>> last_good(store::Store* store, Target target
   co_return std::optional<Deploy>();
 }
 
+Task<json::object> since_last_good(store::Store* store, Pool* pool, Made made) {
+  json::object out{{"last_good", nullptr}, {"difference", nullptr}, {"why", ""}};
+  const Target target = made.deploy.target;
+  auto good = co_await last_good(store, target, made.deploy.number);
+  if (!good) {
+    out["why"] = "the store does not tell: " + good.error().str();
+    co_return out;
+  }
+  if (!*good) {
+    out["why"] = "no earlier deploy of " + target.str() + " went live: there is nothing to compare it with";
+    co_return out;
+  }
+  out["last_good"] = (*good)->number;
+  auto before = co_await read_made(store, **good);
+  if (!before) {
+    out["why"] = "the store does not tell: " + before.error().str();
+    co_return out;
+  }
+  auto found = co_await pool->run(
+      [before = std::move(*before), after = std::move(made)] { return difference(before, after); });
+  out["difference"] = std::move(found);
+  co_return out;
+}
+
 }  // namespace lemmy::deploy
