@@ -1,21 +1,15 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <set>
 #include <span>
 
 #include "ansible/prepare.h"
 #include "ansible/run.h"
+#include "ansible/variables.h"
 #include "async/subprocess.h"
 #include "base/strings.h"
 
 namespace lemmy::ansible {
 namespace {
-
-std::string program(const Tools& tools, const std::string& name) {
-  return tools.bin.empty() ? name : tools.bin + "/" + name;
-}
 
 // "  hosts (2):\n    one\n    two"
 std::vector<std::string> listed(std::string_view out) {
@@ -106,6 +100,8 @@ Result<std::vector<InventoryHost>> read_inventory(std::string_view text) {
   const json::value* variables = lemmy::find(*parsed, {"_meta", "hostvars"});
   std::vector<InventoryHost> out;
   for (const std::string& name : names) {
+    // No run could be limited to exactly these.
+    if (!addressable(name) || (!plain(name) && seen.contains(name))) continue;
     InventoryHost host{name, {}, {}};
     if (variables && variables->is_object())
       if (const json::value* v = variables->get_object().if_contains(name); v && v->is_object()) {
@@ -118,13 +114,8 @@ Result<std::vector<InventoryHost>> read_inventory(std::string_view text) {
 }
 
 Result<> installed(const Tools& tools) {
-  const char* path = std::getenv("PATH");
-  const std::string places = !tools.bin.empty() ? tools.bin : path ? path : "";
   for (const char* name : {"ansible-runner", "ansible-playbook"}) {
-    auto in = [name](std::string_view place) {
-      return ::access(fmt::format("{}/{}", place.empty() ? "." : place, name).c_str(), X_OK) == 0;
-    };
-    if (std::ranges::none_of(split(places, ':'), in)) return fail(no_ansible(program(tools, name)));
+    if (found(tools, name).empty()) return fail(no_ansible(program(tools, name)));
   }
   return {};
 }
@@ -142,7 +133,7 @@ Task<Result<std::string>> version(Pool* pool, Tools tools) {
     co_return out->out.substr(at + 6, out->out.find(']', at) - at - 6);
   }
   co_return fail(ErrorCode::unavailable, "ansible-playbook --version", "does not say its version",
-                 "Lemmy needs ansible-core 2.11 or newer");
+                 "Lemmy needs ansible-core 2.14 or newer");
 }
 
 Task<Result<std::vector<std::string>>> matching_hosts(Pool* pool, Tools tools, Plan plan) {

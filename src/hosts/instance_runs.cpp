@@ -98,7 +98,7 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
                                           {"deploy", std::to_string(desired.deploy)},
                                           {"hosts", std::to_string(hosts.size())},
                                           {"run", run}});
-  plan.hosts = join(hosts, ",");
+  plan.only = hosts;
   auto outcome = co_await around_.runs->run(plan, s.progress, [this, target] { around_.changed(target); });
   auto text = co_await around_.runs->log(plan.id, kRunLog);
   if (text) {
