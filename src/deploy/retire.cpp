@@ -108,10 +108,11 @@ Task<Worker::Did> Worker::notice() {
     if (sight.blind) continue;
     const bool gone = d.presence == Presence::deleted;
     // Ours may do that: a server that was paused and goes on with what it had begun.
-    const bool too_much =
-        sight.there && (gone || (d.presence == Presence::zeroed && !d.scale_to && sight.wanted > 0));
-    const bool missing = !sight.there && !gone;
-    if (!too_much && !missing) {
+    auto too_much = [&](const Sight& s) {
+      return s.there && (gone || (d.presence == Presence::zeroed && !d.scale_to && s.wanted > 0));
+    };
+    auto missing = [&](const Sight& s) { return !s.there && !gone; };
+    if (!too_much(sight) && !missing(sight)) {
       unseen_.erase(d.number);
       continue;
     }
@@ -120,18 +121,17 @@ Task<Worker::Did> Worker::notice() {
       look_within(kStrange);
       continue;
     }
-    auto left = co_await (*place)->ask(d);
-    if (!left || *left != (missing ? Left::gone : Left::there)) {
-      unseen_.erase(d.number);
+    unseen_.erase(d.number);
+    auto now_seen = co_await (*place)->look_again(d);
+    if (!now_seen || (!too_much(*now_seen) && !missing(*now_seen))) {
       look_within(kAskLater);
       continue;
     }
     const Deploy* fresh = c_.find(target_, d.number);
     if (!fresh || fresh->revision != d.revision) co_return Did::something;
-    unseen_.erase(d.number);
     Deploy next = d;
     std::string text = "somebody deleted its controller in the cluster";
-    if (missing) {
+    if (missing(*now_seen)) {
       // Its autoscaler and the copy of its files are still there: retire() takes them.
       next.wanted = Wanted::deleted;
       next.running = 0;
@@ -141,7 +141,7 @@ Task<Worker::Did> Worker::notice() {
     } else {
       next.presence = Presence::running;
       text = fmt::format("it was zeroed, and its controller was set to {}: it is scaled to 0 again",
-                         sight.wanted);
+                         now_seen->wanted);
     }
     auto e = event(next, now(), "warning", "lemmy", std::move(text));
     co_return co_await store({std::move(next), {std::move(e)}});

@@ -32,7 +32,7 @@ std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::
 
 static deploy::Sight sight_of(const kube::ReplicationController* rc, const Verdict& v) {
   deploy::Sight s;
-  s.there = rc != nullptr;
+  s.there = rc && !rc->meta.deleting;
   s.observed = rc && rc->observed;
   s.wanted = rc ? rc->wanted : 0;
   s.pods = v.pods;
