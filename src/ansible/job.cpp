@@ -40,7 +40,7 @@ struct Line {
   json::object event;  // empty: it is text
   std::string log;
 };
-Line understand(std::string_view line) {
+Line understand(std::string_view line, int64_t seal) {
   Line out;
   if (line.starts_with('{')) {
     json::error_code error;
@@ -52,6 +52,8 @@ Line understand(std::string_view line) {
       out.event = std::move(v.get_object());
       out.log = without_colours(text_or(out.event, "stdout"));
       if (!out.log.empty()) out.log += '\n';
+      // "verbose" is text that ansible-runner met between events.
+      if (text_or(out.event, "event") != "verbose" && int_or(out.event, "job_id") != seal) out.event.clear();
       return out;
     }
   }
@@ -77,15 +79,17 @@ Task<> read_output(Pool* pool, std::shared_ptr<Job> job) {
       std::string line = pending.substr(start, end - start);
       Line understood;
       if (line.size() > kLargeLine)
-        understood = co_await pool->run([line = std::move(line)] { return understand(line); });
+        understood =
+            co_await pool->run([line = std::move(line), seal = job->seal] { return understand(line, seal); });
       else
-        understood = understand(line);
+        understood = understand(line, job->seal);
       log += understood.log;
       if (understood.event.empty())
-        job->progress->feed(trim(understood.log));
+        job->progress->text(trim(understood.log));
       else
         job->progress->feed(understood.event);
-      if (auto pid = int_or(understood.event, "pid"); pid > 1 && job->identity.sessions.empty()) {
+      const bool sealed = int_or(understood.event, "job_id") == job->seal;
+      if (auto pid = int_or(understood.event, "pid"); pid > 1 && sealed && job->identity.sessions.empty()) {
         job->identity.sessions.insert(static_cast<pid_t>(pid));
         co_await pool->run([file = job->folder.identity(), identity = job->identity] {
           return write_identity(file, identity);
@@ -154,6 +158,7 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
   auto started = co_await pool->run([job, tools, home]() -> Result<Started> {
     auto command = prepare(job->plan, tools, job->folder, home);
     if (!command) return fail(command.error());
+    job->seal = command->seal;
     auto s = start_process(command->argv, command->environment, command->directory, job->folder.identity());
     if (!s && s.error().code == ErrorCode::not_found) return fail(no_ansible(command->argv[0]));
     return s;
@@ -162,7 +167,8 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
   if (started) {
     job->identity = started->identity;
     job->out.assign(started->out);
-    asio::co_spawn(co_await asio::this_coro::executor, read_output(pool, job), [job](std::exception_ptr) {
+    auto loop = co_await asio::this_coro::executor;
+    spawn(loop, "output of run " + job->plan.id, read_output(pool, job), {}, [job](std::exception_ptr) {
       job->end_of_output = true;
       job->wake.notify();
     });

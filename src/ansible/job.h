@@ -14,6 +14,7 @@ struct Job {
   std::shared_ptr<Progress> progress;
   std::function<void()> changed;
   Identity identity;
+  int64_t seal = 0;  // of events
   asio::posix::stream_descriptor out;
   Signal wake;
   asio::steady_timer ended;  // cancelled at the end

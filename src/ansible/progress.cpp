@@ -117,6 +117,7 @@ void Progress::feed(std::string_view line) {
 
 // "ERROR! ..." and the lines that follow it; warnings only until an error comes.
 void Progress::text(std::string_view line) {
+  if (line.empty()) return;
   std::string plain = without_colours(line);
   std::string_view words = plain;
   bool starts = words.starts_with("ERROR!") || words.starts_with("[ERROR]");

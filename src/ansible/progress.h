@@ -40,6 +40,7 @@ class Progress {
   // Results of tasks with no_log stay hidden; nothing of a task's arguments is kept.
   void feed(std::string_view line);
   void feed(const json::object& event);  // a line that was parsed elsewhere
+  void text(std::string_view line);      // one that is no event, whatever it looks like
   // The folder that paths of tasks are shown relative to.
   void set_root(std::string folder) { root_ = std::move(folder); }
   // Diffs are parts of files, so they are kept only where they are asked for.
@@ -66,7 +67,6 @@ class Progress {
   void failed(const json::object& data, Host& host, bool unreachable);
   void stats(const json::object& data);
   void add_diff(std::string_view task, std::string_view text, Host& host);
-  void text(std::string_view line);
   void choose_first();
 
   std::map<std::string, Host> hosts_;

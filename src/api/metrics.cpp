@@ -55,8 +55,8 @@ void set_clusters(const json::object& frame) {
   }
 }
 
-void set_sizes(deploy::Retention& retention) {
-  const deploy::Retention::Sizes& sizes = retention.sizes();
+void set_sizes(retention::Retention& retention) {
+  const retention::Retention::Sizes& sizes = retention.sizes();
   for (const store::Size& size : sizes.kinds) {
     const metrics::Label label{"kind", size.kind};
     metrics::gauge("lemmy_store_items", "What the store keeps, as last counted", {label},

@@ -1,4 +1,4 @@
-lemmy_room(playground FLOOR 7 USES kube net async domain base ASIO)
+lemmy_room(playground FLOOR 8 USES kube net async domain base ASIO)
 
 # The sample projects become part of the binary.
 set(sample ${CMAKE_SOURCE_DIR}/share/playground/config)

@@ -31,10 +31,11 @@ int run(Work work) {
   asio::io_context loop{1};
   int code = exit_code(ErrorCode::internal);
   std::exception_ptr failure;
-  asio::co_spawn(loop, run_work(std::move(work), loop.get_executor(), &code), [&](std::exception_ptr e) {
-    failure = e;
-    loop.stop();  // kept-alive connections are not waited for
-  });
+  spawn(loop.get_executor(), "command", run_work(std::move(work), loop.get_executor(), &code), {},
+        [&](std::exception_ptr e) {
+          failure = e;
+          loop.stop();  // kept-alive connections are not waited for
+        });
   loop.run();
   if (failure) std::rethrow_exception(failure);
   return code;

@@ -36,7 +36,7 @@ bool answers(uint16_t port) {
 }
 
 void run_or_throw(const std::vector<std::string>& argv) {
-  auto out = run_process(argv, {}, "/", seconds{60});
+  auto out = run_process({argv, {}, "/", seconds{60}});
   if (!out || out->exit_code != 0)
     throw std::runtime_error(argv[0] + ": " + (out ? out->err : out.error().str()));
 }
@@ -50,7 +50,7 @@ std::string find_jar(Emulator::Kind kind) {
   if (!named) {
     static const std::string root = [] {
       auto out =
-          run_process({"gcloud", "info", "--format=value(installation.sdk_root)"}, {}, "/", seconds{60});
+          run_process({{"gcloud", "info", "--format=value(installation.sdk_root)"}, {}, "/", seconds{60}});
       return out && out->exit_code == 0 ? std::string(trim(out->out)) : "";
     }();
     if (root.empty()) return "";

@@ -1,4 +1,0 @@
-#include "plain.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
