@@ -123,8 +123,9 @@ class Cluster:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        code = self.process.wait(10)
         self.process.stdout.close()
+        assert code == 0, f"the simulated cluster ended with {code}"
 
 
 class Sqlite:
