@@ -16,12 +16,11 @@
 #include <sstream>
 #include <thread>
 
+#include "async/child.h"
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/strings.h"
-
-extern char** environ;
 
 namespace lemmy::ansible {
 namespace {
@@ -145,14 +144,9 @@ Result<Started> start_process(const std::vector<std::string>& argv,
   Started started;
   started.identity.boot = boot_id();
   started.identity.token = random_hex(16);
-  std::vector<std::string> environment;
   auto changed = added;
   changed[kTokenVariable] = started.identity.token;
-  for (char** e = environ; *e; ++e) {
-    std::string_view line = *e;
-    if (!changed.contains(std::string(line.substr(0, line.find('='))))) environment.emplace_back(line);
-  }
-  for (const auto& [k, v] : changed) environment.push_back(k + "=" + v);
+  std::vector<std::string> environment = child_environment(changed);
   auto pointers = [](const std::vector<std::string>& texts) {
     std::vector<char*> out;
     for (const std::string& s : texts) out.push_back(const_cast<char*>(s.c_str()));
