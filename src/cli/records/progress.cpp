@@ -26,8 +26,8 @@ Counts counts_of(const std::vector<store::Size>& sizes) {
 }
 
 std::string_view plural(store::RecordKind kind) {
-  static constexpr std::string_view all[] = {"builds", "deliveries", "targets",  "deploys",
-                                             "events", "documents",  "instances"};
+  static constexpr std::string_view all[] = {"builds",    "deliveries", "targets", "deploys", "events",
+                                             "documents", "instances",  "entries", "feed"};
   return all[static_cast<size_t>(kind)];
 }
 

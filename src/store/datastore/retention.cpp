@@ -154,7 +154,9 @@ Task<Result<std::vector<Size>>> DatastoreStore::sizes() {
                                        {"deploys", "LemmyDeploy"},
                                        {"events", "LemmyEvent"},
                                        {"documents", "LemmyDocument"},
-                                       {"instances", "LemmyInstance"}}) {
+                                       {"instances", "LemmyInstance"},
+                                       {"entries", "LemmyEntry"},
+                                       {"feed", "LemmyFeed"}}) {
     auto n = co_await api_->count(entities, kMostCounted);
     if (!n) co_return fail(n.error());
     out.push_back({kind, *n, -1});

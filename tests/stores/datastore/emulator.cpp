@@ -68,6 +68,15 @@ std::unique_ptr<Emulator> Emulator::make(Kind kind) {
   return e;
 }
 
+std::unique_ptr<Emulator> Emulator::on_disk(const std::string& written) {
+  std::string jar = find_jar(Kind::datastore);
+  if (jar.empty()) return nullptr;
+  std::unique_ptr<Emulator> e(new Emulator(Kind::datastore, jar));
+  e->written_ = written;
+  e->start();
+  return e;
+}
+
 Emulator* Emulator::shared(Kind kind) noexcept {
   // One that does not start ends the program: each test would wait for it again.
   static std::unique_ptr<Emulator> all[] = {make(Kind::datastore), make(Kind::firestore)};
@@ -98,8 +107,16 @@ void Emulator::start() {
     create.insert(create.end(), {"com.google.cloud.datastore.emulator.CloudDatastore", "create",
                                  "--project_id=lemmy", data});
     if (!std::filesystem::exists(data)) run_or_throw(create);
-    argv.insert(argv.end(), {"com.google.cloud.datastore.emulator.CloudDatastore", "start",
-                             "--host=127.0.0.1", port, "--store_on_disk=False", "--consistency=1.0", data});
+    if (!written_.empty()) {
+      const std::string folder = data + "/WEB-INF/appengine-generated";
+      std::filesystem::create_directories(folder);
+      if (auto ok = write_file(folder + "/local_db.bin", written_); !ok)
+        throw std::runtime_error(ok.error().str());
+    }
+    argv.insert(
+        argv.end(),
+        {"com.google.cloud.datastore.emulator.CloudDatastore", "start", "--host=127.0.0.1", port,
+         written_.empty() ? "--store_on_disk=False" : "--store_on_disk=True", "--consistency=1.0", data});
   } else {
     argv.insert(argv.end(), {"com.google.cloud.datastore.emulator.firestore.CloudFirestore", "start",
                              "--host=127.0.0.1", port, "--database-mode=datastore-mode"});
