@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/strings.h"
+
 namespace lemmy::net {
 namespace {
 
@@ -190,12 +192,22 @@ class Lookup : public std::enable_shared_from_this<Lookup> {
   bool settling_ = false, finished_ = false;
 };
 
+// RFC 6761, 6.3: always this machine, whatever files and name servers say. (c-ares 1.18 leaks the name where
+// /etc/hosts has it for one family only.)
+bool is_local(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const std::string name = lower(host);
+  return name == "localhost" || name.ends_with(".localhost");
+}
+
 }  // namespace
 
 Task<Result<std::vector<address>>> Resolver::resolve(std::string host, std::chrono::milliseconds limit) {
   error_code not_numeric;
   address numeric = asio::ip::make_address(host, not_numeric);
   if (!not_numeric) co_return std::vector<address>{numeric};
+  if (is_local(host))
+    co_return std::vector<address>{asio::ip::address_v6::loopback(), asio::ip::address_v4::loopback()};
   auto lookup = std::make_shared<Lookup>(executor_);
   struct Closes {  // also when this coroutine is cancelled or destroyed
     Lookup& of;
