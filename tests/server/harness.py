@@ -104,7 +104,10 @@ class Server:
                 return self
             if not line:
                 break
-        self.process.kill()
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+        time.sleep(0.1)  # for what it said last
         raise AssertionError("the server did not start:\n" + "".join(self.log))
 
     def _read_log(self):

@@ -33,7 +33,7 @@ class Earlier(unittest.TestCase):
         code, _, err = run("store", "restore", backup, restored)
         self.assertEqual(code, 0, err)
         content = self.content(self.store)
-        self.assertEqual(len(content), 7)
+        self.assertEqual(len(content), 9)
         self.assertEqual(content, self.content(restored))
 
     def test_who_served_then_serves_now(self):

@@ -148,9 +148,6 @@ class Sqlite(Stores):
             server = Server("--store", f"sqlite:{path}")
             self.addCleanup(shutil.rmtree, server.folder)
             server.start()
-        server.process.wait()
-        for stream in (server.process.stdout, server.process.stderr):
-            stream.close()
         self.assertIn("did not end", str(refused.exception))
         for command in (("copy", f"sqlite:{self.source}", f"sqlite:{path}"),
                         ("backup", f"sqlite:{path}", self.folder / "b.gz")):

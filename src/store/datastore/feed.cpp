@@ -142,6 +142,7 @@ Task<Result<Feed>> DatastoreStore::feed(int64_t after, int limit) {
     auto some = co_await slice("LemmyFeed", "order", "all", false, page);
     if (!some) co_return fail(some.error());
     for (const Entity& e : some->entities) {
+      if (bytes >= static_cast<size_t>(kPageOfEntries)) co_return out;  // there is more, and it is said: last
       auto i = read_item(e);
       if (!i) co_return fail(i.error());
       bytes += json::serialize(i->body).size();
