@@ -166,7 +166,7 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
   job->outcome.log_file = job->folder.log();
   if (started) {
     job->identity = started->identity;
-    job->out.assign(started->out);
+    job->out.assign(started->out.release());
     auto loop = co_await asio::this_coro::executor;
     spawn(loop, "output of run " + job->plan.id, read_output(pool, job), {}, [job](std::exception_ptr) {
       job->end_of_output = true;
