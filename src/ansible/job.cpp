@@ -8,6 +8,7 @@
 
 #include "ansible/text.h"
 #include "base/log.h"
+#include "base/printable.h"
 #include "base/strings.h"
 
 namespace lemmy::ansible {
@@ -192,7 +193,7 @@ Result<Outcome> judge(const Job& job) {
   std::string playbook = "playbooks/" + job.plan.playbook;
   if (p.no_hosts())
     return fail(ErrorCode::not_found, job.plan.hosts, "no host of the inventory matches",
-                "run ansible --list-hosts -i inventory '" + shorten(job.plan.hosts, 200) + "' in " +
+                "run ansible --list-hosts -i inventory " + shell_word(shorten(job.plan.hosts, 200)) + " in " +
                     job.plan.ansible_dir);
   if (job.outcome.exit_code == 127 && p.trouble().find("not found") != std::string::npos)
     return fail(no_ansible("ansible-playbook"));

@@ -186,6 +186,16 @@ TEST(Text, a_path_is_shown_relative_to_the_tree_or_to_what_is_known) {
   EXPECT_EQ(relative_path("/usr/share/ansible/roles/x/tasks/main.yml:2", "/a"), "roles/x/tasks/main.yml:2");
 }
 
+TEST(Text, nothing_that_steers_a_terminal_is_kept) {
+  EXPECT_EQ(without_colours("\x1b[1;31mred\x1b[0m \x1b[Kb\tc\r\n"), "red b\tc\n");
+  EXPECT_EQ(without_colours("\x1b]0;title\a1\x1b]8;;http://x\x1b\\2\x1bPq\x1b\\3\x1b(B4\x1b"
+                            "c5"),
+            "12345");
+  EXPECT_EQ(without_colours("\u009b2J1\u009d0;t\u009c2\x7f\b\x01\u0085"), "12");
+  EXPECT_EQ(without_colours("\x1b]0;no end\nnext\x1b"), "0;no end\nnext");
+  EXPECT_EQ(without_colours("\x1b\nh\u00e9"), "\nh\u00e9");
+}
+
 TEST(Text, the_hint_fits_ansibles_words) {
   EXPECT_NE(hint_for("ssh: connect to host x port 22: Connection refused").find("sshd"), std::string::npos);
   EXPECT_NE(hint_for("Permission denied (publickey).").find("SSH key"), std::string::npos);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "deploy/crash_point.h"
 #include "domain/names.h"
@@ -26,7 +27,8 @@ Cause cause_of(const ansible::Failure& f) {
   c.summary = f.unreachable ? fmt::format("host {} cannot be reached", f.host)
                             : fmt::format("host {}: task '{}' failed", f.host, f.task);
   c.message = f.message;
-  c.hint = f.unreachable         ? "is it up, and does it let Lemmy's key in? Try: ansible -m ping " + f.host
+  c.hint = f.unreachable ? "is it up, and does it let Lemmy's key in? Try: ansible -i inventory -m ping " +
+                               shell_word(f.host) + " in the Ansible folder"
            : f.file_line.empty() ? ""
                                  : "look at " + f.file_line;
   c.log_tail = f.output;
