@@ -48,9 +48,10 @@ class Simulated:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        code = self.process.wait(10)
         self.process.stdout.close()
         self.dir.cleanup()
+        assert code == 0, f"the simulated cluster ended with {code}"
 
 
 class Cases:
