@@ -108,7 +108,8 @@ std::map<std::string, std::string> ansible_environment(const Tools& tools, const
                 ansible_dir + "/collections:" + user + "/collections:/usr/share/ansible/collections");
   unless_chosen("ANSIBLE_PIPELINING", "ssh_connection", "pipelining", "1");
   unless_chosen("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args",
-                "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes");
+                "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o ServerAliveInterval=15 "
+                "-o ServerAliveCountMax=4");
   // Ansible's own five would make hundreds of hosts wait for each other.
   unless_chosen("ANSIBLE_FORKS", "defaults", "forks", "25");
   std::string sockets = private_folder(home);  // the path of a socket has at most 107 bytes
@@ -193,6 +194,8 @@ Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& fold
   settings["job_timeout"] = std::chrono::ceil<seconds>(plan.limit).count() + 60;
   command.seal = new_seal();
   variables["JOB_ID"] = std::to_string(command.seal);
+  // Of a larger result ansible-runner keeps nothing: what failed would have no reason.
+  variables["MAX_EVENT_RES"] = "8000000";
   auto put = [&](const std::string& name, const std::string& text) {
     return write_file(folder.private_data() + "/env/" + name, text, 0600);
   };

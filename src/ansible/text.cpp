@@ -53,7 +53,8 @@ std::string without_colours(std::string_view text) {
 std::string tail(std::string_view text, size_t bytes) {
   if (text.size() <= bytes) return valid_utf8(text);
   text.remove_prefix(text.size() - bytes);
-  if (size_t line = text.find('\n'); line != text.npos && line + 1 < text.size()) {
+  // A line that is most of it is not given up for a clean beginning.
+  if (size_t line = text.find('\n'); line < bytes / 4 && line + 1 < text.size()) {
     text.remove_prefix(line + 1);
   } else {
     while (!text.empty() && (text[0] & 0xC0) == 0x80) text.remove_prefix(1);
