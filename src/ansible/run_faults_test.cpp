@@ -89,6 +89,18 @@ TEST_F(Faults, a_playbook_that_somebody_kills_is_no_success_on_any_host) {
   }
 }
 
+TEST_F(Faults, a_question_that_nobody_can_answer_is_not_asked) {
+  auto p = plan("asks", "    - {name: Wait, pause: {prompt: Go on}}\n    - {name: After, ping: }\n", "one");
+  const std::string play = read_file(tree + "/playbooks/asks.yml").value();
+  put("playbooks/asks.yml", "- hosts: all\n  vars_prompt: [{name: sure, prompt: Are you sure}]\n" +
+                                play.substr(play.find("  gather_facts")));
+  auto r = run(p);
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_FALSE(r->timed_out);
+  EXPECT_TRUE(r->finished);
+  EXPECT_NE(log(p.id).find("Not prompting"), std::string::npos) << log(p.id);
+}
+
 TEST_F(Faults, a_run_that_says_nothing_for_too_long_is_ended) {
   auto p = sleeper("silent");
   p.silence = 2s;
