@@ -10,6 +10,7 @@
 #include "ansible/variables.h"
 #include "base/crypto.h"
 #include "base/files.h"
+#include "base/printable.h"
 #include "base/strings.h"
 
 namespace lemmy::ansible {
@@ -108,7 +109,8 @@ std::map<std::string, std::string> ansible_environment(const Tools& tools, const
                 ansible_dir + "/collections:" + user + "/collections:/usr/share/ansible/collections");
   unless_chosen("ANSIBLE_PIPELINING", "ssh_connection", "pipelining", "1");
   unless_chosen("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args",
-                "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes");
+                "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o ServerAliveInterval=15 "
+                "-o ServerAliveCountMax=4");
   // Ansible's own five would make hundreds of hosts wait for each other.
   unless_chosen("ANSIBLE_FORKS", "defaults", "forks", "25");
   std::string sockets = private_folder(home);  // the path of a socket has at most 107 bytes
@@ -174,6 +176,23 @@ Result<> check(const Plan& plan) {
               "there is no such playbook", shorten(hint, 500));
 }
 
+namespace {
+
+// ansible-runner gives Ansible a terminal, at which vars_prompt, pause and modules would wait for an answer
+// until the run is over. So it finds one first on its PATH that has no standard input: Ansible then says that
+// it does not ask. The PATH.
+Result<std::string> without_questions(const Tools& tools, const Folder& folder) {
+  const std::string bin = folder.private_data() + "/bin", playbook = found(tools, "ansible-playbook");
+  if (playbook.empty()) return fail(no_ansible(program(tools, "ansible-playbook")));
+  if (auto made = make_private(bin); !made) return fail(made.error());
+  const std::string script =
+      "#!/bin/sh\nexec " + shell_word(fs::absolute(playbook).string()) + " \"$@\" </dev/null\n";
+  if (auto r = write_file(bin + "/ansible-playbook", script, 0700); !r) return fail(r.error());
+  return bin + ":" + (tools.bin.empty() ? "" : tools.bin + ":") + variable("PATH");
+}
+
+}  // namespace
+
 Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& folder, const std::string& home) {
   std::error_code error;
   fs::remove_all(folder.root, error);
@@ -182,8 +201,10 @@ Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& fold
     if (auto made = make_private(f); !made) return fail(made.error());
   auto env = ansible_environment(tools, plan.ansible_dir, home);
   Command command;
-  if (env.contains("PATH")) command.environment["PATH"] = env["PATH"];
   env.erase("PATH");
+  auto quiet = without_questions(tools, folder);
+  if (!quiet) return fail(quiet.error());
+  command.environment["PATH"] = *quiet;
   env["ANSIBLE_LOCAL_TEMP"] = folder.temporary();
   json::object variables, settings;
   for (const auto& [k, v] : env) variables[k] = v;
@@ -193,6 +214,8 @@ Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& fold
   settings["job_timeout"] = std::chrono::ceil<seconds>(plan.limit).count() + 60;
   command.seal = new_seal();
   variables["JOB_ID"] = std::to_string(command.seal);
+  // Of a larger result ansible-runner keeps nothing: what failed would have no reason.
+  variables["MAX_EVENT_RES"] = "8000000";
   auto put = [&](const std::string& name, const std::string& text) {
     return write_file(folder.private_data() + "/env/" + name, text, 0600);
   };

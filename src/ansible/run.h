@@ -29,11 +29,15 @@ struct Plan {
                            // file, not argv, and as data: Ansible templates nothing of it
   bool check = false;      // --check --diff
   milliseconds limit{3'600'000};  // the whole run
+  milliseconds silence{0};        // without a word of Ansible; 0: as long as the limit
 };
 
 struct Outcome {
   int exit_code = 0;
   bool cancelled = false, timed_out = false;
+  // Ansible's recap came. Without it the run was not one: ansible-playbook was killed, or there was no memory
+  // left, whatever the exit code says; that is then not 0.
+  bool finished = false;
   std::string log_file;  // everything Ansible printed, complete
 };
 

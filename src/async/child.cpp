@@ -35,8 +35,9 @@ std::vector<char*> pointers(const std::vector<std::string>& v) {
 
 struct Kept {
   std::mutex mutex;
-  // Of libpq and Google's libraries; nobody but the store needs them.
-  std::set<std::string, std::less<>> names{"PGPASSWORD", "PGPASSFILE", "GOOGLE_APPLICATION_CREDENTIALS"};
+  // Of libpq and Google's libraries, which the store needs, and of Lemmy's own commands.
+  std::set<std::string, std::less<>> names{"PGPASSWORD", "PGPASSFILE", "GOOGLE_APPLICATION_CREDENTIALS",
+                                           "LEMMY_TOKEN", "LEMMY_HOOK_SECRET"};
 };
 Kept& kept() {
   static Kept* all = new Kept;
@@ -83,14 +84,23 @@ void keep_from_children(const std::vector<std::string>& names) {
 }
 
 std::vector<std::string> child_environment(const std::map<std::string, std::string>& added) {
-  std::vector<std::string> out;
+  constexpr std::string_view kGranted = "LEMMY_CHILD_";
+  std::map<std::string, std::string> all;
+  std::set<std::string> granted;
   std::lock_guard lock(kept().mutex);
   for (char** e = environ; *e; ++e) {
     const std::string_view line = *e;
-    const std::string name(line.substr(0, line.find('=')));
-    if (!added.contains(name) && !kept().names.contains(name)) out.emplace_back(line);
+    const size_t end = line.find('=');
+    if (end == line.npos) continue;
+    std::string name(line.substr(0, end));
+    const bool grant = name.starts_with(kGranted) && name.size() > kGranted.size();
+    if (grant) granted.insert(name.erase(0, kGranted.size()));
+    if (grant || (!granted.contains(name) && !kept().names.contains(name)))
+      all.insert_or_assign(std::move(name), std::string(line.substr(end + 1)));
   }
-  for (const auto& [k, v] : added) out.push_back(k + "=" + v);
+  for (const auto& [name, value] : added) all.insert_or_assign(name, value);
+  std::vector<std::string> out;
+  for (const auto& [name, value] : all) out.push_back(name + "=" + value);
   return out;
 }
 

@@ -25,7 +25,9 @@ struct ChildOptions {
   bool one_output = false;  // standard error goes into the same pipe
 };
 
-// Our own environment without what is secret, and `added`, which goes before ours.
+// What a child inherits is decided here, for all of them (docs/operations.md#what-child-programs-inherit):
+// our own environment without what is secret; a variable LEMMY_CHILD_X of ours is its X, whatever else is
+// said of X; and `added`, which goes before both.
 std::vector<std::string> child_environment(const std::map<std::string, std::string>& added);
 // Names that no child inherits from here on: those that access.yaml and --store name. Any thread.
 void keep_from_children(const std::vector<std::string>& names);

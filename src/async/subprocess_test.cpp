@@ -43,13 +43,30 @@ TEST(Subprocess, that_leaves_something_running_behind_is_not_waited_for) {
 }
 
 TEST(Subprocess, gets_no_secret_of_ours) {
-  ::setenv("LEMMY_TEST_SECRET", "hidden", 1);
-  ::setenv("PGPASSWORD", "hidden", 1);
+  for (const char* name : {"LEMMY_TEST_SECRET", "PGPASSWORD", "PGPASSFILE", "GOOGLE_APPLICATION_CREDENTIALS",
+                           "LEMMY_TOKEN", "LEMMY_HOOK_SECRET"})
+    ::setenv(name, "hidden", 1);
   keep_from_children({"LEMMY_TEST_SECRET"});
   auto r = run_process({{"sh", "-c", "env"}, {}, "", 10s});
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_EQ(r->out.find("hidden"), std::string::npos);
   EXPECT_NE(r->out.find("PATH="), std::string::npos);
+}
+
+TEST(Subprocess, gets_what_is_granted_whatever_else_is_said_of_it) {
+  ::setenv("PGPASSFILE", "hidden", 1);
+  ::setenv("LEMMY_CHILD_PGPASSFILE", "granted", 1);
+  ::setenv("LEMMY_CHILD_LANG", "xx", 1);
+  ::setenv("LANG", "yy", 1);
+  ::setenv("LEMMY_CHILD_ADDED", "ours", 1);
+  auto r = run_process({{"sh", "-c", "echo $PGPASSFILE $LANG $ADDED; env | grep -c LEMMY_CHILD"},
+                        {{"ADDED", "the caller's"}},
+                        "",
+                        10s});
+  for (const char* name : {"LEMMY_CHILD_PGPASSFILE", "LEMMY_CHILD_LANG", "LEMMY_CHILD_ADDED"})
+    ::unsetenv(name);
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_EQ(r->out, "granted xx the caller's\n0\n");
 }
 
 TEST(Subprocess, whose_caller_gave_up_is_killed_and_ends_nothing_else) {

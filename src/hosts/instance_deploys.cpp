@@ -15,7 +15,10 @@ Task<Result<>> Instances::look_after_deploy(Target target, Desired desired) {
     if (hosts && hosts->is_array())
       for (const json::value& h : hosts->get_array()) {
         const std::string_view state = h.is_object() ? text_or(h.get_object(), "state") : "";
-        if (state == "ok" || state == "changed" || state == "rescued" || state == "skipped")
+        // Hosts that an earlier release wrote down do not say whether they are complete.
+        const json::value* complete = h.is_object() ? lemmy::find(h.get_object(), "complete") : nullptr;
+        if (complete ? *complete == true
+                     : state == "ok" || state == "changed" || state == "rescued" || state == "skipped")
           reached.hosts.emplace(text_or(h.get_object(), "name"));
       }
     if (parsed && parsed->is_object())

@@ -100,12 +100,14 @@ Instance ended(Instance i, const ansible::Host* host, const Desired& desired, co
                Time now) {
   using ansible::HostState;
   const bool reached = host && host->state > HostState::running;
-  if (reached && host->state < HostState::failed) {
+  if (reached && host->complete) {
     converge(i, desired);
     return i;
   }
   i.result.state = InstanceState::failed;
-  if (!reached) {
+  if (reached && host->state < HostState::failed) {
+    i.result.why = "the run ended before all was done on this host" + (why.empty() ? "" : ": " + why);
+  } else if (!reached) {
     i.result.why = "the run ended before it came to this host" + (why.empty() ? "" : ": " + why);
   } else {
     const bool unreachable = host->state == HostState::unreachable;

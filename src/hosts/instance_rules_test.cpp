@@ -27,6 +27,7 @@ ansible::Host host(ansible::HostState state) {
   h.task = "Start it";
   h.message = "no room";
   h.done = true;
+  h.complete = state > ansible::HostState::running && state < ansible::HostState::failed;
   return h;
 }
 
@@ -127,6 +128,15 @@ TEST(InstanceRules, a_run_that_never_came_to_the_host_says_why) {
   auto waiting = host(ansible::HostState::waiting);
   i = ended(begun(asked(), "web-1", "7-1", kNow), &waiting, {7, "a"}, "", kNow);
   EXPECT_THAT(i.result.why, HasSubstr("before it came to this host"));
+}
+
+TEST(InstanceRules, a_host_on_which_the_play_was_broken_off_does_not_have_the_build) {
+  auto cut = host(ansible::HostState::changed);
+  cut.complete = false;
+  Instance i = ended(begun(asked(), "web-1", "7-1", kNow), &cut, {7, "a"}, "it was killed", kNow);
+  EXPECT_EQ(i.result.state, InstanceState::failed);
+  EXPECT_EQ(i.result.why, "the run ended before all was done on this host: it was killed");
+  EXPECT_TRUE(i.result.next_try);
 }
 
 TEST(InstanceRules, what_is_cut_short_is_run_at_once) {

@@ -115,12 +115,14 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
   const bool cut = outcome && (outcome->cancelled || outcome->timed_out);
   std::string why = !outcome             ? outcome.error().str()
                     : outcome->timed_out ? "the run took too long and was ended"
+                    : !outcome->finished ? "ansible-playbook ended before its recap: it was killed"
                                          : s.progress->trouble();
   size_t converged = 0;
   for (Instance& i : batch) {
     auto it = s.progress->hosts().find(i.result.host);
     const ansible::Host* host = it == s.progress->hosts().end() ? nullptr : &it->second;
-    if (outcome && outcome->cancelled && !(host && host->done))
+    const bool decided = host && (host->complete || host->state >= ansible::HostState::failed);
+    if (outcome && outcome->cancelled && !decided)
       i = interrupted(std::move(i), now());
     else
       i = ended(std::move(i), host, desired, why, now());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/printable.h"
 #include "base/strings.h"
 #include "deploy/crash_point.h"
 #include "domain/names.h"
@@ -26,7 +27,8 @@ Cause cause_of(const ansible::Failure& f) {
   c.summary = f.unreachable ? fmt::format("host {} cannot be reached", f.host)
                             : fmt::format("host {}: task '{}' failed", f.host, f.task);
   c.message = f.message;
-  c.hint = f.unreachable         ? "is it up, and does it let Lemmy's key in? Try: ansible -m ping " + f.host
+  c.hint = f.unreachable ? "is it up, and does it let Lemmy's key in? Try: ansible -i inventory -m ping " +
+                               shell_word(f.host) + " in the Ansible folder"
            : f.file_line.empty() ? ""
                                  : "look at " + f.file_line;
   c.log_tail = f.output;
@@ -38,14 +40,26 @@ std::string counted(const ansible::Progress& p) {
   for (const auto& [name, host] : p.hosts()) by_state[host.state].push_back(name);
   std::vector<std::string> parts;
   for (const auto& [state, names] : by_state) {
-    std::string part = fmt::format("{} {}", names.size(), ansible::name(state));
-    if (state >= ansible::HostState::failed) {
+    const bool waiting = state == ansible::HostState::waiting;
+    std::string part = fmt::format("{} {}", names.size(), waiting ? "not reached" : ansible::name(state));
+    if (waiting || state >= ansible::HostState::failed) {
       std::vector<std::string> few(names.begin(), names.begin() + std::min(names.size(), kNamed));
       part += fmt::format(" ({}{})", join(few, ", "), names.size() > kNamed ? ", ..." : "");
     }
     parts.push_back(std::move(part));
   }
   return join(parts, ", ");
+}
+
+// Of the hosts that were written down when the deploy was prepared.
+std::vector<std::string> names_in(const std::string& document) {
+  std::vector<std::string> out;
+  auto parsed = parse_json(document, "stored hosts");
+  const json::value* hosts = parsed ? find(*parsed, {"hosts"}) : nullptr;
+  if (!hosts || !hosts->is_array()) return out;
+  for (const json::value& h : hosts->get_array())
+    if (h.is_object()) out.emplace_back(text_or(h.get_object(), "name"));
+  return out;
 }
 
 class Shown : public deploy::Report {
@@ -62,6 +76,16 @@ class Shown : public deploy::Report {
  private:
   std::shared_ptr<const ansible::Progress> progress_;
 };
+
+constexpr std::string_view kKilled =
+    "ansible-playbook ended before its recap: it was killed, or the machine has no memory left";
+
+std::string why_ended(const ansible::Plan& plan, const ansible::Progress& p) {
+  std::string text = fmt::format("the run was ended: no word of Ansible for {}, or over {} in all",
+                                 format_duration(plan.silence), format_duration(plan.limit));
+  if (!p.task().empty()) text += fmt::format(", in task '{}'", p.task());
+  return text;
+}
 
 Error no_ansible() {
   return {ErrorCode::not_found, "ansible", "Ansible is not installed here",
@@ -115,6 +139,10 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy>) {
       co_await around_.store->put_document(d.target, d.number, "environment", pretty_json(environment));
   if (put)
     put = co_await around_.store->put_document(d.target, d.number, "final", pretty_json(made->variables));
+  ansible::Progress all;
+  all.expect(*hosts);
+  if (put)
+    put = co_await around_.store->put_document(d.target, d.number, "hosts", json::serialize(to_json(all)));
   if (!put) co_return of_store(put.error());
   d.replicas = static_cast<int>(hosts->size());
   d.object_name = made->hosts;
@@ -140,6 +168,8 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   auto made = co_await plan_for(around_, d);
   if (!made) co_return fail(made.error());
   auto progress = std::make_shared<ansible::Progress>();
+  auto meant = co_await around_.store->document(d.target, d.number, "hosts");
+  if (meant) progress->expect(names_in(*meant));
   const std::pair key{d.target, d.number};
   progress_[key] = progress;
   struct Ended {  // also when the server has to stop in the middle
@@ -169,8 +199,8 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
     co_return deploy::Applied{How::cancelled, std::move(d), ""};
 
   d.running = 0;
-  for (const auto& [name, host] : progress->hosts()) d.running += host.state < ansible::HostState::failed;
-  if (outcome->exit_code == 0 && !progress->first_failure()) {
+  for (const auto& [name, host] : progress->hosts()) d.running += host.complete;
+  if (outcome->exit_code == 0 && outcome->finished && !progress->first_failure()) {
     std::string text = "live: " + counted(*progress);
     co_return deploy::Applied{How::live, std::move(d), std::move(text)};
   }
@@ -178,7 +208,8 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   if (progress->first_failure())
     cause = cause_of(*progress->first_failure());
   else
-    cause.summary = outcome->timed_out            ? "the run took too long and was ended"
+    cause.summary = outcome->timed_out            ? why_ended(*made, *progress)
+                    : !outcome->finished          ? std::string(kKilled)
                     : progress->trouble().empty() ? fmt::format("Ansible ended with {}", outcome->exit_code)
                                                   : progress->trouble();
   if (cause.hint.empty()) cause.hint = "the run's log says more";
@@ -224,7 +255,8 @@ Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {
   if (outcome->timed_out)
     co_return fail(ErrorCode::timeout, "", "the run took too long and was ended",
                    "a dry run has at most " + format_duration(std::chrono::floor<seconds>(kTryOut)));
-  if (outcome->exit_code == 0) co_return Result<>{};
+  if (outcome->exit_code == 0 && outcome->finished) co_return Result<>{};
+  if (!outcome->finished) co_return fail(ErrorCode::unavailable, "", std::string(kKilled), "try it again");
   const std::string& said = progress->trouble();
   co_return fail(ErrorCode::rejected, "",
                  said.empty() ? fmt::format("Ansible ended with {}", outcome->exit_code) : said,

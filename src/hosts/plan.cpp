@@ -43,6 +43,7 @@ Task<Result<ansible::Plan>> plan_for(Surroundings around, Deploy d) {
   plan.ansible_dir = std::filesystem::absolute(config->ansible_dir()).string();
   plan.playbook = p->playbook;
   plan.hosts = config::hosts_pattern(*p, d.target.environment);
+  plan.silence = p->deadline;
   json::object of_build = to_json(*build);
   of_build["short_sha"] = short_sha(build->sha);
   json::object lemmy;
