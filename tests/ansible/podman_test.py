@@ -113,7 +113,7 @@ class Containers(SshServer):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)[0]
 
-    def said(self, host):
+    def answer(self, host):
         return self.podman(host, "logs", "shop").stdout.decode().strip()
 
     def deploy(self, image, *more):
@@ -139,7 +139,7 @@ class Containers(SshServer):
             env = dict(e.split("=", 1) for e in c["Config"]["Env"])
             self.assertEqual((env["GREETING"], env["BUILD"], env["BRANCH"]), (greeting, sha, "main"))
             self.assertNotIn("KEY", env)
-            self.assertEqual(self.said(host), f"{sha} of shop in production-hosts: {greeting}, the key of {host}")
+            self.assertEqual(self.answer(host), f"{sha} of shop in production-hosts: {greeting}, the key of {host}")
             self.assertEqual(len(self.podman(host, "ps", "--all", "--quiet").stdout.split()), 1)
             ids.append(c["Id"])
         return ids
