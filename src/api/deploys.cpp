@@ -99,14 +99,18 @@ Result<deploy::Act> read_act(const route::Call& call) {
                 "there are: cancel, zero, delete, restore, rollback");
   auto body = route::body_object(call.request);
   if (!body) return fail(body.error());
-  if (auto ok = check_keys(*body, {"reason", "confirm", "csrf"}); !ok) return fail(ok.error());
+  if (auto ok = check_keys(*body, {"reason", "confirm", "at_once", "csrf"}); !ok) return fail(ok.error());
   auto reason = body_reason(*body);
   if (!reason) return fail(reason.error());
   auto confirmed = body_bool(*body, "confirm");
   if (!confirmed) return fail(confirmed.error());
+  auto at_once = body_bool(*body, "at_once");
+  if (!at_once) return fail(at_once.error());
+  if (*at_once && *action != deploy::Action::rollback)
+    return fail(ErrorCode::invalid, "at_once", "only a roll back takes out what serves at once");
   auto key = idempotency_key(call.request);
   if (!key) return fail(key.error());
-  return deploy::Act{call.target(), *number, *action, call.who.name, *reason, *key, *confirmed};
+  return deploy::Act{call.target(), *number, *action, call.who.name, *reason, *key, *confirmed, "", *at_once};
 }
 
 Task<net::Response> act(Shared s, route::Call call) {

@@ -65,12 +65,20 @@ struct Retire {
   std::optional<int> keep;                 // of the zeroed ones, the newest so many; older ones are deleted
 };
 
+// What becomes of the pods of a deploy that failed.
+enum class Failed {
+  quarantine,  // they stay to be looked at, and get no requests
+  zero,
+  keep  // they stay, and those that are ready get requests
+};
+
 struct Environment {
   std::string name;
   std::string cluster;        // empty: there is no clusters.yaml, or nothing here needs a cluster
   bool is_protected = false;  // a deploy asks for confirmation
   Retire retire;
   Role role = Role::deployer;  // the least role that may act here
+  Failed failed = Failed::quarantine;
 };
 
 // environments.yaml retention: how much of what is over stays in the store. Of a kind all is kept when one of

@@ -144,7 +144,7 @@ void Loader::clusters() {
 void Loader::environments() {
   yaml(dir_ / "environments.yaml", kEnvironments, [&](Reader& r) {
     r.each("environments", kEnvironment, [&](Reader& e) {
-      Environment env{e.text("name"), e.text("cluster"), e.flag("protected", false), {}, Role::deployer};
+      Environment env{e.text("name"), e.text("cluster"), e.flag("protected", false), {}, Role::deployer, {}};
       if (auto ok = check_environment_name(env.name); !ok)
         e.problem("name", ok.error().what, ok.error().hint);
       if (out_->environment(env.name)) e.problem("name", "this environment is listed twice");
@@ -155,6 +155,12 @@ void Loader::environments() {
       }
       env.role = e.role("role").value_or(Role::deployer);
       if (env.role == Role::viewer) e.problem("role", "a viewer cannot act anywhere", "deployer or admin");
+      if (const std::string failed = e.text("failed"); failed == "zero")
+        env.failed = Failed::zero;
+      else if (failed == "keep")
+        env.failed = Failed::keep;
+      else if (!failed.empty() && failed != "quarantine")
+        e.problem("failed", fmt::format("there is no policy '{}'", failed), "quarantine, zero or keep");
       e.mapping("retire", kRetire, [&](Reader& t) {
         env.retire.zero_after = t.duration("zero_after", milliseconds{0}, std::chrono::days{365});
         if (t.has("keep")) env.retire.keep = t.number("keep", 5, 0, 1000);

@@ -15,7 +15,7 @@ inline const Section kClusters{"clusters.yaml", {"clusters"}};
 inline const Section kCluster{"clusters.yaml: a cluster", {"kubeconfig", "context", "in_cluster"}};
 inline const Section kEnvironments{"environments.yaml", {"environments", "retention"}};
 inline const Section kEnvironment{"environments.yaml: an environment",
-                                  {"name", "cluster", "protected", "role", "retire"}};
+                                  {"name", "cluster", "protected", "role", "failed", "retire"}};
 inline const Section kRetire{"environments.yaml: retire", {"zero_after", "keep"}};
 inline const Section kRetention{
     "environments.yaml: retention",

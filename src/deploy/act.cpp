@@ -75,13 +75,13 @@ Task<Result<Deploy>> Conductor::act(Act a) {
       d.cancel_requested_by = a.who;
       text = "cancel asked for" + why;
     } else if (a.action == Action::zero) {
-      d.wanted = Wanted::zeroed;
+      in_places(d, [](DeployPlace& p) { p.wanted = Wanted::zeroed; });
       text = "zero asked for" + why;
     } else if (a.action == Action::remove) {
-      d.wanted = Wanted::deleted;
+      in_places(d, [](DeployPlace& p) { p.wanted = Wanted::deleted; });
       text = "delete asked for" + why;
     } else {
-      d.wanted = Wanted::running;
+      in_places(d, [](DeployPlace& p) { p.wanted = Wanted::running; });
       auto at = place(d);
       if (!at) co_return fail(at.error());
       const Deploy* serving = current(a.target);
@@ -119,6 +119,7 @@ Task<Result<Deploy>> Conductor::roll_back(Act a, Deploy earlier) {
   d.request_id = a.request_id;
   d.release = a.release;
   d.rollback_of = earlier.number;
+  d.at_once = a.at_once;
   co_return co_await create(std::move(d), fmt::format("roll back to #{} (build {}) asked for", earlier.number,
                                                       short_sha(earlier.sha)));
 }

@@ -178,6 +178,7 @@ Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> eve
   const Deploy* known = find(target, number);
   const Phase from = known ? known->phase : deploy.phase;
   const Time since = known ? known->phase_at : deploy.phase_at;
+  sum_up(deploy);
   // People may ask any server; what follows from it is for the one that leads.
   auto saved =
       co_await around_.store->update_deploy(std::move(deploy), events, leading_ ? fence_ : store::Fence{});

@@ -37,6 +37,7 @@ struct Act {
   std::string request_id;  // of a roll back, as in Request
   bool confirmed = false;  // zero or delete also the one that serves
   std::string release;     // of a roll back, as in Request
+  bool at_once = false;    // of a roll back: what serves gets no requests from now on
 };
 
 struct Surroundings {

@@ -46,12 +46,13 @@ Deploy Conductor::imagine(const Target& target) const {
   if (const config::ProjectEnvironment* e = p ? p->environment(target.environment) : nullptr)
     d.deployer = e->deployer;
   if (const config::Environment* e = config->environment(target.environment)) d.cluster = e->cluster;
+  (void)only_place(d);
   return d;
 }
 
 Deploy Conductor::asked(const Target& target) const {
   Deploy d = imagine(target);
-  d.phase = Phase::queued;
+  in_places(d, [](DeployPlace& p) { p.phase = Phase::queued; });
   d.number = 0;  // the store gives it
   return d;
 }

@@ -18,10 +18,8 @@ Task<Worker::Did> Worker::trouble(Deploy d, Error e, Place* place) {
   const bool late = !of_store && waited.count() > rules().deadline;
   if ((!may_pass && !of_store) || late) {
     // Half of it may be there: what was applied is taken away again.
-    if (d.phase == Phase::applying && traits_of(d).scales) {
-      d.presence = Presence::running;
-      d.wanted = Wanted::deleted;
-    }
+    if (d.phase == Phase::applying && traits_of(d).scales)
+      in_places(d, [](DeployPlace& p) { p.presence = Presence::running, p.wanted = Wanted::deleted; });
     co_return co_await fail_deploy(std::move(d), std::move(e), place);
   }
   retry_later(d.number);
@@ -35,9 +33,11 @@ Task<Worker::Did> Worker::fail_deploy(Deploy d, Error e, Place* place) {
   cause.message = e.detail;
   cause.hint = e.hint;
   std::string text = cause.summary;
-  d.cause = std::move(cause);
+  in_places(d, [&](DeployPlace& p) { p.cause = cause; });
   co_await keep_failure(place, d, place ? place->roles(d, "") : json::object{});
-  co_return co_await store(enter(std::move(d), Phase::failed, now(), "lemmy", std::move(text)));
+  Move move = enter(std::move(d), Phase::failed, now(), "lemmy", std::move(text));
+  keep_out(move);
+  co_return co_await store(std::move(move));
 }
 
 // Kept before the deploy is written as failed, so that whoever hears of that finds it. Without it a deploy

@@ -19,7 +19,7 @@ Move give_up(Deploy d, const Sight& v, Time now, std::string why) {
   else if (!v.failed)
     cause.summary = why + ": " + cause.summary;
   std::string text = cause.summary;
-  d.cause = std::move(cause);
+  in_places(d, [&](DeployPlace& p) { p.cause = cause; });
   return enter(std::move(d), Phase::failed, now, "lemmy", std::move(text));
 }
 
@@ -38,7 +38,7 @@ DeployEvent event(const Deploy& d, Time now, std::string kind, std::string who, 
 }
 
 Move enter(Deploy d, Phase phase, Time now, std::string who, std::string text) {
-  d.phase = phase;
+  in_places(d, [&](DeployPlace& p) { p.phase = phase; });
   d.phase_at = now;
   d.note.clear();
   if (phase == Phase::rolling_out) d.ready_since.reset();
@@ -65,14 +65,13 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
     cause.summary = "its controller is gone: somebody deleted it";
     cause.reason = "Deleted";
     cause.hint = "deploy the build again";
-    d.cause = cause;
-    d.presence = Presence::deleted;
+    in_places(d, [&](DeployPlace& p) { p.cause = cause, p.presence = Presence::deleted; });
     return enter(std::move(d), Phase::failed, now, "lemmy", cause.summary);
   }
   // What was asked for is the deploy's own number, unless an autoscaler may set another.
   const int wanted = d.replicas == 0 ? v.wanted : v.autoscaled ? std::max(1, v.wanted) : d.replicas;
   bool changed = d.running != v.ready;
-  d.running = v.ready;
+  in_places(d, [&](DeployPlace& p) { p.running = v.ready; });
   if (v.ready > d.most_ready) {
     d.most_ready = v.ready;
     d.progress_at = now;
@@ -96,8 +95,7 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
           fmt::format("live: {} pods stayed ready for {}", v.ready, format_duration(rules.settle)));
   } else {
     if (newer_waits && (v.fatal > 0 || waited.idle >= kStuck)) {
-      d.cause = v.cause;
-      d.wanted = Wanted::zeroed;
+      in_places(d, [&](DeployPlace& p) { p.cause = v.cause, p.wanted = Wanted::zeroed; });
       return enter(std::move(d), Phase::superseded, now, "lemmy",
                    "it was stuck and made way for a newer deploy");
     }
@@ -144,6 +142,30 @@ std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& d
   std::vector<std::pair<int64_t, int64_t>> out;
   for (const Deploy& d : deploys)
     if (d.phase == Phase::queued && d.number != newest) out.emplace_back(d.number, newest);
+  return out;
+}
+
+std::vector<Turn> turns(const std::vector<Deploy>& deploys) {
+  std::vector<Turn> out;
+  for (const Deploy& by : deploys) {
+    if (!by.rollback_of || !by.follows || by.phase == Phase::queued) continue;
+    const bool runs = by.presence == Presence::running && by.wanted == Wanted::running;
+    const bool ready = runs && (by.phase == Phase::settling || by.phase == Phase::live);
+    const bool at_once = by.at_once && !is_finished(by.phase);
+    for (const Deploy& d : deploys) {
+      if (d.number != *by.follows || d.presence != Presence::running || !traits_of(d).scales) continue;
+      // One that was restored after the roll back serves again.
+      const bool serves_again = by.phase == Phase::live && d.serves > by.serves;
+      if (d.out_by == 0 && (ready || at_once) && !serves_again)
+        out.push_back({d.number, by.number,
+                       fmt::format("its pods get no requests any more: #{} {}", by.number,
+                                   ready ? "is ready" : "takes its place, and was to do so at once")});
+      if (d.out_by == by.number && !ready && !at_once && by.phase != Phase::live)
+        out.push_back({d.number, 0,
+                       fmt::format("its pods get requests again: #{} {}", by.number,
+                                   is_finished(by.phase) ? "came to nothing" : "is not ready any more")});
+    }
+  }
   return out;
 }
 

@@ -49,6 +49,15 @@ int starting_replicas(int own, int min, int max, int serving_wants);
 // the number that supersedes it.
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys);
 
+// Whose pods shall get requests from now on, or none, and why; deploys[number].out_by becomes out_by.
+// A roll back takes out what it follows as soon as it is ready itself, or at once when asked so; what it took
+// out is let in again when it comes to nothing.
+struct Turn {
+  int64_t number = 0, out_by = 0;
+  std::string text;
+};
+std::vector<Turn> turns(const std::vector<Deploy>& deploys);
+
 // What the environment's policy asks for now, by number: previous deploys of the serving one are zeroed after
 // zero_after, and of the zeroed ones the oldest beyond keep are deleted. served: how long the serving one has
 // had all its pods ready, by a steady clock; nullopt: it has not, and the previous ones still answer, so

@@ -46,6 +46,7 @@ struct Applied {
   How how = How::begun;
   Deploy deploy;
   std::string text;
+  std::vector<std::string> warnings = {};
 };
 
 enum class Left { there, gone };  // what there was to act on
@@ -82,6 +83,10 @@ class Place {
   virtual Task<> after_apply(Deploy deploy) = 0;
   virtual Task<Result<Left>> scale(Deploy deploy, int to) = 0;
   virtual Task<Result<>> remove(Deploy deploy) = 0;  // all that is of this deploy alone
+  // Whether its pods, those to come too, get requests (answers), or get none though they run; by the picture.
+  virtual bool is_admitted(const Deploy& deploy, bool answers) const = 0;
+  // Makes that so. What answers now goes on meanwhile. forbidden: the place does not give Lemmy that right.
+  virtual Task<Result<>> admit(Deploy deploy, bool answers) = 0;
   // Asks the place itself: a picture may be old though it looks live.
   virtual Task<Result<Left>> ask(Deploy deploy) = 0;
   // look(), asked for now: before a verdict that cannot be taken back.

@@ -8,6 +8,7 @@ namespace {
 
 // A write of ours that the watch has not shown yet must not look like somebody's.
 constexpr milliseconds kStrange{2'000}, kAskLater{5'000};
+constexpr auto kRunning = [](DeployPlace& p) { p.presence = Presence::running; };
 
 }  // namespace
 
@@ -28,9 +29,11 @@ Task<Result<>> Worker::zero(Deploy d, Place* place) {
   crash_point();
   const bool gone = *left == Left::gone;
   // What else is of it may still be there: it is removed next.
-  if (gone) d.wanted = Wanted::deleted;
-  if (!gone) d.presence = Presence::zeroed;
-  d.running = 0;
+  in_places(d, [&](DeployPlace& p) {
+    if (gone) p.wanted = Wanted::deleted;
+    if (!gone) p.presence = Presence::zeroed;
+    p.running = 0;
+  });
   auto e = event(d, now(), "action", "lemmy",
                  gone ? "there is nothing to scale to 0: its controller is gone" : "scaled to 0");
   co_return co_await keep(std::move(d), std::move(e));
@@ -40,8 +43,7 @@ Task<Result<>> Worker::remove(Deploy d, Place* place) {
   auto gone = co_await place->remove(d);
   if (!gone) co_return fail(gone.error());
   crash_point();
-  d.presence = Presence::deleted;
-  d.running = 0;
+  in_places(d, [](DeployPlace& p) { p.presence = Presence::deleted, p.running = 0; });
   auto e = event(d, now(), "action", "lemmy", "deleted from the cluster");
   co_return co_await keep(std::move(d), std::move(e));
 }
@@ -53,13 +55,15 @@ Task<Result<>> Worker::restore(Deploy d, Place* place) {
   DeployEvent e = event(d, now(), "action", "lemmy", fmt::format("scaled to {}", *d.scale_to));
   d.scale_to.reset();
   if (*left == Left::gone) {
-    d.wanted = Wanted::deleted;  // what is left of it is removed next
+    // What is left of it is removed next.
+    in_places(d, [](DeployPlace& p) { p.wanted = Wanted::deleted; });
     e.text = "it cannot be restored: its controller is gone; roll back to it instead";
   } else {
-    d.presence = Presence::running;
+    in_places(d, [](DeployPlace& p) { p.presence = Presence::running; });
     if (d.serving_since) {  // what was never live does not become the one that serves
       d.serving_since = now();
       d.serves = c_.next_serves(target_);
+      d.out_by = 0;
     }
   }
   co_return co_await keep(std::move(d), std::move(e));
@@ -133,13 +137,12 @@ Task<Worker::Did> Worker::notice() {
     std::string text = "somebody deleted its controller in the cluster";
     if (missing(*now_seen)) {
       // Its autoscaler and the copy of its files are still there: retire() takes them.
-      next.wanted = Wanted::deleted;
-      next.running = 0;
+      in_places(next, [](DeployPlace& p) { p.wanted = Wanted::deleted, p.running = 0; });
     } else if (gone) {
-      next.presence = Presence::running;
+      in_places(next, kRunning);
       text = "its controller is there again though it was deleted: it is deleted once more";
     } else {
-      next.presence = Presence::running;
+      in_places(next, kRunning);
       text = fmt::format("it was zeroed, and its controller was set to {}: it is scaled to 0 again",
                          now_seen->wanted);
     }
@@ -158,7 +161,7 @@ Task<Worker::Did> Worker::replaced() {
   for (const Deploy& d : c_.state(target_).copy()) {
     if (d.number == by || d.deployer != where || d.presence != Presence::running) continue;
     Deploy next = d;
-    next.presence = Presence::none;
+    in_places(next, [](DeployPlace& p) { p.presence = Presence::none; });
     DeployEvent e = event(next, now(), "action", "lemmy", fmt::format("replaced on its hosts by #{}", by));
     co_return co_await store({std::move(next), {std::move(e)}});
   }

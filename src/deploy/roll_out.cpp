@@ -56,11 +56,13 @@ Task<Worker::Did> Worker::apply(Deploy d, Place* place) {
     co_await keep_failure(place, next, place->roles(next, ""));
     co_return co_await store(enter(std::move(next), Phase::failed, now(), "lemmy", std::move(done->text)));
   }
-  next.presence = Presence::running;
+  in_places(next, [](DeployPlace& p) { p.presence = Presence::running; });
   const Deploy applied = next;
   Move move = done->how == How::live
                   ? go_live(std::move(next), c_.next_serves(target_), now(), std::move(done->text))
                   : enter(std::move(next), Phase::rolling_out, now(), "lemmy", std::move(done->text));
+  for (std::string& warning : done->warnings)
+    move.events.push_back(event(move.deploy, now(), "warning", "lemmy", std::move(warning)));
   const Did stored = co_await store(std::move(move));
   co_await place->after_apply(applied);
   co_return stored;
@@ -124,9 +126,10 @@ Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
   if (is_finished(phase) && phase != Phase::live) {
     // As they were judged: a pod that restarts looks otherwise a moment later.
     json::object roles = place->roles(d, move->deploy.cause ? move->deploy.cause->pod : "");
+    keep_out(*move);
     if (move->deploy.cause) {
       Cause cause = co_await place->explain(d, *move->deploy.cause);
-      move->deploy.cause = std::move(cause);
+      in_places(move->deploy, [&](DeployPlace& p) { p.cause = cause; });
       co_await keep_failure(place, move->deploy, std::move(roles));
     }
   }

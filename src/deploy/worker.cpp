@@ -36,6 +36,7 @@ Task<Worker::Did> Worker::step() {
   if (did == Did::nothing) did = co_await retire();
   if (did == Did::nothing) did = co_await notice();
   if (did == Did::nothing) did = co_await replaced();
+  if (did == Did::nothing) did = co_await admit();
   if (did != Did::nothing) co_return did;
   const Deploy* active = c_.active(target_);
   did = active ? co_await go_on(*active) : co_await begin();
@@ -113,8 +114,8 @@ Task<Worker::Did> Worker::cancel_requested() {
     const bool applied = d.phase >= Phase::applying;
     if (applied && traits_of(d).scales) {
       // Pods of a cancelled deploy would answer requests: they go.
-      next.presence = Presence::running;
-      next.wanted = Wanted::zeroed;
+      in_places(next,
+                [](DeployPlace& p) { p.presence = Presence::running, p.wanted = Wanted::zeroed; });
     }
     co_return co_await store(enter(std::move(next), Phase::cancelled, now(), d.cancel_requested_by,
                                    applied ? traits_of(d).cancelled : "cancelled"));

@@ -47,6 +47,10 @@ class Worker {
   Task<Result<>> keep(Deploy d, DeployEvent e);  // what was done; an error: it must be done again
   Task<Did> notice();
   Task<Did> replaced();
+  // admit.cpp: who gets requests.
+  Task<Did> admit();
+  Task<Did> cannot_admit(Deploy d, Error why);
+  void keep_out(Move& failed);  // as the environment's policy for failed deploys wants it
   // policy.cpp
   Task<Did> apply_policy();
   void time_serving(milliseconds zero_after);
@@ -71,7 +75,8 @@ class Worker {
   // Of the active deploy, and of the one that serves.
   int64_t timed_ = 0, serving_ = 0;
   Stopwatch idle_, ready_, served_, serving_ready_;
-  std::map<int64_t, Clock::time_point> unseen_;  // since when the place shows another thing than it should
+  std::map<int64_t, Clock::time_point> unseen_;    // since when the place shows another thing than it should
+  std::map<int64_t, Clock::time_point> admitted_;  // when: the watch tells of it later
 };
 
 }  // namespace lemmy::deploy

@@ -60,6 +60,26 @@ Cause cause_from_json(const json::object& o) {
   return c;
 }
 
+Result<DeployPlace> place_from_json(const json::value& v) {
+  const json::object* o = v.if_object();
+  if (!o) return fail(ErrorCode::internal, "", "a place is not a JSON object");
+  auto phase = phase_from(text_or(*o, "phase"));
+  if (!phase)
+    return fail(ErrorCode::internal, "",
+                fmt::format("a place has the unknown phase '{}'", text_or(*o, "phase")));
+  DeployPlace p{std::string(text_or(*o, "name")),
+                std::string(text_or(*o, "kind")),
+                std::string(text_or(*o, "object")),
+                *phase,
+                from_name<Presence>(kPresences, text_or(*o, "presence")),
+                from_name<Wanted>(kWanted, text_or(*o, "wanted")),
+                static_cast<int>(int_or(*o, "running")),
+                {}};
+  if (const json::value* c = o->if_contains("cause"); c && c->is_object())
+    p.cause = cause_from_json(c->get_object());
+  return p;
+}
+
 }  // namespace
 
 std::string_view name(Phase p) { return kPhases[static_cast<int>(p)][0]; }
@@ -95,6 +115,16 @@ json::object to_json(const Cause& c) {
 }
 
 json::object to_json(const Deploy& d) {
+  json::array places;
+  for (const DeployPlace& p : d.places)
+    places.push_back({{"name", p.name},
+                      {"kind", p.kind},
+                      {"object", p.object},
+                      {"phase", name(p.phase)},
+                      {"presence", name(p.presence)},
+                      {"wanted", name(p.wanted)},
+                      {"running", p.running},
+                      {"cause", p.cause ? json::value(to_json(*p.cause)) : json::value(nullptr)}});
   return {{"project", d.target.project},
           {"environment", d.target.environment},
           {"number", d.number},
@@ -103,6 +133,7 @@ json::object to_json(const Deploy& d) {
           {"image", d.image},
           {"deployer", name(d.deployer)},
           {"cluster", d.cluster},
+          {"places", std::move(places)},
           {"phase", name(d.phase)},
           {"presence", name(d.presence)},
           {"wanted", name(d.wanted)},
@@ -119,6 +150,8 @@ json::object to_json(const Deploy& d) {
           {"ready_since", time_or_null(d.ready_since)},
           {"serving_since", time_or_null(d.serving_since)},
           {"serves", d.serves},
+          {"out_by", d.out_by},
+          {"at_once", d.at_once},
           {"finished_at", time_or_null(d.finished_at)},
           {"most_ready", d.most_ready},
           {"idle_ms", d.idle.count()},
@@ -165,6 +198,8 @@ Result<Deploy> deploy_from_json(const json::value& v) {
   d.ready_since = time_in(*o, "ready_since");
   d.serving_since = time_in(*o, "serving_since");
   d.serves = int_or(*o, "serves");
+  d.out_by = int_or(*o, "out_by");
+  d.at_once = bool_or(*o, "at_once");
   d.finished_at = time_in(*o, "finished_at");
   d.most_ready = static_cast<int>(int_or(*o, "most_ready"));
   d.idle = milliseconds{int_or(*o, "idle_ms")};
@@ -178,6 +213,17 @@ Result<Deploy> deploy_from_json(const json::value& v) {
   d.cancel_requested_by = text("cancel_requested_by");
   d.scale_to = small_int_in(*o, "scale_to");
   d.revision = int_or(*o, "revision");
+  const json::value* places = o->if_contains("places");
+  if (!places || !places->is_array()) {
+    (void)only_place(d);  // kept by a Lemmy of before
+    return d;
+  }
+  for (const json::value& v : places->get_array()) {
+    auto place = place_from_json(v);
+    if (!place) return fail(place.error().code, "stored deploy " + d.target.str(), place.error().what);
+    d.places.push_back(std::move(*place));
+  }
+  sum_up(d);
   return d;
 }
 

@@ -63,6 +63,26 @@ struct Cause {
 
 inline const std::string kUnknownSecret = "unknown";
 
+// One place that a deploy runs in, pods on a cluster or hosts, and how far it is there.
+struct DeployPlace {
+  std::string name;    // of the cluster; "hosts"
+  std::string kind;    // "replication-controller" | "hosts"
+  std::string object;  // what it runs by: name of the controller and its autoscaler; of hosts their pattern
+  Phase phase = Phase::queued;
+  Presence presence = Presence::none;
+  Wanted wanted = Wanted::running;
+  int running = 0;             // ready pods, or hosts that have the build, as last recorded
+  std::optional<Cause> cause;  // why it failed there
+  bool operator==(const DeployPlace&) const = default;
+};
+
+// What a deploy is as a whole; pure. Unfinished: as far as the place that is furthest behind. Finished: live
+// only where all are; else failed, cancelled or superseded, the first of these that one is. Of no place:
+// queued.
+Phase phase_of(const std::vector<DeployPlace>& places);
+// Running where anything runs; else zeroed where anything is zeroed; else deleted where anything was there.
+Presence presence_of(const std::vector<DeployPlace>& places);
+
 struct Deploy {
   Target target;
   int64_t number = 0;  // from 1, per target
@@ -71,7 +91,10 @@ struct Deploy {
   std::string image;
   Deployer deployer = Deployer::kubernetes;
   std::string cluster;
+  std::vector<DeployPlace> places;  // one today; in a queued one already, where it is to go
 
+  // From here to `running`, `cause` and `object_name`: what in_places() and sum_up() made of `places`. Read
+  // these, write places.
   Phase phase = Phase::queued;
   Presence presence = Presence::none;
   Wanted wanted = Wanted::running;
@@ -93,6 +116,10 @@ struct Deploy {
   // goes live or is restored, in the same write; clocks have no part in it. 0: never, or kept by a Lemmy of
   // before.
   int64_t serves = 0;
+  // Its pods get no requests though they run: it failed (its own number), or the roll back of this number took
+  // it out. 0: they get requests as they become ready.
+  int64_t out_by = 0;
+  bool at_once = false;  // a roll back: what serves is taken out before this one is ready
   std::optional<Time> finished_at;
   int most_ready = 0;  // the most pods that were ever ready at once
   // So long it has been without progress, as the servers that looked after it counted by their steady clocks.
@@ -114,8 +141,8 @@ struct Deploy {
   bool operator==(const Deploy&) const = default;
 };
 
-// One line in a deploy's history. `seq` is given by the store, grows over all deploys and is never used
-// twice.
+// One line in a deploy's history. `seq` is given by the store and grows within one deploy; it tells nothing
+// about the order of two deploys' lines.
 struct DeployEvent {
   int64_t seq = 0;
   Target target;
@@ -137,6 +164,18 @@ json::object to_json(const Deploy& deploy);
 json::object to_json(const DeployEvent& event);
 Result<Deploy> deploy_from_json(const json::value& v);
 DeployEvent event_from_json(const json::object& o);
+
+// The deploy's only place, made from its fields when it has none: of one that is new, or was kept by a Lemmy of
+// before.
+DeployPlace& only_place(Deploy& deploy);
+void sum_up(Deploy& deploy);  // phase, presence, wanted, running, cause and object_name from its places
+// Changes each of its places, and sums up.
+template <class F>
+void in_places(Deploy& deploy, F change) {
+  (void)only_place(deploy);
+  for (DeployPlace& place : deploy.places) change(place);
+  sum_up(deploy);
+}
 
 // The one that serves: of those running, the one that went live or was restored last. nullptr: none.
 const Deploy* current_deploy(const std::vector<Deploy>& deploys);

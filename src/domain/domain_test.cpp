@@ -116,5 +116,74 @@ TEST(CurrentDeploy, is_the_running_one_that_went_live_or_was_restored_last) {
   EXPECT_EQ(current_deploy({}), nullptr);
 }
 
+TEST(DeployPlaces, the_whole_is_as_far_as_the_place_that_is_furthest_behind) {
+  auto places = [](std::vector<Phase> phases) {
+    std::vector<DeployPlace> out;
+    for (Phase p : phases) out.push_back({.phase = p});
+    return out;
+  };
+  EXPECT_EQ(phase_of({}), Phase::queued);
+  EXPECT_EQ(phase_of(places({Phase::live, Phase::rolling_out})), Phase::rolling_out);
+  EXPECT_EQ(phase_of(places({Phase::failed, Phase::preparing})), Phase::preparing) << "it goes on elsewhere";
+  EXPECT_EQ(phase_of(places({Phase::live, Phase::live})), Phase::live);
+  EXPECT_EQ(phase_of(places({Phase::live, Phase::failed})), Phase::failed);
+  EXPECT_EQ(phase_of(places({Phase::superseded, Phase::cancelled, Phase::live})), Phase::cancelled);
+}
+
+TEST(DeployPlaces, what_runs_anywhere_runs) {
+  using P = Presence;
+  auto of = [](std::vector<P> all) {
+    std::vector<DeployPlace> out;
+    for (P p : all) out.push_back({.presence = p});
+    return presence_of(out);
+  };
+  EXPECT_EQ(of({}), P::none);
+  EXPECT_EQ(of({P::deleted, P::running}), P::running);
+  EXPECT_EQ(of({P::deleted, P::zeroed}), P::zeroed);
+  EXPECT_EQ(of({P::deleted, P::none}), P::deleted);
+}
+
+TEST(DeployPlaces, are_what_is_stored_and_the_rest_is_made_of_them) {
+  Deploy d;
+  d.target = {"hello", "staging"};
+  d.cluster = "one";
+  in_places(d, [](DeployPlace& p) { p.phase = Phase::live, p.presence = Presence::running, p.running = 3; });
+  d.places.push_back(d.places.front());
+  d.places.back().name = "two";
+  d.places.back().phase = Phase::settling;
+  d.places.back().cause = Cause{.summary = "it is slow there"};
+  sum_up(d);
+  json::object kept = to_json(d);
+  kept["phase"] = "failed";  // what somebody wrote beside them counts for nothing
+  kept["running"] = 99;
+  auto read = deploy_from_json(kept);
+  ASSERT_TRUE(read) << read.error().str();
+  EXPECT_EQ(*read, d);
+  EXPECT_EQ(read->phase, Phase::settling);
+  EXPECT_EQ(read->running, 6);
+  EXPECT_EQ(read->cause->summary, "it is slow there");
+}
+
+TEST(DeployPlaces, a_deploy_of_before_is_read_as_one_place) {
+  Deploy d;
+  d.target = {"hello", "staging"};
+  d.cluster = "one";
+  d.phase = Phase::live;
+  d.presence = Presence::running;
+  d.object_name = "hello-abc-1";
+  json::object kept = to_json(d);
+  kept.erase("places");
+  kept.erase("out_by");
+  auto read = deploy_from_json(kept);
+  ASSERT_TRUE(read) << read.error().str();
+  ASSERT_EQ(read->places.size(), 1u);
+  const DeployPlace& p = read->places.front();
+  EXPECT_EQ(std::tuple(p.name, p.kind, p.object, p.phase, p.presence),
+            std::tuple("one", "replication-controller", "hello-abc-1", Phase::live, Presence::running));
+  json::object of_newer = to_json(*read);
+  of_newer["places"].as_array()[0].as_object()["phase"] = "dancing";
+  EXPECT_FALSE(deploy_from_json(of_newer)) << "refused, not guessed";
+}
+
 }  // namespace
 }  // namespace lemmy

@@ -21,6 +21,9 @@ std::string label_value(std::string_view text);
 // RC and HPA: <project>-<sha, 7..12>-<N>, at most 63. The sha is cut to 12, and down to 7 to fit.
 std::string object_name(std::string_view project, std::string_view sha, int64_t number);
 
+// Label of pods, "yes" or "no": whether they get requests. The Service selects "yes".
+inline constexpr std::string_view kAnswersLabel = "lemmy/answers";
+
 // For people: the first 7 digits.
 inline std::string short_sha(std::string_view sha) { return std::string(sha.substr(0, 7)); }
 

@@ -181,7 +181,7 @@ Task<milliseconds> Instances::round(Target target) {
   if (const Deploy* current = conductor_.current(target)) of = *current;
   of.target = target;
   of.sha = want->sha;
-  if (want->deploy == 0) of.phase = Phase::preparing;
+  if (want->deploy == 0) in_places(of, [](DeployPlace& p) { p.phase = Phase::preparing; });
   auto plan = co_await plan_for(around_, of);
   auto hosts = co_await directory(plan);
   std::vector<Instance> batch, missing;

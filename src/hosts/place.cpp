@@ -145,7 +145,7 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy>) {
     put = co_await around_.store->put_document(d.target, d.number, "hosts", json::serialize(to_json(all)));
   if (!put) co_return of_store(put.error());
   d.replicas = static_cast<int>(hosts->size());
-  d.object_name = made->hosts;
+  in_places(d, [&](DeployPlace& p) { p.object = made->hosts; });
   std::string text = fmt::format("running {} on {} hosts", made->playbook, hosts->size());
   co_return deploy::Prepared{std::move(d), std::move(text), {}};
 }
@@ -198,8 +198,9 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   if (outcome->cancelled && cancelled_.contains(made->id))
     co_return deploy::Applied{How::cancelled, std::move(d), ""};
 
-  d.running = 0;
-  for (const auto& [name, host] : progress->hosts()) d.running += host.complete;
+  int complete = 0;
+  for (const auto& [name, host] : progress->hosts()) complete += host.complete;
+  in_places(d, [&](DeployPlace& p) { p.running = complete; });
   if (outcome->exit_code == 0 && outcome->finished && !progress->first_failure()) {
     std::string text = "live: " + counted(*progress);
     co_return deploy::Applied{How::live, std::move(d), std::move(text)};
@@ -214,7 +215,7 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
                                                   : progress->trouble();
   if (cause.hint.empty()) cause.hint = "the run's log says more";
   std::string text = cause.summary + "; hosts: " + counted(*progress);
-  d.cause = std::move(cause);
+  in_places(d, [&](DeployPlace& p) { p.cause = cause; });
   co_return deploy::Applied{How::failed, std::move(d), std::move(text)};
 }
 

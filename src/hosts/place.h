@@ -18,6 +18,9 @@ class Place : public deploy::Place {
   // Hosts have no controller to scale: what is there stays until another deploy replaces it.
   Task<Result<deploy::Left>> scale(Deploy deploy, int to) override;
   Task<Result<>> remove(Deploy deploy) override;
+  // A playbook brings the build; who balances load over hosts is not Lemmy's.
+  bool is_admitted(const Deploy&, bool) const override { return true; }
+  Task<Result<>> admit(Deploy, bool) override { co_return Result<>{}; }
   Task<Result<deploy::Left>> ask(Deploy) override { co_return deploy::Left::there; }
   Task<Result<deploy::Sight>> look_again(Deploy deploy) override { co_return look(deploy); }
   int restored_to(const Deploy& deploy, const std::optional<Deploy>&) const override {

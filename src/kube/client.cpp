@@ -187,11 +187,20 @@ Task<Result<>> Client::remove(Ref ref) {
   co_return fail(done.error());
 }
 
-Task<Result<>> Client::scale(Ref ref, int replicas) {
-  net::ClientRequest r{"PATCH", ref.path() + "/scale?fieldManager=lemmy"};
+static net::ClientRequest merge_patch(const std::string& path, const json::object& changes) {
+  net::ClientRequest r{"PATCH", path + "?fieldManager=lemmy"};
   r.headers.emplace("Content-Type", "application/merge-patch+json");
-  r.body = json::serialize(json::object{{"spec", {{"replicas", replicas}}}});
-  auto done = co_await call(std::move(r), ref.str());
+  r.body = json::serialize(changes);
+  return r;
+}
+
+Task<Result<json::object>> Client::patch(Ref ref, json::object changes) {
+  co_return co_await call(merge_patch(ref.path(), changes), ref.str());
+}
+
+Task<Result<>> Client::scale(Ref ref, int replicas) {
+  json::object changes{{"spec", {{"replicas", replicas}}}};
+  auto done = co_await call(merge_patch(ref.path() + "/scale", changes), ref.str());
   if (!done) co_return fail(done.error());
   co_return Result<>{};
 }

@@ -40,6 +40,8 @@ class Client {
   Task<Result<std::optional<json::object>>> get(Ref ref);  // nullopt: there is none
   // Background propagation: the garbage collector removes what it owns. Gone already is success.
   Task<Result<>> remove(Ref ref);
+  // JSON merge patch (RFC 7386), fieldManager lemmy. not_found: there is no such object.
+  Task<Result<json::object>> patch(Ref ref, json::object changes);
   // Sets the count by the scale subresource.
   Task<Result<>> scale(Ref ref, int replicas);
   // The last `lines` of a container's log, and of these the last 64 KiB, whole lines; 0: its beginning, at

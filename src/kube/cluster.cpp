@@ -12,6 +12,9 @@ namespace {
 // What a deploy's objects carry; the rest of what somebody labelled as Lemmy's is not even sent.
 constexpr const char* kOurs =
     "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dlemmy%2Cproject%2Cenvironment%2Cdeploy";
+// What belongs to a target and outlives deploys.
+constexpr const char* kOfTargets =
+    "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dlemmy%2Cproject%2Cenvironment";
 
 uint64_t seed(const std::string& text) { return std::hash<std::string>()(text); }
 
@@ -19,6 +22,9 @@ template <class T>
 const T* first(const std::vector<const T*>& all) {
   return all.empty() ? nullptr : all.front();
 }
+
+bool is_ours(const EndpointSlice& s) { return s.meta.is_of_target(); }
+bool is_ours(const auto& object) { return object.meta.is_stamped(); }
 
 template <class T>
 Owned owned(std::string_view kind, const T& object) {
@@ -43,11 +49,14 @@ Cluster::~Cluster() { group_.cancel(); }
 
 void Cluster::start() {
   begin_metrics(name_);
-  watch<Pod>(pod_feed_, pods_, "pods", "/api/v1/pods", parse_pod);
+  watch<Pod>(pod_feed_, pods_, "pods", "/api/v1/pods", kOurs, parse_pod);
   watch<ReplicationController>(rc_feed_, rcs_, "replicationcontrollers", "/api/v1/replicationcontrollers",
-                               parse_rc);
+                               kOurs, parse_rc);
   watch<Autoscaler>(autoscaler_feed_, autoscalers_, "horizontalpodautoscalers",
-                    "/apis/autoscaling/v2/horizontalpodautoscalers", parse_autoscaler);
+                    "/apis/autoscaling/v2/horizontalpodautoscalers", kOurs, parse_autoscaler);
+  // A slice has the labels of its Service.
+  watch<EndpointSlice>(endpoint_feed_, endpoints_, "endpointslices",
+                       "/apis/discovery.k8s.io/v1/endpointslices", kOfTargets, parse_endpoints);
   watch_events();
   group_.spawn(fmt::format("probe {}", name_), probe());
 }
@@ -62,13 +71,15 @@ void Cluster::forget() {
   pods_.clear();
   rcs_.clear();
   autoscalers_.clear();
+  endpoints_.clear();
   homeless_.clear();
   end_metrics(name_);
   pod_feed_.trouble = Error{ErrorCode::unavailable, name_, "this cluster has left the configuration"};
 }
 
-bool Cluster::counts(const Meta& m) const {
-  return m.is_stamped() && (!namespaces_ || namespaces_->contains(m.ns));
+template <class T>
+bool Cluster::counts(const T& object) const {
+  return is_ours(object) && (!namespaces_ || namespaces_->contains(object.meta.ns));
 }
 
 template <class T>
@@ -79,7 +90,7 @@ void Cluster::drop(Kept<T>& kept, const Key& key) {
 template <class T>
 void Cluster::put(Kept<T>& kept, T object) {
   const Key key{object.meta.ns, object.meta.name};
-  if (!counts(object.meta)) return drop(kept, key);
+  if (!counts(object)) return drop(kept, key);
   const T* before = kept.find(key);
   const Target was = before ? before->meta.target() : Target{}, is = object.meta.target();
   const bool fresh = kept.put(std::move(object));
@@ -90,7 +101,7 @@ void Cluster::put(Kept<T>& kept, T object) {
 
 template <class T>
 void Cluster::watch(Feed& feed, Kept<T>& kept, const std::string& label, const std::string& path,
-                    T (*parse)(const json::object&)) {
+                    const char* query, T (*parse)(const json::object&)) {
   WatchProtocol::Sink sink;
   sink.begin_list = [&kept] { kept.begin_list(); };
   sink.end_list = [this, &kept] {
@@ -105,14 +116,14 @@ void Cluster::watch(Feed& feed, Kept<T>& kept, const std::string& label, const s
     auto items = std::make_shared<std::vector<T>>();
     auto head = read_page(body, path, [&](const json::object& o) {
       T object = parse(o);
-      if (object.meta.is_stamped()) items->push_back(std::move(object));
+      if (is_ours(object)) items->push_back(std::move(object));
     });
     if (!head) return fail(head.error());
     return Page{std::move(*head), [this, &kept, items] {
                   for (T& object : *items) put(kept, std::move(object));
                 }};
   };
-  begin(feed, label, path, kOurs, std::move(sink));
+  begin(feed, label, path, query, std::move(sink));
 }
 
 void Cluster::begin(Feed& feed, const std::string& label, const std::string& path, const std::string& query,
@@ -138,12 +149,13 @@ void Cluster::only(std::optional<std::set<std::string>> namespaces) {
   auto leave = [&](auto& kept) {
     std::vector<Key> gone;
     for (const auto& [key, slot] : kept.all())
-      if (!counts(slot.object.meta)) gone.push_back(key);
+      if (!counts(slot.object)) gone.push_back(key);
     for (const Key& key : gone) drop(kept, key);
   };
-  leave(pods_), leave(rcs_), leave(autoscalers_);
+  leave(pods_), leave(rcs_), leave(autoscalers_), leave(endpoints_);
   if (!more) return;
-  for (Feed* feed : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &event_feed_}) again(*feed, true);
+  for (Feed* feed : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &endpoint_feed_, &event_feed_})
+    again(*feed, true);
   wake_.notify();
 }
 
@@ -154,7 +166,8 @@ Result<> Cluster::use(ClusterAccess access) {
                      access.tls.server_name != client_->access().tls.server_name;
   auto used = client_->use(std::move(access));
   if (!used) return used;
-  for (Feed* feed : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &event_feed_}) again(*feed, other);
+  for (Feed* feed : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &endpoint_feed_, &event_feed_})
+    again(*feed, other);
   wake_.notify();
   return {};
 }
@@ -166,7 +179,7 @@ bool Cluster::synced() const {
 }
 
 std::optional<Error> Cluster::trouble() const {
-  // Events only explain: without them the picture is still live.
+  // Events only explain, and endpoints only tell: without them the picture is still live.
   for (const auto* t : {&silent_, &pod_feed_.trouble, &rc_feed_.trouble, &autoscaler_feed_.trouble})
     if (*t) return *t;
   return std::nullopt;
@@ -194,6 +207,18 @@ const Autoscaler* Cluster::autoscaler(std::string_view ns, std::string_view name
   return autoscalers_.find(Key{ns, name});
 }
 
+std::optional<std::vector<const Pod*>> Cluster::answering(const Target& target) const {
+  if (!endpoint_feed_.protocol || !endpoint_feed_.protocol->synced() || endpoint_feed_.trouble || !is_live())
+    return std::nullopt;
+  std::map<Text, const Pod*> out;  // of a Service with two families of addresses each stands twice
+  for (const EndpointSlice* s : endpoints_.of(Owner{target, 0}))
+    for (const EndpointSlice::Endpoint& e : s->endpoints)
+      if (const Pod* pod = e.ready ? pods_.find(Key{s->meta.ns, e.pod}) : nullptr) out[e.pod] = pod;
+  std::vector<const Pod*> pods;
+  for (const auto& [name, pod] : out) pods.push_back(pod);
+  return pods;
+}
+
 std::set<Target> Cluster::targets() const {
   std::set<Target> out;
   for (const auto& [key, slot] : rcs_.all()) out.insert(slot.object.meta.target());
@@ -216,7 +241,7 @@ std::vector<Owned> Cluster::owned() const {
 
 uint64_t Cluster::relists() const {
   uint64_t out = 0;
-  for (const Feed* f : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &event_feed_})
+  for (const Feed* f : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &endpoint_feed_, &event_feed_})
     if (f->protocol) out += f->protocol->relists();
   return out;
 }

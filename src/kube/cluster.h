@@ -1,6 +1,6 @@
 #pragma once
-// The live picture of one cluster: one watch each for pods, replication controllers, autoscalers and events,
-// of what Lemmy manages. Loop thread only.
+// The live picture of one cluster: one watch each for pods, replication controllers, autoscalers, endpoints and
+// events, of what Lemmy manages. Loop thread only.
 #include <deque>
 #include <map>
 #include <set>
@@ -62,12 +62,17 @@ class Cluster {
   // The same pods asked for now and not taken from the picture: before a verdict that cannot be taken back.
   // controller_uid: empty for all with the labels. Errors: those of Client; timeout after 15 s in all.
   Task<Result<std::vector<Pod>>> list_pods(Owner owner, std::string controller_uid);
+  // All with Lemmy's stamp of the target that a label selector chooses besides ("!lemmy/answers").
+  Task<Result<std::vector<Pod>>> list_pods(Target target, std::string selector);
   std::vector<EventGroup> events_about(const std::string& object_name, const std::string& ns) const;
   const ReplicationController* rc(const Owner& owner) const;
   const Autoscaler* autoscaler(const Owner& owner) const;
   const ReplicationController* rc(std::string_view ns, std::string_view name) const;
   const Autoscaler* autoscaler(std::string_view ns, std::string_view name) const;
   std::set<Target> targets() const;
+  // Of the target's Services: the pods that get requests now, by name, each once. nullopt: that is not known;
+  // the rest of the picture may be live all the same.
+  std::optional<std::vector<const Pod*>> answering(const Target& target) const;
   // Controllers and autoscalers with Lemmy's stamp, and pods with it that no controller of the picture made.
   std::vector<Owned> owned() const;
   size_t pod_count() const { return pods_.size(); }
@@ -90,7 +95,7 @@ class Cluster {
   };
   template <class T>
   void watch(Feed& feed, Kept<T>& kept, const std::string& label, const std::string& path,
-             T (*parse)(const json::object&));
+             const char* query, T (*parse)(const json::object&));
   void watch_events();
   void begin(Feed& feed, const std::string& label, const std::string& path, const std::string& query,
              WatchProtocol::Sink sink);
@@ -99,11 +104,12 @@ class Cluster {
   Task<> watch_once(Feed* feed, std::string target);
   Task<> probe();
   Task<> probe(Feed* feed);
-  Task<Result<std::vector<Pod>>> list_all_pods(Owner owner, std::string controller_uid);
+  Task<Result<std::vector<Pod>>> list_chosen_pods(Target target, std::string selector);
   void set_trouble(std::optional<Error>* slot, std::optional<Error> error);
   void again(Feed& feed, bool from_the_list);
 
-  bool counts(const Meta& meta) const;
+  template <class T>
+  bool counts(const T& object) const;
   template <class T>
   void put(Kept<T>& kept, T object);
   template <class T>
@@ -124,7 +130,8 @@ class Cluster {
   Kept<Pod> pods_;
   Kept<ReplicationController> rcs_;
   Kept<Autoscaler> autoscalers_;
-  Feed pod_feed_, rc_feed_, autoscaler_feed_, event_feed_;
+  Kept<EndpointSlice> endpoints_;
+  Feed pod_feed_, rc_feed_, autoscaler_feed_, endpoint_feed_, event_feed_;
   size_t events_ = 0;           // at most so many
   std::deque<Event> homeless_;  // came before the object that they are about
 };

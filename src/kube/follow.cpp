@@ -158,16 +158,21 @@ Task<> Cluster::probe(Feed* f) {
 }
 
 Task<Result<std::vector<Pod>>> Cluster::list_pods(Owner owner, std::string controller_uid) {
-  co_return co_await with_deadline(list_all_pods(std::move(owner), std::move(controller_uid)), kListPods,
+  auto all = co_await list_pods(owner.target, fmt::format("deploy={}", owner.deploy));
+  if (all && !controller_uid.empty())
+    std::erase_if(*all, [&](const Pod& p) { return p.meta.controller != controller_uid; });
+  co_return all;
+}
+
+Task<Result<std::vector<Pod>>> Cluster::list_pods(Target target, std::string selector) {
+  co_return co_await with_deadline(list_chosen_pods(std::move(target), std::move(selector)), kListPods,
                                    fmt::format("pods in {}", name_));
 }
 
-Task<Result<std::vector<Pod>>> Cluster::list_all_pods(Owner owner, std::string controller_uid) {
-  const std::string path =
-      fmt::format("/api/v1/namespaces/{}/pods", net::percent_encode(owner.target.environment));
-  const std::string selector = net::percent_encode(
-      fmt::format("app.kubernetes.io/managed-by=lemmy,project={},environment={},deploy={}",
-                  owner.target.project, owner.target.environment, owner.deploy));
+Task<Result<std::vector<Pod>>> Cluster::list_chosen_pods(Target of, std::string chosen) {
+  const std::string path = fmt::format("/api/v1/namespaces/{}/pods", net::percent_encode(of.environment));
+  const std::string selector = net::percent_encode(fmt::format(
+      "app.kubernetes.io/managed-by=lemmy,project={},environment={},{}", of.project, of.environment, chosen));
   std::vector<Pod> all;
   std::string next;
   do {
@@ -181,12 +186,11 @@ Task<Result<std::vector<Pod>>> Cluster::list_all_pods(Owner owner, std::string c
       PageHead head;
       std::vector<Pod> pods;
     };
-    auto read = [body = std::move(r->body), path, controller_uid]() -> Result<Read> {
+    auto read = [body = std::move(r->body), path]() -> Result<Read> {
       Read out;
       auto head = read_page(body, path, [&](const json::object& o) {
         Pod p = parse_pod(o);
-        if (p.meta.is_stamped() && (controller_uid.empty() || p.meta.controller == controller_uid))
-          out.pods.push_back(std::move(p));
+        if (p.meta.is_stamped()) out.pods.push_back(std::move(p));
       });
       if (!head) return fail(head.error());
       out.head = std::move(*head);

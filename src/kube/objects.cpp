@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "domain/names.h"
+
 namespace lemmy::kube {
 namespace {
 
@@ -120,9 +122,15 @@ json::array other_owners(const json::object& object, std::string_view uid) {
   return out;
 }
 
+static Answers answers_of(const json::object& object) {
+  const std::string_view said = text_or(object_at(object_at(object, "metadata"), "labels"), kAnswersLabel);
+  return said == "yes" ? Answers::yes : said.empty() ? Answers::unsaid : Answers::no;
+}
+
 Pod parse_pod(const json::object& object) {
   Pod p;
   p.meta = parse_meta(object);
+  p.answers = answers_of(object);
   const json::object& status = object_at(object, "status");
   p.node = shared(object_at(object, "spec"), "nodeName");
   p.phase = shared(status, "phase");
@@ -146,6 +154,7 @@ ReplicationController parse_rc(const json::object& object) {
   rc.meta = parse_meta(object);
   const json::object& status = object_at(object, "status");
   rc.wanted = number(object_at(object, "spec"), "replicas", 1);
+  rc.answers = answers_of(object_at(object_at(object, "spec"), "template"));
   rc.replicas = number(status, "replicas");
   rc.ready = number(status, "readyReplicas");
   rc.observed = int_or(status, "observedGeneration") >= int_or(object_at(object, "metadata"), "generation");
@@ -154,6 +163,21 @@ ReplicationController parse_rc(const json::object& object) {
       rc.failure = text(c, "message");
   });
   return rc;
+}
+
+EndpointSlice parse_endpoints(const json::object& object) {
+  EndpointSlice s;
+  s.meta = parse_meta(object);
+  s.service = shared(object_at(object_at(object, "metadata"), "labels"), "kubernetes.io/service-name");
+  const json::array& endpoints = array_at(object, "endpoints");
+  s.endpoints.reserve(endpoints.size());
+  each_object(endpoints, [&](const json::object& e) {
+    const json::object& of = object_at(e, "targetRef");
+    // Not said is ready: the API's own rule.
+    s.endpoints.push_back({text_or(of, "kind") == "Pod" ? own(of, "name") : Text(),
+                           bool_or(object_at(e, "conditions"), "ready", true)});
+  });
+  return s;
 }
 
 Autoscaler parse_autoscaler(const json::object& object) {

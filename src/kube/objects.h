@@ -32,8 +32,12 @@ struct Meta {
   Target target() const { return {project, environment}; }
   Owner owner() const { return {target(), deploy}; }
   // It has the labels that a deploy's objects have, and is in its environment's namespace.
-  bool is_stamped() const { return !project.empty() && environment == ns && deploy > 0; }
+  bool is_stamped() const { return is_of_target() && deploy > 0; }
+  bool is_of_target() const { return !project.empty() && environment == ns; }
 };
+
+// Label kAnswersLabel of a pod, or of a controller's template.
+enum class Answers : uint8_t { unsaid, yes, no };
 
 struct ContainerState {
   enum class Kind : uint8_t { waiting, running, terminated } kind = Kind::waiting;
@@ -83,6 +87,7 @@ struct Pod {
   Text reason, message;
   Text node;
   bool ready = false;
+  Answers answers = Answers::unsaid;
   Text unschedulable;  // message of PodScheduled=False, reason Unschedulable
   // Whose log `kubectl logs` shows: annotation kubectl.kubernetes.io/default-container, else the first of the
   // spec.
@@ -96,6 +101,7 @@ struct ReplicationController {
   int wanted = 0;  // spec.replicas
   int replicas = 0, ready = 0;
   bool observed = false;  // status is of this generation
+  Answers answers = Answers::unsaid;  // what its next pods get
   std::string failure;    // message of condition ReplicaFailure=True
 };
 
@@ -104,6 +110,18 @@ struct Autoscaler {
   int min = 1, max = 1, current = 0, desired = 0;
   std::optional<int> cpu, cpu_target;  // percent of the request
   std::string trouble;                 // message of ScalingActive=False, except ScalingDisabled
+};
+
+// Who gets the requests of a Service, a part of it. Its labels are those of the Service: project and
+// environment, no deploy. https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+struct EndpointSlice {
+  struct Endpoint {
+    Text pod;  // name of the pod; empty: it is none
+    bool ready = false;
+  };
+  Meta meta;
+  Text service;  // label kubernetes.io/service-name
+  std::vector<Endpoint> endpoints;
 };
 
 struct Event {
@@ -120,6 +138,7 @@ json::array other_owners(const json::object& object, std::string_view uid);
 Pod parse_pod(const json::object& object);
 ReplicationController parse_rc(const json::object& object);
 Autoscaler parse_autoscaler(const json::object& object);
+EndpointSlice parse_endpoints(const json::object& object);
 Event parse_event(const json::object& object);
 
 // What `kubectl get pods` would print as STATUS: CrashLoopBackOff, Pending, Terminating, Running...

@@ -164,6 +164,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
           {"configured", configured},
           {"health", health},
           {"health_text", text},
+          {"answers", answers_json(cluster, target, current)},
           {"current", maybe(current)},
           {"active", maybe(active)},
           {"latest", maybe(lines && latest == current ? nullptr : latest)},

@@ -64,8 +64,8 @@ class Board {
   //  "projects": [{"name", "description", "deployer", "owners", "known": bool (configured),
   //    "targets": [{"environment", "configured": bool,
   //       "health": "none | ok | busy | bad | zeroed | unknown" , "health_text",
-  //       "deployer": "kubernetes | ansible", "current": deploy|null, "active": deploy|null, "latest":
-  //       deploy|null, "queued": [deploy]}]}]}
+  //       "answers": as of status(), "deployer": "kubernetes | ansible", "current": deploy|null, "active":
+  //       deploy|null, "latest": deploy|null, "queued": [deploy]}]}]}
   //  "total": of all pages, "next": the name to go on after; "": that was all}
   // Targets stand in the order of environments, one for each, so that a table can be drawn.
   struct Wanted {
@@ -91,6 +91,9 @@ class Board {
   //      is not ready, may be empty), "fatal": bool, "containers": [{"name", "image", "state", "reason",
   //      "exit_code"|null, "restarts", "ready"}]}],
   //   "autoscaler": {"min","max","current","desired","cpu"|null,"cpu_target"|null,"trouble"}|null,
+  //   "answers": {"deploys": [{"number", "pods", "serving"}], "text"}|null: who gets requests in the target
+  //   now,
+  //      by the cluster's endpoints; null: that is not known, or it is on hosts
   //   "hosts": ansible/progress.h to_json(Progress) | null (live, or as stored at its end),
   //   "events": [{"type","reason","message","count","age","about"}] (newest first, grouped),
   //   "history": [DeployEvent + "age"] (oldest first), "secret_changed": bool,

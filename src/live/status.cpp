@@ -76,6 +76,9 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   if (cluster)
     for (const kube::Pod* pod : pods::pods_of(*cluster, owner)) pods.push_back(pod_json(*pod));
   out["pods"] = std::move(pods);
+  out["answers"] = d.deployer == Deployer::ansible
+                       ? json::value(nullptr)
+                       : answers_json(cluster, target, from_.conductor->current(target));
   out["hosts"] = std::move(hosts);
   out["autoscaler"] = cluster ? autoscaler_json(cluster->autoscaler(owner)) : json::value(nullptr);
   out["events"] = cluster ? events_json(*cluster, d) : json::array{};

@@ -13,6 +13,8 @@ using pods::without_names;
 json::object store_json(const std::optional<StoreTrouble>& trouble);
 json::value error_json(const std::optional<Error>& e);
 json::array links_json(const config::Project* project);  // nullptr: none
+// "answers" of Board::status().
+json::value answers_json(const kube::Cluster* cluster, const Target& target, const Deploy* serving);
 json::value autoscaler_json(const kube::Autoscaler* hpa);
 // For people: "converged on web-1", "not in the inventory yet; next try in 20 s".
 std::string instance_text(const Instance& instance, Time now);

@@ -143,6 +143,8 @@ void stamp_again(json::array& manifests, const Stamp& stamp) {
       stamp_rc(*o, stamp);
     else if (kind == kAutoscaler.kind)
       stamp_autoscaler(*o, stamp);
+    else if (kind == "Service")
+      stamp_service(*o, stamp);
     else if (kind == "ConfigMap" && name && name->is_string())
       stamp_object(*o, stamp, std::string(name->get_string()));
   }

@@ -49,8 +49,12 @@ TEST_F(Render, each_rc_has_a_selector_of_its_own_and_the_service_selects_all_of_
   EXPECT_EQ(at(seven.rc, {"spec", "selector", "deploy"}), "7");
   EXPECT_EQ(at(eight.rc, {"spec", "selector", "deploy"}), "8");
   EXPECT_EQ(*seven.service, *eight.service);
-  EXPECT_EQ(at(*seven.service, {"spec", "selector"}),
-            (json::value{{"project", "hello-world"}, {"environment", "production"}}));
+  EXPECT_EQ(
+      at(*seven.service, {"spec", "selector"}),
+      (json::value{{"project", "hello-world"}, {"environment", "production"}, {"lemmy/answers", "yes"}}));
+  EXPECT_EQ(at(seven.rc, {"spec", "template", "metadata", "labels", "lemmy/answers"}), "yes");
+  EXPECT_EQ(at(seven.rc, {"spec", "selector", "lemmy/answers"}), "missing")
+      << "a pod taken out stays its own";
 }
 
 TEST_F(Render, rendering_again_gives_the_same_bytes) {

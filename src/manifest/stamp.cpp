@@ -78,7 +78,10 @@ void stamp_rc(json::object& rc, const Stamp& s) {
   spec["selector"] = json::object{
       {"project", s.project}, {"environment", s.environment}, {"deploy", std::to_string(s.deploy)}};
   json::object& pod = object_in(spec, "template");
-  put_labels(object_in(object_in(pod, "metadata"), "labels"), s);
+  json::object& pod_labels = object_in(object_in(pod, "metadata"), "labels");
+  put_labels(pod_labels, s);
+  // Not in the selector: pods are taken out of the Service and stay their controller's.
+  pod_labels[kAnswersLabel] = "yes";
   json::object& pod_spec = object_in(pod, "spec");
   json::array& volumes = array_in(pod_spec, "volumes");
   // Optional: a project without a Secret starts all the same.
@@ -111,12 +114,12 @@ void stamp_autoscaler(json::object& autoscaler, const Stamp& s) {
 
 void stamp_service(json::object& service, const Stamp& s) {
   stamp_object(service, s, s.project);
-  // The Service outlives deploys: it belongs to the target, and answers for old and new alike.
+  // The Service outlives deploys: it belongs to the target, and selects the pods of all that may answer.
   json::object& labels = object_in(object_in(service, "metadata"), "labels");
   for (const char* of_one_deploy : {"build", "branch", "deploy", "app.kubernetes.io/version"})
     labels.stable_erase(of_one_deploy);
   object_in(service, "spec")["selector"] =
-      json::object{{"project", s.project}, {"environment", s.environment}};
+      json::object{{"project", s.project}, {"environment", s.environment}, {kAnswersLabel, "yes"}};
 }
 
 void set_replicas(json::object& rc, int replicas) { object_in(rc, "spec")["replicas"] = replicas; }

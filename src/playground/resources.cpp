@@ -5,7 +5,8 @@
 namespace lemmy::playground {
 namespace {
 
-constexpr std::string_view kCore = "/api/v1", kScaling = "/apis/autoscaling/v2";
+constexpr std::string_view kCore = "/api/v1", kScaling = "/apis/autoscaling/v2",
+                           kDiscovery = "/apis/discovery.k8s.io/v1";
 constexpr std::array<Resource, kKinds> kResources{{
     {Kind::pod, "pods", "pod", "Pod", kCore, "v1", "", "po"},
     {Kind::rc, "replicationcontrollers", "replicationcontroller", "ReplicationController", kCore, "v1", "",
@@ -17,6 +18,8 @@ constexpr std::array<Resource, kKinds> kResources{{
     {Kind::ns, "namespaces", "namespace", "Namespace", kCore, "v1", "", "ns", false},
     {Kind::autoscaler, "horizontalpodautoscalers", "horizontalpodautoscaler", "HorizontalPodAutoscaler",
      kScaling, "autoscaling/v2", "autoscaling", "hpa"},
+    {Kind::endpoint_slice, "endpointslices", "endpointslice", "EndpointSlice", kDiscovery,
+     "discovery.k8s.io/v1", "discovery.k8s.io", ""},
 }};
 
 json::object listed(const Resource& r) {
@@ -54,9 +57,16 @@ json::object resource_list(std::string_view prefix, std::string_view version) {
           {"resources", std::move(resources)}};
 }
 
-json::object autoscaling_group() {
-  json::object v2{{"groupVersion", "autoscaling/v2"}, {"version", "v2"}};
-  return {{"name", "autoscaling"}, {"versions", json::array{v2}}, {"preferredVersion", v2}};
+json::object api_group(std::string_view name, std::string_view version) {
+  json::object only{{"groupVersion", std::string(name) + "/" + std::string(version)}, {"version", version}};
+  return {{"name", name}, {"versions", json::array{only}}, {"preferredVersion", only}};
+}
+json::object autoscaling_group() { return api_group("autoscaling", "v2"); }
+json::object discovery_group() { return api_group("discovery.k8s.io", "v1"); }
+json::object alone(json::object group) {
+  group["kind"] = "APIGroup";
+  group["apiVersion"] = "v1";
+  return group;
 }
 
 }  // namespace
@@ -76,7 +86,7 @@ const Resource* resource(std::string_view prefix, std::string_view name) {
 Route route(std::string_view path) {
   Route out;
   std::string_view prefix;
-  for (std::string_view p : {kCore, kScaling})
+  for (std::string_view p : {kCore, kScaling, kDiscovery})
     if (path.starts_with(p) && path.size() > p.size() && path[p.size()] == '/') prefix = p;
   if (prefix.empty()) return out;
   auto parts = split(path.substr(prefix.size() + 1), '/');
@@ -108,15 +118,14 @@ json::value discovery(std::string_view path) {
   if (path == "/api")
     return {{"kind", "APIVersions"}, {"versions", {"v1"}}, {"serverAddressByClientCIDRs", json::array{}}};
   if (path == "/apis")
-    return {{"kind", "APIGroupList"}, {"apiVersion", "v1"}, {"groups", json::array{autoscaling_group()}}};
-  if (path == "/apis/autoscaling") {
-    json::object g = autoscaling_group();
-    g["kind"] = "APIGroup";
-    g["apiVersion"] = "v1";
-    return g;
-  }
+    return {{"kind", "APIGroupList"},
+            {"apiVersion", "v1"},
+            {"groups", json::array{autoscaling_group(), discovery_group()}}};
+  if (path == "/apis/autoscaling") return alone(autoscaling_group());
+  if (path == "/apis/discovery.k8s.io") return alone(discovery_group());
   if (path == kCore) return resource_list(kCore, "v1");
   if (path == kScaling) return resource_list(kScaling, "autoscaling/v2");
+  if (path == kDiscovery) return resource_list(kDiscovery, "discovery.k8s.io/v1");
   return nullptr;
 }
 

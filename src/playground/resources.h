@@ -8,8 +8,8 @@
 
 namespace lemmy::playground {
 
-enum class Kind { pod, rc, service, config_map, secret, event, ns, autoscaler };
-constexpr size_t kKinds = 8;
+enum class Kind { pod, rc, service, config_map, secret, event, ns, autoscaler, endpoint_slice };
+constexpr size_t kKinds = 9;
 
 struct Resource {
   Kind kind;

@@ -21,6 +21,7 @@ World::World(asio::any_io_executor executor, ClusterOptions o)
   pods = std::make_unique<Pods>(*this);
   replication = std::make_unique<Replication>(*this);
   autoscaling = std::make_unique<Autoscaling>(*this);
+  endpoints = std::make_unique<Endpoints>(*this);
 }
 World::~World() = default;
 

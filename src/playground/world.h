@@ -72,6 +72,24 @@ class Autoscaling {
   std::unordered_map<std::string, double> load_;  // by uid: CPU of all pods, in pods at the target
 };
 
+class Endpoints {
+ public:
+  explicit Endpoints(World& world);
+
+ private:
+  struct Slice {
+    std::string name;
+    std::set<std::string> pods;
+  };
+  void mark(const Object& service);
+  void sync(const std::string& uid);
+  void write(const Object& service, const Slice& slice, const std::map<std::string, Stored>& pods);
+
+  World& world_;
+  std::set<std::string> dirty_;                                 // uids of Services
+  std::unordered_map<std::string, std::vector<Slice>> slices_;  // by uid of the Service
+};
+
 class Pods;
 
 struct World {
@@ -88,6 +106,7 @@ struct World {
   std::unique_ptr<Pods> pods;
   std::unique_ptr<Replication> replication;
   std::unique_ptr<Autoscaling> autoscaling;
+  std::unique_ptr<Endpoints> endpoints;
   uint64_t streams_epoch = 0;  // rises when open streams are to be cut
   uint64_t silent_epoch = 0;   // rises when open watches are to say nothing more
   bool stopping = false;

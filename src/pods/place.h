@@ -32,6 +32,8 @@ class Place : public deploy::Place {
   Task<> after_apply(Deploy deploy) override;
   Task<Result<deploy::Left>> scale(Deploy deploy, int to) override;
   Task<Result<>> remove(Deploy deploy) override;
+  bool is_admitted(const Deploy& deploy, bool answers) const override;  // admit.cpp
+  Task<Result<>> admit(Deploy deploy, bool answers) override;
   Task<Result<deploy::Left>> ask(Deploy deploy) override;
   Task<Result<deploy::Sight>> look_again(Deploy deploy) override;
   int restored_to(const Deploy& deploy, const std::optional<Deploy>& serving) const override;
@@ -78,6 +80,12 @@ class Place : public deploy::Place {
   // without.
   Task<std::string> keep_origins(Deploy d, json::array manifests);
   Task<Result<std::string>> put_documents(Deploy d, Texts texts);  // gives ""
+  // Before the target's Service selects by label kAnswersLabel: what it selects now gets the label, pods and
+  // templates, whoever made them.
+  Task<Result<>> take_over(Target target);
+  Task<Result<>> label_all(Target target);
+  Task<Result<>> label_pods(const std::vector<kube::Pod>& pods, std::string_view answers);
+  Task<Result<>> apply_autoscaler(Deploy d);
   Task<Result<>> own_config_map(Deploy d, json::object copy, std::string controller_uid);
   Task<Result<>> remove_config_map(Deploy d, std::string controller_uid);
   Result<> may_act() const;
@@ -88,6 +96,7 @@ class Place : public deploy::Place {
   // Templates parsed once for each project and configuration.
   std::map<std::string, std::pair<std::string, std::shared_ptr<const manifest::Renderer>>> renderers_;
   std::map<Target, std::pair<int64_t, Rendering>> unexplained_;  // of the deploy that is being applied
+  std::set<Target> selected_;  // whose Service was seen to select by the label, or is not there
 };
 
 }  // namespace lemmy::pods

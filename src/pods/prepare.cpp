@@ -171,7 +171,7 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
   d.replicas = deploy::starting_replicas(scale.replicas, scale.min, scale.max,
                                          serving_wants(cluster_, serving ? &*serving : nullptr));
   manifest::set_replicas(*rc, d.replicas);
-  d.object_name = name_of(*rc);
+  in_places(d, [&](DeployPlace& p) { p.object = name_of(*rc); });
 
   Texts texts{{"manifests", pretty_json(manifests)},
               {"final", std::move(sent->final)},
@@ -218,9 +218,20 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   auto manifests = parse_manifests(*stored);
   if (!manifests) co_return fail(manifests.error());
   std::optional<json::object> copy;
-  for (const json::value& v : *manifests) {
-    const json::object& o = v.get_object();
+  deploy::Applied out{deploy::Applied::How::begun, d, ""};
+  for (json::value& v : *manifests) {
+    json::object& o = v.get_object();
     std::string uid;
+    if (kind_of(o) == "Service") {
+      auto taken = co_await take_over(d.target);
+      if (!taken && taken.error().code != ErrorCode::forbidden) co_return fail(taken.error());
+      if (!taken) {
+        // Nobody who answers now may be left out.
+        o["spec"].get_object()["selector"].get_object().erase(kAnswersLabel);
+        out.warnings.push_back("the Service selects as before, what fails will be scaled to 0: " +
+                               taken.error().str());
+      }
+    }
     if (is_copy(o)) {
       copy = o;
       auto done = co_await own_config_map(d, o, "");
@@ -238,8 +249,8 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
       deploy::crash_point();
     }
   }
-  std::string text = fmt::format("applied {} with {} pods", d.object_name, d.replicas);
-  co_return deploy::Applied{deploy::Applied::How::begun, std::move(d), std::move(text)};
+  out.text = fmt::format("applied {} with {} pods", d.object_name, d.replicas);
+  co_return out;
 }
 
 Task<> Place::after_apply(Deploy d) {

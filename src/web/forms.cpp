@@ -105,6 +105,7 @@ Pages::Answer Pages::act(route::Call call) {
   act.who = call.who.name;
   act.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
   act.confirmed = confirmed;
+  act.at_once = *action == deploy::Action::rollback && (*form)["at_once"] == "yes";
   if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
     act.request_id = fmt::format("page:rollback:{}:after:{}", *number, after);
   auto done = co_await live::in_time(services_.conductor->act(std::move(act)));
@@ -134,6 +135,11 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, de
                                          : "Its stored manifests are applied again",
                                    short_sha(stored->sha)));
     lines.emplace_back(serving_line(serving, target.environment));
+    if (serving && !hosts) {
+      lines.emplace_back(fmt::format("#{} gets no more requests as soon as the pods of this one are ready.",
+                                     serving->number));
+      o["at_once"] = serving->number;
+    }
     auto preview = co_await services_.board->rollback_preview(target, number);
     if (!preview) co_return error(call, preview.error());
     for (json::value& line : (*preview)["lines"].as_array()) lines.push_back(std::move(line));

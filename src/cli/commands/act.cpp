@@ -33,7 +33,8 @@ constexpr Kind kKinds[] = {
      false},
     {"rollback", "Deploy again what an earlier deploy ran",
      "Makes a new deploy from the manifests and configuration of that one, and waits for it as `lemmy "
-     "deploy` does.\nOn a terminal it first shows what would change and asks; programs are not asked.",
+     "deploy` does.\nWhat serves now gets no more requests as soon as the pods of that one are ready.\n"
+     "On a terminal it first shows what would change and asks; programs are not asked.",
      "", false},
 };
 constexpr const char* kExitCodes =
@@ -48,7 +49,7 @@ struct ActArguments {
   Target target;
   int64_t number = 0;
   std::string reason, timeout = "1h";
-  bool confirm = false, no_wait = false, preview = false, yes = false;
+  bool confirm = false, no_wait = false, preview = false, yes = false, at_once = false;
 };
 
 // The server speaks to pages and programs; here the way to confirm is a flag.
@@ -88,6 +89,7 @@ Task<Result<int>> act(std::shared_ptr<Remote> remote, const Kind* kind, ActArgum
   }
   json::object body;
   if (a.confirm) body["confirm"] = true;
+  if (a.at_once) body["at_once"] = true;
   if (!a.reason.empty()) body["reason"] = a.reason;
   net::Headers headers;
   headers.emplace("Idempotency-Key", "cli-" + random_hex(16));
@@ -127,6 +129,9 @@ void add_actions(CLI::App& app, Action& action) {
     if (rollback) {
       c->add_flag("--preview", a->preview, "show what it would change now, and change nothing");
       c->add_flag("--yes", a->yes, "do not ask");
+      c->add_flag(
+          "--at-once", a->at_once,
+          "take out what serves now, before what it goes back to is ready: nothing may answer meanwhile");
       c->add_flag("--no-wait", a->no_wait, "return once it is accepted");
       c->add_option("--timeout", a->timeout, "how long to wait")->capture_default_str();
     }

@@ -75,6 +75,9 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
     if (!cause.empty()) fmt::print("cause: {}\n", field(cause, "summary"));
     if (!field(cause, "hint").empty()) fmt::print("  -> {}\n", field(cause, "hint"));
   }
+  if (const json::object& answers = object_in(status, "answers"); !answers.empty())
+    fmt::print("{}\n", field(answers, "text"));
+  if (int_or(d, "out_by") != 0) fmt::print("Its pods get no requests.\n");
   Table pods({"POD", "STATUS", "READY", "RESTARTS", "NODE", "AGE", ""});
   for (const json::value& v : array_in(status, "pods")) {
     const json::object& p = v.as_object();

@@ -1,0 +1,88 @@
+// Who gets requests when somebody rolls back.
+#include <gtest/gtest.h>
+
+#include "deploy/machine.h"
+
+namespace lemmy::deploy {
+namespace {
+
+struct Turns : testing::Test {
+  Deploy bad = made(2, Phase::live), back = made(3, Phase::rolling_out);
+  Turns() {
+    bad.serves = 2;
+    back.rollback_of = 1;
+    back.follows = 2;
+  }
+  static Deploy made(int64_t number, Phase phase) {
+    Deploy d;
+    d.number = number;
+    d.phase = phase;
+    d.presence = Presence::running;
+    return d;
+  }
+  // Who gets which number; 0 lets it in again.
+  std::vector<std::pair<int64_t, int64_t>> now() const {
+    std::vector<std::pair<int64_t, int64_t>> out;
+    for (const Turn& t : turns({bad, back})) out.emplace_back(t.number, t.out_by);
+    return out;
+  }
+  using Each = std::vector<std::pair<int64_t, int64_t>>;
+};
+
+TEST_F(Turns, a_roll_back_takes_out_what_it_follows_as_soon_as_it_is_ready) {
+  EXPECT_EQ(now(), Each{});
+  back.phase = Phase::settling;
+  EXPECT_EQ(now(), (Each{{2, 3}}));
+  bad.out_by = 3;
+  EXPECT_EQ(now(), Each{}) << "once";
+}
+
+TEST_F(Turns, another_deploy_takes_nothing_out) {
+  back.rollback_of.reset();
+  back.phase = Phase::settling;
+  EXPECT_EQ(now(), Each{});
+}
+
+TEST_F(Turns, when_asked_so_it_is_taken_out_before) {
+  back.phase = Phase::preparing;
+  back.presence = Presence::none;
+  EXPECT_EQ(now(), Each{});
+  back.at_once = true;
+  EXPECT_EQ(now(), (Each{{2, 3}}));
+  back.phase = Phase::queued;
+  EXPECT_EQ(now(), Each{}) << "it has not begun";
+}
+
+TEST_F(Turns, a_roll_back_that_comes_to_nothing_lets_it_in_again) {
+  bad.out_by = 3;
+  for (Phase over : {Phase::failed, Phase::cancelled, Phase::superseded, Phase::rolling_out}) {
+    back.phase = over;
+    EXPECT_EQ(now(), (Each{{2, 0}})) << name(over);
+  }
+}
+
+TEST_F(Turns, one_that_went_live_keeps_it_out_also_when_it_is_gone_itself) {
+  bad.out_by = 3;
+  back.phase = Phase::live;
+  back.serves = 3;
+  EXPECT_EQ(now(), Each{});
+  back.presence = Presence::zeroed;
+  EXPECT_EQ(now(), Each{});
+}
+
+TEST_F(Turns, what_was_restored_after_the_roll_back_answers) {
+  back.phase = Phase::live;
+  back.serves = 3;
+  bad.serves = 4;
+  EXPECT_EQ(now(), Each{});
+}
+
+TEST_F(Turns, what_failed_is_not_let_in_by_others) {
+  bad.phase = Phase::failed;
+  bad.out_by = 2;
+  back.phase = Phase::failed;
+  EXPECT_EQ(now(), Each{});
+}
+
+}  // namespace
+}  // namespace lemmy::deploy

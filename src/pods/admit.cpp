@@ -1,0 +1,158 @@
+// Who gets requests: label kAnswersLabel of pods and templates, and the Service that selects by it.
+#include <fmt/format.h>
+
+#include "deploy/crash_point.h"
+#include "domain/names.h"
+#include "pods/place.h"
+
+namespace lemmy::pods {
+
+using deploy::of_place;
+using deploy::of_store;
+
+namespace {
+
+constexpr size_t kTogether = 8;
+constexpr int kRounds = 5;
+
+kube::Ref controller(const std::string& ns, const std::string& name) {
+  return {"/api/v1", "replicationcontrollers", ns, name};
+}
+kube::Ref pod_ref(const kube::Pod& p) {
+  return {"/api/v1", "pods", std::string(p.meta.ns.view()), std::string(p.meta.name.view())};
+}
+json::object labels(std::string_view answers) {
+  return {{"metadata", {{"labels", {{kAnswersLabel, answers}}}}}};
+}
+json::object template_labels(std::string_view answers) { return {{"spec", {{"template", labels(answers)}}}}; }
+kube::Answers as(bool answers) { return answers ? kube::Answers::yes : kube::Answers::no; }
+
+// Gone meanwhile is as good.
+Task<Result<>> patch(kube::Client* client, kube::Ref ref, json::object changes) {
+  auto done = co_await client->patch(std::move(ref), std::move(changes));
+  if (done || done.error().code == ErrorCode::not_found) co_return Result<>{};
+  co_return of_place(std::move(done.error()));
+}
+
+}  // namespace
+
+bool Place::is_admitted(const Deploy& d, bool answers) const {
+  if (!cluster_.is_live()) return true;  // nothing is known that would have to be changed
+  const kube::ReplicationController* rc = cluster_.rc(d.target.environment, d.object_name);
+  if (!rc || rc->meta.deleting) return true;
+  if (answers && rc->answers == kube::Answers::unsaid)
+    return true;  // of a Lemmy of before: its Service knows
+  if (rc->answers != as(answers)) return false;
+  if (!answers && cluster_.autoscaler(d.target.environment, d.object_name)) return false;
+  for (const kube::Pod* p : cluster_.pods({d.target, d.number}, rc->meta.uid.view()))
+    if (!p->meta.deleting && p->answers != as(answers)) return false;
+  return true;
+}
+
+Task<Result<>> Place::admit(Deploy d, bool answers) {
+  const std::string ns = d.target.environment;
+  const kube::Ref ref = controller(ns, d.object_name);
+  if (!answers) {
+    auto taken = co_await take_over(d.target);
+    if (!taken) co_return taken;
+    // It would go by the load of pods that have none.
+    if (auto may = may_act(); !may) co_return may;
+    auto gone = co_await client()->remove(
+        {"/apis/autoscaling/v2", "horizontalpodautoscalers", d.target.environment, d.object_name});
+    if (!gone) co_return of_place(std::move(gone.error()));
+    deploy::crash_point();
+  }
+  // Pods to come first, so that none slips through.
+  if (auto may = may_act(); !may) co_return may;
+  const std::string_view value = answers ? "yes" : "no";
+  auto rc = co_await client()->patch(ref, template_labels(value));
+  if (!rc && rc.error().code == ErrorCode::not_found) co_return Result<>{};
+  if (!rc) co_return of_place(std::move(rc.error()));
+  deploy::crash_point();
+  auto pods =
+      co_await cluster_.list_pods(d.target, fmt::format("deploy={},{}!={}", d.number, kAnswersLabel, value));
+  if (!pods) co_return of_place(std::move(pods.error()));
+  const std::string uid = kube::parse_meta(*rc).uid.str();
+  std::erase_if(*pods, [&](const kube::Pod& p) { return p.meta.controller != uid; });
+  auto labelled = co_await label_pods(*pods, value);
+  if (labelled && answers) labelled = co_await apply_autoscaler(std::move(d));
+  co_return labelled;
+}
+
+// The right to patch pods may be missing: the first alone tells.
+Task<Result<>> Place::label_pods(const std::vector<kube::Pod>& pods, std::string_view answers) {
+  for (size_t i = 0; i < pods.size();) {
+    if (auto may = may_act(); !may) co_return may;
+    std::vector<Task<Result<>>> some;
+    const size_t upto = std::min(pods.size(), i == 0 ? 1 : i + kTogether);
+    for (; i < upto; ++i) some.push_back(patch(client(), pod_ref(pods[i]), labels(answers)));
+    auto done = co_await all(std::move(some));
+    for (auto& one : done)
+      if (!one) co_return fail(std::move(one.error()));
+    deploy::crash_point();
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> Place::apply_autoscaler(Deploy d) {
+  auto stored = co_await around_.store->document(d.target, d.number, "manifests");
+  if (!stored) co_return of_store(stored.error());
+  auto list = parse_json(*stored, "stored manifests");
+  if (!list || !list->is_array()) co_return Result<>{};
+  for (json::value& v : list->get_array()) {
+    if (!v.is_object() || text_or(v.get_object(), "kind") != "HorizontalPodAutoscaler") continue;
+    if (auto may = may_act(); !may) co_return may;
+    auto done = co_await client()->apply(std::move(v.get_object()), false);
+    if (!done) co_return of_place(std::move(done.error()));
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> Place::label_all(Target target) {
+  // Pods to come: of every controller that pods of the Service may have.
+  std::vector<kube::Ref> unsaid;
+  for (const kube::Owned& o : cluster_.owned()) {
+    if (o.kind != "ReplicationController" || o.owner.target != target) continue;
+    const kube::ReplicationController* rc = cluster_.rc(o.ns, o.name);
+    if (rc && rc->answers == kube::Answers::unsaid) unsaid.push_back(controller(o.ns, o.name));
+  }
+  for (kube::Ref& ref : unsaid) {
+    if (auto may = may_act(); !may) co_return may;
+    auto done = co_await patch(client(), std::move(ref), template_labels("yes"));
+    if (!done) co_return done;
+    deploy::crash_point();
+  }
+  // A controller may go by the template of before for a moment.
+  for (int round = 0; round < kRounds; ++round) {
+    auto pods = co_await cluster_.list_pods(target, fmt::format("!{}", kAnswersLabel));
+    if (!pods) co_return of_place(std::move(pods.error()));
+    if (pods->empty()) co_return Result<>{};
+    auto done = co_await label_pods(*pods, "yes");
+    if (!done) co_return done;
+  }
+  co_return of_place(
+      {ErrorCode::unavailable, target.str(), "pods without the label come as fast as they get it"});
+}
+
+Task<Result<>> Place::take_over(Target target) {
+  if (selected_.contains(target)) co_return Result<>{};
+  const kube::Ref ref{"/api/v1", "services", target.environment, target.project};
+  auto service = co_await client()->get(ref);
+  if (!service) co_return of_place(std::move(service.error()));
+  const json::value* spec = *service ? find(**service, "spec") : nullptr;
+  const json::value* selector = spec ? find(*spec, {"selector"}) : nullptr;
+  const bool selects = selector && selector->is_object() && selector->get_object().contains(kAnswersLabel);
+  if (selector && !selects) {
+    auto labelled = co_await label_all(target);
+    if (!labelled) co_return labelled;
+    if (auto may = may_act(); !may) co_return may;
+    json::object changes{{"spec", {{"selector", {{kAnswersLabel, "yes"}}}}}};
+    auto done = co_await patch(client(), ref, std::move(changes));
+    if (!done) co_return done;
+    deploy::crash_point();
+  }
+  selected_.insert(target);
+  co_return Result<>{};
+}
+
+}  // namespace lemmy::pods

@@ -1,0 +1,205 @@
+// Who gets requests: by the endpoints of the Service, as the cluster makes them.
+#include "domain/names.h"
+#include "pods/conducting_test.h"
+
+namespace lemmy::pods {
+namespace {
+
+struct Admitting : Conducting {
+  static bool is_live(const Deploy& d) { return d.phase == Phase::live; }
+  static bool is_failed(const Deploy& d) { return d.phase == Phase::failed; }
+
+  // Numbers of the deploys whose pods get requests.
+  std::set<int64_t> answering() const {
+    std::set<int64_t> out;
+    if (auto pods = cluster->answering(kTarget))
+      for (const kube::Pod* p : *pods) out.insert(p->meta.deploy);
+    return out;
+  }
+  Task<bool> answer(std::set<int64_t> who) {
+    co_return co_await playground::Bench::until([this, who] { return answering() == who; }, 10s);
+  }
+  // Its pods become ready, and then not any more: it fails when no more come for so long.
+  void impatient() {
+    auto changed = std::make_shared<config::Config>(*config);
+    for (auto& [name, project] : changed->projects) project.deadline = 300ms;
+    config = changed;
+  }
+  void policy(config::Failed failed) {
+    auto changed = std::make_shared<config::Config>(*config);
+    for (config::Environment& e : changed->environments) e.failed = failed;
+    config = changed;
+  }
+  // One whose pods are all ready but one, which no node takes.
+  Task<int64_t> ask_for_one_that_fails_half_ready() {
+    impatient();
+    sim->set_quota(kTarget.environment, {{"pods", static_cast<int>(sim->count("pods")) + 1}});
+    const int64_t number = co_await ask();
+    const bool failed = co_await becomes(number, is_failed);
+    EXPECT_TRUE(failed);
+    co_return number;
+  }
+  kube::Ref service() const { return {"/api/v1", "services", kTarget.environment, kTarget.project}; }
+  // As a Lemmy of before left it: nothing has the label, and the Service does not select by it.
+  Task<> take_label_away() {
+    json::object none{{"metadata", {{"labels", {{kAnswersLabel, nullptr}}}}}};
+    const Deploy* d = conductor->current(kTarget);
+    kube::Ref rc{"/api/v1", "replicationcontrollers", kTarget.environment, d->object_name};
+    auto done = co_await cluster->client().patch(rc, {{"spec", {{"template", none}}}});
+    EXPECT_TRUE(done);
+    auto pods = co_await cluster->list_pods({kTarget, d->number}, "");
+    EXPECT_TRUE(pods);
+    json::object selector{{"spec", {{"selector", {{kAnswersLabel, nullptr}}}}}};
+    done = co_await cluster->client().patch(service(), std::move(selector));
+    EXPECT_TRUE(done);
+    for (const kube::Pod& p : *pods) {
+      done =
+          co_await cluster->client().patch({"/api/v1", "pods", kTarget.environment, p.meta.name.str()}, none);
+      EXPECT_TRUE(done);
+    }
+  }
+};
+
+TEST_F(Admitting, a_deploy_that_failed_is_kept_from_requests_and_stays_to_be_looked_at) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    bool answers = co_await answer({first});
+    EXPECT_TRUE(answers);
+    const int64_t second = co_await ask_for_one_that_fails_half_ready();
+    answers = co_await answer({first});
+    EXPECT_TRUE(answers) << answering().size();
+    const Deploy* d = conductor->find(kTarget, second);
+    EXPECT_EQ(d->out_by, second);
+    EXPECT_EQ(name(d->presence), "running");
+    EXPECT_GT(pods_of(*cluster, {kTarget, second}).size(), 0u);
+    bool told = co_await said(second, "get no requests any more");
+    EXPECT_TRUE(told);
+    // Also those that come later.
+    sim->set_quota(kTarget.environment, {});
+    bool more = co_await playground::Bench::until(
+        [&] { return cluster->ready_pods({kTarget, second}) == d->replicas; }, 10s);
+    EXPECT_TRUE(more);
+    EXPECT_EQ(answering(), std::set<int64_t>{first});
+    EXPECT_FALSE(cluster->autoscaler({kTarget, second})) << "nobody scales what gets no load";
+  });
+}
+
+TEST_F(Admitting, the_policy_may_zero_what_failed_or_leave_it_as_it_is) {
+  policy(config::Failed::zero);
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    const int64_t second = co_await ask_for_one_that_fails_half_ready();
+    bool zeroed = co_await becomes(second, [](const Deploy& d) { return d.presence == Presence::zeroed; });
+    EXPECT_TRUE(zeroed);
+    policy(config::Failed::keep);
+    impatient();
+    const int64_t third = co_await ask_for_one_that_fails_half_ready();
+    bool answers = co_await answer({first, third});
+    EXPECT_TRUE(answers);
+    EXPECT_EQ(conductor->find(kTarget, third)->out_by, 0);
+  });
+}
+
+TEST_F(Admitting, a_roll_back_takes_the_bad_one_out_and_a_restore_lets_it_in_again) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    const int64_t second = co_await ask();
+    live = co_await becomes(second, is_live);
+    EXPECT_TRUE(live);
+    auto back = co_await conductor->act({kTarget, first, Action::rollback, "ada", "", "", false});
+    EXPECT_TRUE(back);
+    live = co_await becomes(back->number, is_live);
+    EXPECT_TRUE(live);
+    bool answers = co_await answer({first, back->number});
+    EXPECT_TRUE(answers);
+    EXPECT_EQ(conductor->find(kTarget, second)->out_by, back->number);
+
+    auto zeroed = co_await conductor->act({kTarget, second, Action::zero, "ada", "", "", false});
+    EXPECT_TRUE(zeroed);
+    bool gone = co_await becomes(second, [](const Deploy& d) { return d.presence == Presence::zeroed; });
+    EXPECT_TRUE(gone);
+    auto restored = co_await conductor->act({kTarget, second, Action::restore, "ada", "", "", false});
+    EXPECT_TRUE(restored);
+    answers = co_await answer({first, second, back->number});
+    EXPECT_TRUE(answers);
+    EXPECT_EQ(conductor->find(kTarget, second)->out_by, 0);
+  });
+}
+
+TEST_F(Admitting, what_a_lemmy_of_before_left_goes_on_answering_while_it_is_taken_over) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    co_await take_label_away();
+    // As a server that starts: it has seen no Service yet.
+    place = std::make_unique<pods::Place>(cluster.get(),
+                                          pods::Surroundings{&pool, store.get(), [this] { return config; }});
+    bool answers = co_await answer({first});
+    EXPECT_TRUE(answers);
+    size_t fewest = SIZE_MAX;
+    bool over = false;
+    auto watch = [&]() -> Task<> {
+      while (!over) {
+        if (auto pods = cluster->answering(kTarget)) fewest = std::min(fewest, pods->size());
+        co_await sleep_for(1ms);
+      }
+    };
+    Group watching(loop.get_executor());
+    watching.spawn("watching", watch());
+    const int64_t second = co_await ask();
+    live = co_await becomes(second, is_live);
+    EXPECT_TRUE(live);
+    answers = co_await answer({first, second});
+    EXPECT_TRUE(answers);
+    over = true;
+    co_await watching.join(5s);
+    EXPECT_GE(fewest, 1u) << "there was a moment in which nobody answered";
+    auto now = co_await cluster->client().get(service());
+    EXPECT_EQ(text_or(find(json::value(**now), {"spec", "selector"})->as_object(), kAnswersLabel), "yes");
+  });
+}
+
+TEST_F(Admitting, without_the_right_to_label_pods_what_failed_is_scaled_to_zero_and_it_is_said) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    sim->faults().answer(403, {"PATCH", "/pods/", false, -1});
+    const int64_t second = co_await ask_for_one_that_fails_half_ready();
+    bool zeroed = co_await becomes(second, [](const Deploy& d) { return d.presence == Presence::zeroed; });
+    EXPECT_TRUE(zeroed);
+    bool told = co_await said(second, "cannot be kept from requests");
+    EXPECT_TRUE(told);
+    bool answers = co_await answer({first});
+    EXPECT_TRUE(answers);
+  });
+}
+
+TEST_F(Admitting, without_that_right_the_service_of_before_goes_on_selecting_all) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    co_await take_label_away();
+    place = std::make_unique<pods::Place>(cluster.get(),
+                                          pods::Surroundings{&pool, store.get(), [this] { return config; }});
+    sim->faults().answer(403, {"PATCH", "/pods/", false, -1});
+    const int64_t second = co_await ask();
+    live = co_await becomes(second, is_live);
+    EXPECT_TRUE(live);
+    bool answers = co_await answer({first, second});
+    EXPECT_TRUE(answers);
+    bool told = co_await said(second, "the Service selects as before");
+    EXPECT_TRUE(told);
+  });
+}
+
+}  // namespace
+}  // namespace lemmy::pods
