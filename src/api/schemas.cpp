@@ -193,6 +193,16 @@ json::object schemas() {
                           {"history", list(of("object"))},
                           {"secret_changed", of("boolean")},
                           {"previous", list(ref("Deploy"))}});
+  out["Strays"] = object({{"total", of("integer")},
+                          {"items", list(object({{"cluster", of("string")},
+                                                 {"kind", of("string")},
+                                                 {"namespace", of("string")},
+                                                 {"name", of("string")},
+                                                 {"project", of("string")},
+                                                 {"number", of("integer")},
+                                                 {"wanted", of("integer")},
+                                                 {"ready", of("integer")},
+                                                 {"text", of("string")}}))}});
   out["Store"] = object({{"store", object({{"kinds", list(object({{"kind", of("string")},
                                                                   {"count", of("integer")},
                                                                   {"bytes", maybe("integer")},

@@ -41,6 +41,8 @@ Task<net::Response> store(Shared s, route::Call call) {
   co_return route::json_response(*o);
 }
 
+Task<net::Response> strays(Shared s, route::Call) { co_return route::json_response(s->board->strays()); }
+
 Task<net::Response> show_openapi(const route::Router* router) {
   json::object doc = route::openapi(router->routes(), LEMMY_VERSION);
   json::object& all = doc["components"].as_object()["schemas"].as_object();
@@ -70,6 +72,13 @@ void add_system(route::Router& router, Shared s) {
               .summary = "How much is kept, what is let go, and the archive",
               .handle = [s](route::Call call) { return store(s, std::move(call)); },
               .openapi = {{"responses", ok_response("200", "sizes and policy", "Store")}}});
+  router.add({.method = "GET",
+              .pattern = "/api/v1/strays",
+              .who = route::Who::viewer,
+              .kind = route::Kind::api,
+              .summary = "Objects with Lemmy's labels that belong to no deploy known here",
+              .handle = [s](route::Call call) { return strays(s, std::move(call)); },
+              .openapi = {{"responses", ok_response("200", "the objects", "Strays")}}});
   router.add({.method = "GET",
               .pattern = "/openapi.json",
               .who = route::Who::anyone,

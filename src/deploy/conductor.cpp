@@ -220,6 +220,15 @@ Task<Result<Deploy>> Conductor::create(Deploy d, std::string text) {
   if (d.request_id.empty()) d.request_id = random_hex(12);
   d.reason = shorten(valid_utf8(d.reason), 1000);
   if (!d.reason.empty()) text += ": " + d.reason;
+  if (auto at = place(d)) {
+    // As after a restore of an older store.
+    const int64_t there = (*at)->highest_number(d.target);
+    const Deploy* last = latest(d.target);
+    if (there > (last ? last->number : 0)) {
+      auto raised = co_await around_.store->raise_number(d.target, there);
+      if (!raised) co_return fail(raised.error());
+    }
+  }
   const DeployEvent first = event(d, d.created_at, "phase", d.who, std::move(text));
   auto created = co_await around_.store->create_deploy(d, first);
   // It may have been written all the same: the same request gives it back.

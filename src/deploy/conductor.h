@@ -88,6 +88,8 @@ class Conductor {
   std::vector<std::string> projects() const;  // of targets(), in order, each once
   const Deploy* find(const Target& target, int64_t number) const;
   const Deploy* latest(const Target& target) const;
+  // False: the store has no such deploy. True also of one that is so old that memory does not tell.
+  bool may_know(const Target& target, int64_t number) const;
   const Deploy* current(const Target& target) const;  // the one that serves; nullptr: none
   const Deploy* active(const Target& target) const;   // being prepared, applied or rolled out; nullptr: none
   std::vector<const Deploy*> queued(const Target& target) const;  // first in line first

@@ -70,6 +70,12 @@ const Deploy* Conductor::latest(const Target& target) const {
   return s && !s->deploys.empty() ? &s->deploys.rbegin()->second : nullptr;
 }
 
+bool Conductor::may_know(const Target& target, int64_t number) const {
+  const TargetState* s = peek(target);
+  if (!s || s->deploys.empty()) return false;
+  return s->deploys.contains(number) || number < s->deploys.begin()->first;
+}
+
 const Deploy* Conductor::current(const Target& target) const {
   const TargetState* s = peek(target);
   const Deploy* best = nullptr;

@@ -91,6 +91,9 @@ class Place {
   virtual Task<Result<Left>> ask(Deploy deploy) = 0;
   // look(), asked for now: before a verdict that cannot be taken back.
   virtual Task<Result<Sight>> look_again(Deploy deploy) = 0;
+  // The highest number that anything of the target has there, whether a deploy knows of it or not; 0:
+  // nothing.
+  virtual int64_t highest_number(const Target& target) const = 0;
   // The count to restore it to.
   virtual int restored_to(const Deploy& deploy, const std::optional<Deploy>& serving) const = 0;
   // What apply() does now ends soon, with How::cancelled.

@@ -225,6 +225,10 @@ std::set<Target> Cluster::targets() const {
   return out;
 }
 
+int64_t Cluster::highest_number(const Target& target) const {
+  return std::max({pods_.highest(target), rcs_.highest(target), autoscalers_.highest(target)});
+}
+
 std::vector<Owned> Cluster::owned() const {
   std::vector<Owned> out;
   std::set<std::string_view> controllers;

@@ -1,6 +1,6 @@
 #pragma once
-// The live picture of one cluster: one watch each for pods, replication controllers, autoscalers, endpoints and
-// events, of what Lemmy manages. Loop thread only.
+// The live picture of one cluster: one watch each for pods, replication controllers, autoscalers, endpoints
+// and events, of what Lemmy manages. Loop thread only.
 #include <deque>
 #include <map>
 #include <set>
@@ -73,6 +73,9 @@ class Cluster {
   // Of the target's Services: the pods that get requests now, by name, each once. nullopt: that is not known;
   // the rest of the picture may be live all the same.
   std::optional<std::vector<const Pod*>> answering(const Target& target) const;
+  // The highest number of a deploy whose label any object has; 0: none. Whoever made it: a number in use is
+  // not given again.
+  int64_t highest_number(const Target& target) const;
   // Controllers and autoscalers with Lemmy's stamp, and pods with it that no controller of the picture made.
   std::vector<Owned> owned() const;
   size_t pod_count() const { return pods_.size(); }
@@ -94,8 +97,8 @@ class Cluster {
     uint64_t asked = 0;    // answers to questions of before are not taken
   };
   template <class T>
-  void watch(Feed& feed, Kept<T>& kept, const std::string& label, const std::string& path,
-             const char* query, T (*parse)(const json::object&));
+  void watch(Feed& feed, Kept<T>& kept, const std::string& label, const std::string& path, const char* query,
+             T (*parse)(const json::object&));
   void watch_events();
   void begin(Feed& feed, const std::string& label, const std::string& path, const std::string& query,
              WatchProtocol::Sink sink);

@@ -49,6 +49,14 @@ class Kept {
     return it == by_owner_.end() ? none : it->second;
   }
 
+  // The highest number of a deploy of which there is one; 0: none.
+  int64_t highest(const Target& target) const {
+    auto after = by_owner_.upper_bound(Owner{target, INT64_MAX});
+    if (after == by_owner_.begin()) return 0;
+    const Owner& last = std::prev(after)->first;
+    return last.target == target ? last.deploy : 0;
+  }
+
   // Another object of the same name keeps no events of the one before. True: it was not there.
   bool put(T object) {
     Key key{object.meta.ns, object.meta.name};

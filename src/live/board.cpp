@@ -51,7 +51,8 @@ json::object Board::frame() const {
   const auto trouble = from_.store_trouble ? from_.store_trouble() : std::nullopt;
   return {{"version", LEMMY_VERSION},        {"simulated", from_.simulated},
           {"revision", config->revision},    {"problems", std::move(problems)},
-          {"clusters", std::move(clusters)}, {"store", store_json(trouble)}};
+          {"clusters", std::move(clusters)}, {"strays", strays()},
+          {"store", store_json(trouble)}};
 }
 
 json::object Board::deploy_json(const Deploy& d) const {

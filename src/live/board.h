@@ -56,9 +56,14 @@ class Board {
 
   // What every page's frame shows: {"version", "simulated", "revision", "problems": [{where, what, hint}],
   // "clusters": [{"name", "ok": bool, "trouble", "relists", "pods"}],
-  // "store": {"ok": bool, "trouble", "since", "as_of": "" (of what is shown, when it is old)}}
+  // "strays": strays(), "store": {"ok": bool, "trouble", "since", "as_of": "" (of what is shown, when it is
+  // old)}}
   json::object frame() const;
   bool store_ok() const;  // its "store"."ok" alone
+  // {"total", "items": [{"cluster", "kind", "namespace", "name", "project", "number", "wanted", "ready",
+  // "text"}] (at
+  //   most 20)}: objects with Lemmy's stamp that no deploy knows of. Looked for at most every 10 s.
+  json::object strays() const;
 
   // {"environments": [{"name", "cluster", "protected"}],
   //  "projects": [{"name", "description", "deployer", "owners", "known": bool (configured),
@@ -152,6 +157,8 @@ class Board {
     Clock::time_point at;
   };
   Sources from_;
+  mutable json::object strays_;
+  mutable Clock::time_point strays_until_{};
   mutable std::map<Target, SecretVersion> secrets_;
   // since_last_good() of deploys in trouble: it stays the same.
   mutable std::map<std::pair<Target, int64_t>, json::object> since_;

@@ -36,6 +36,7 @@ class Place : public deploy::Place {
   Task<Result<>> admit(Deploy deploy, bool answers) override;
   Task<Result<deploy::Left>> ask(Deploy deploy) override;
   Task<Result<deploy::Sight>> look_again(Deploy deploy) override;
+  int64_t highest_number(const Target& target) const override { return cluster_.highest_number(target); }
   int restored_to(const Deploy& deploy, const std::optional<Deploy>& serving) const override;
   void cancel(const Deploy&) override {}  // a step of it is short
   void cut(const std::string&) override {}

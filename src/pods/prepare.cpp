@@ -152,6 +152,11 @@ Task<Result<Place::Sent>> Place::sent_now(Deploy d) {
 Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> serving) {
   // How many are wanted now must be known before the new one is sized.
   if (const deploy::Sight sight = look(d); sight.blind) co_return of_place(*sight.blind);
+  // Nothing of it was applied yet. A store that was restored may give a number that the cluster still has.
+  if (const auto* rc = cluster_.rc({d.target, d.number}))
+    co_return fail(ErrorCode::invalid, rc->meta.name.str(),
+                   fmt::format("the cluster has a controller of a deploy #{} already", d.number),
+                   "deploy it again: it gets the next number that nothing has");
   Result<Sent> sent;
   if (d.rollback_of)
     sent = co_await sent_before(d);

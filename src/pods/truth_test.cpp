@@ -81,5 +81,44 @@ TEST_F(Conducting, who_serves_is_counted_also_when_the_clock_is_wrong) {
   });
 }
 
+// As after a restore of an older store: the cluster has what the store knows nothing of.
+TEST_F(Conducting, a_number_that_the_cluster_has_is_not_given_again) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    auto is_live = [](const Deploy& d) { return d.phase == Phase::live; };
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    auto kept = co_await store->document(kTarget, first, "manifests");
+    auto manifests = parse_json(kept.value_or("[]"), "manifests");
+    for (const json::value& v : manifests->as_array()) {
+      if (text_or(v.as_object(), "kind") != "ReplicationController") continue;
+      json::object other = v.as_object();
+      other["metadata"].as_object()["name"] = "hello-world-of-before-7";
+      other["metadata"].as_object()["labels"].as_object()["deploy"] = "7";
+      other["spec"].as_object()["selector"].as_object()["deploy"] = "7";
+      other["spec"]
+          .as_object()["template"]
+          .as_object()["metadata"]
+          .as_object()["labels"]
+          .as_object()["deploy"] = "7";
+      auto made = co_await cluster->client().apply(std::move(other), false);
+      EXPECT_TRUE(made) << made.error().str();
+    }
+    bool seen = co_await playground::Bench::until([&] { return cluster->highest_number(kTarget) == 7; });
+    EXPECT_TRUE(seen);
+    Deploy doubled = conductor->imagine(kTarget);
+    doubled.number = 7;
+    auto prepared = co_await place->prepare(doubled, {});
+    EXPECT_FALSE(prepared);
+    EXPECT_EQ(prepared.error().what, "the cluster has a controller of a deploy #7 already");
+    EXPECT_FALSE(conductor->may_know(kTarget, 7));
+    EXPECT_TRUE(conductor->may_know(kTarget, first));
+    const int64_t second = co_await ask();
+    EXPECT_EQ(second, 8);
+    live = co_await becomes(second, is_live);
+    EXPECT_TRUE(live);
+  });
+}
+
 }  // namespace
 }  // namespace lemmy::pods

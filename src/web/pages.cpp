@@ -112,6 +112,7 @@ json::object Pages::context(const route::Call& call) const {
       !call.config->access.anonymous) {
     frame["problems"] = json::array{};
     frame["clusters"] = json::array{};
+    frame["strays"] = json::object{{"total", 0}, {"items", json::array{}}};
     frame["store"] = json::object{{"ok", true}};
     frame["revision"] = "";
   }
