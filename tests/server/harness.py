@@ -93,7 +93,8 @@ class Server:
             command += ["--config", str(self.config)]
         self.process = subprocess.Popen([*command, *self.arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, env=clean | self.env)
-        threading.Thread(target=self._read_log, daemon=True).start()
+        self.reader = threading.Thread(target=self._read_log, daemon=True)
+        self.reader.start()
         deadline = time.time() + 30
         while time.time() < deadline:
             line = self.process.stdout.readline()
@@ -128,6 +129,7 @@ class Server:
                 late = True
                 process.kill()
                 process.wait()
+        self.reader.join(5)  # what it said last
         for stream in (process.stdout, process.stderr):
             stream.close()
         assert not late, "the server did not end:\n" + "".join(self.log[-50:])
