@@ -52,6 +52,7 @@ Move enter(Deploy d, Phase phase, Time now, std::string who, std::string text) {
 Move go_live(Deploy d, int64_t serves, Time now, std::string text) {
   d.serving_since = now;
   d.serves = serves;
+  d.served = milliseconds{0};
   return enter(std::move(d), Phase::live, now, "lemmy", std::move(text));
 }
 

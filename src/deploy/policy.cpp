@@ -3,6 +3,8 @@
 
 namespace lemmy::deploy {
 
+constexpr seconds kKeepServed{30};
+
 // How long the one that serves has done so, and how long all its pods have been ready; one of no pods was
 // asked for so.
 void Worker::time_serving(milliseconds zero_after) {
@@ -13,15 +15,14 @@ void Worker::time_serving(milliseconds zero_after) {
   }
   if (serving_ != d->number) {
     serving_ = d->number;
-    // A restart must not put it off; that the clock may have been set meanwhile costs no more than this wait.
-    served_ = Stopwatch(std::clamp(now() - *d->serving_since, milliseconds{0}, zero_after));
+    served_ = Stopwatch(std::min(d->served, zero_after));  // a restart does not put it off
     serving_ready_.reset();
   }
   served_.look(Clock::now(), kLongestLook);
   auto place = c_.place(*d);
   const Sight sight = place ? (*place)->look(*d) : Sight{.blind = place.error()};
   if (!sight.blind && sight.there && sight.ready >= sight.wanted)
-    serving_ready_.look(Clock::now(), kLongestLook);
+    serving_ready_.look_without_gap(Clock::now(), kLongestLook + seconds{5});
   else
     serving_ready_.reset();
 }
@@ -46,6 +47,12 @@ Task<Worker::Did> Worker::apply_policy() {
     co_return co_await store({std::move(next), {std::move(e)}});
   }
   if (will_be_due(all, environment->retire)) {
+    // For whoever goes on after this server.
+    if (const Deploy* d = c_.find(target_, serving_); d && served_.count() - d->served >= kKeepServed) {
+      Deploy next = *d;
+      next.served = served_.count();
+      co_return co_await store({std::move(next), {}});
+    }
     const milliseconds left = std::max(zero_after - served_.count(), rules().settle - serving_ready_.count());
     look_within(std::clamp(left, milliseconds{5}, kLongestLook));
   }

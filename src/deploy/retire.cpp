@@ -63,6 +63,7 @@ Task<Result<>> Worker::restore(Deploy d, Place* place) {
     if (d.serving_since) {  // what was never live does not become the one that serves
       d.serving_since = now();
       d.serves = c_.next_serves(target_);
+      d.served = milliseconds{0};
       d.out_by = 0;
     }
   }

@@ -6,6 +6,7 @@ namespace {
 
 // What was just applied may not have reached the watch yet.
 constexpr milliseconds kUnseen{5'000}, kUnseenLook{250};
+constexpr milliseconds kSettleLook{1'000}, kPaused{5'000};
 constexpr milliseconds kNoPicture{5'000}, kAskAgain{2'000};
 // So long a deploy waits for another run on its hosts; then that is cut, and repeated after the deploy.
 constexpr milliseconds kPatience{60'000};
@@ -81,7 +82,8 @@ Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
   Stopwatch& idle = this->idle(d);
   const auto now_steady = Clock::now();
   if (d.phase == Phase::settling) {
-    ready_.look(now_steady, kLongestLook);
+    // A server that was paused has not seen whether they stayed ready.
+    ready_.look_without_gap(now_steady, kPaused);
   } else {
     ready_.reset();
     idle.look(now_steady, kLongestLook);
@@ -102,6 +104,7 @@ Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
   auto move = advance(d, sight, rules(), waited, now(), !c_.queued(target_).empty(), c_.next_serves(target_));
   if (!move) {
     look_within(until_next(d, rules(), waited));
+    if (d.phase == Phase::settling) look_within(kSettleLook);
     co_return Did::nothing;
   }
   if (move->deploy.idle < waited.idle) idle.reset();

@@ -18,6 +18,11 @@ class Stopwatch {
                            std::chrono::milliseconds{0}, longest);
     last_ = now;
   }
+  // As look(), for what must have been so without a break: a gap that is longer than `longest` begins it anew.
+  void look_without_gap(Clock::time_point now, std::chrono::milliseconds longest) {
+    if (last_ && now - *last_ > longest) reset();
+    look(now, longest);
+  }
   void pause() { last_.reset(); }  // nobody sees whether it is so
   void reset() { *this = Stopwatch(); }
   std::chrono::milliseconds count() const { return count_; }

@@ -150,6 +150,7 @@ json::object to_json(const Deploy& d) {
           {"ready_since", time_or_null(d.ready_since)},
           {"serving_since", time_or_null(d.serving_since)},
           {"serves", d.serves},
+          {"served_ms", d.served.count()},
           {"out_by", d.out_by},
           {"at_once", d.at_once},
           {"finished_at", time_or_null(d.finished_at)},
@@ -198,6 +199,7 @@ Result<Deploy> deploy_from_json(const json::value& v) {
   d.ready_since = time_in(*o, "ready_since");
   d.serving_since = time_in(*o, "serving_since");
   d.serves = int_or(*o, "serves");
+  d.served = milliseconds{int_or(*o, "served_ms")};
   d.out_by = int_or(*o, "out_by");
   d.at_once = bool_or(*o, "at_once");
   d.finished_at = time_in(*o, "finished_at");

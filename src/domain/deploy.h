@@ -116,6 +116,7 @@ struct Deploy {
   // goes live or is restored, in the same write; clocks have no part in it. 0: never, or kept by a Lemmy of
   // before.
   int64_t serves = 0;
+  milliseconds served{0};  // so long it has served since, counted as `idle` is
   // Its pods get no requests though they run: it failed (its own number), or the roll back of this number took
   // it out. 0: they get requests as they become ready.
   int64_t out_by = 0;

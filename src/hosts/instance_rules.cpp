@@ -81,8 +81,9 @@ Result<std::string> Directory::find(const Instance& i) const {
 }
 
 bool is_due(const Instance& i, Time now) {
+  // A try that is further off than the longest wait was planned by a clock that was set since.
   return i.pending() || i.result.state == InstanceState::running ||
-         (i.result.next_try && *i.result.next_try <= now);
+         (i.result.next_try && (*i.result.next_try <= now || *i.result.next_try > now + kLongestTry));
 }
 
 Instance begun(Instance i, std::string host, std::string run, Time now) {
@@ -114,7 +115,7 @@ Instance ended(Instance i, const ansible::Host* host, const Desired& desired, co
     i.result.why = unreachable ? "the host cannot be reached" : "task '" + host->task + "' failed";
     if (!host->message.empty()) i.result.why += ": " + host->message;
     if (unreachable) {
-      again_or_give_up(i, now - i.asked_at < kGiveUp, now, "an hour");
+      again_or_give_up(i, i.result.tries < kGiveUpTries, now, "an hour");
       return i;
     }
   }
@@ -126,7 +127,7 @@ Instance not_there(Instance i, const Error& why, Time now) {
   attempt(i);
   i.result.state = InstanceState::unknown;
   i.result.why = why.what + (why.hint.empty() ? "" : " (" + why.hint + ")");
-  again_or_give_up(i, now - i.asked_at < kGiveUp, now, "an hour");
+  again_or_give_up(i, i.result.tries < kGiveUpTries, now, "an hour");
   return i;
 }
 

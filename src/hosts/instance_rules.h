@@ -16,7 +16,8 @@ struct Desired {
 };
 
 inline constexpr seconds kFirstTry{5}, kLongestTry{300};
-inline constexpr seconds kGiveUp{3600};  // after the call, for hosts that do not show up or cannot be reached
+// For hosts that do not show up or cannot be reached; by their back-offs about an hour, whatever clocks say.
+inline constexpr int kGiveUpTries = 17;
 inline constexpr int kFailures = 3;      // runs that fail on a host for one call
 
 // The name of a run, as kept in InstanceResult: "<deploy>-<milliseconds>".

@@ -261,6 +261,7 @@ inline json::object status(Phase phase, bool may = true) {
           {"cluster", {{"name", "eu"}, {"ok", true}, {"trouble", ""}}},
           {"hosts", nullptr},
           {"pods", phase < Phase::applying ? json::array{} : json::array{pod(failed), pod(false)}},
+          {"answers", {{"deploys", json::array{}}, {"text", "#12 answers requests, with 3 pods."}}},
           {"autoscaler",
            {{"min", 2},
             {"max", 6},
