@@ -14,8 +14,6 @@ json::object store_json(const std::optional<StoreTrouble>& trouble);
 json::value error_json(const std::optional<Error>& e);
 json::array links_json(const config::Project* project);  // nullptr: none
 json::value autoscaler_json(const kube::Autoscaler* hpa);
-// For people: "converged on web-1", "not in the inventory yet; next try in 20 s".
-std::string instance_text(const Instance& instance, Time now);
 std::string release_url(const std::string& project, const std::string& id);
 std::string deploy_url(const Target& target, int64_t number);
 
