@@ -27,6 +27,7 @@ std::span<const Embedded> embedded() { return kAll; }
 }  // namespace lemmy::@room@
 ]] @ONLY)
   target_sources(${room} PRIVATE ${CMAKE_BINARY_DIR}/${room}_embedded.cpp)
+  get_target_property(pch ${room} LEMMY_PCH)
   set_source_files_properties(${CMAKE_BINARY_DIR}/${room}_embedded.cpp TARGET_DIRECTORY ${room}
-                              PROPERTIES OBJECT_DEPENDS "${needs}" SKIP_PRECOMPILE_HEADERS ON)
+                              PROPERTIES OBJECT_DEPENDS "${pch};${needs}")
 endfunction()

@@ -4,11 +4,11 @@
 set -eu
 build="clang-19 clang-format-19 libclang-rt-19-dev lld-19 cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libsqlite3-dev libsqlitecpp-dev libpq-dev
-  libfmt-dev libcli11-dev libyaml-cpp-dev libsodium-dev zlib1g-dev libgtest-dev libgmock-dev openssl
+  libc-ares-dev libfmt-dev libcli11-dev libyaml-cpp-dev libsodium-dev zlib1g-dev libgtest-dev libgmock-dev openssl
   python3 python3-venv"
 bench="wrk postgresql-15 postgresql-client-15"
 test="sqlite3 curl chromium busybox openssh-server openssh-client iproute2 postgresql-15 postgresql-client-15
-  prometheus podman runc"
+  prometheus podman runc python3-yaml"
 wanted=$build
 [ "${1:-}" = test ] && wanted="$build $test"
 [ "${1:-}" = bench ] && wanted="$build $bench"

@@ -11,7 +11,7 @@
 namespace lemmy::access {
 namespace {
 
-const Time kNow = from_millis(1'700'000'000'000);
+const Time kHookNow = from_millis(1'700'000'000'000);
 const std::string kSecret = "0123456789abcdef0123", kBody = R"({"project": "hello"})";
 
 std::vector<HookKey> keys() {
@@ -19,7 +19,7 @@ std::vector<HookKey> keys() {
           {"jenkins", kSecret, "", {"hello"}},
           {"bot", "", sha256_hex("a-token"), {}}};
 }
-Result<HookCaller> verify(HookRequest r, Time at = kNow) { return verify_hook(keys(), r, at); }
+Result<HookCaller> verify(HookRequest r, Time at = kHookNow) { return verify_hook(keys(), r, at); }
 
 TEST(Hooks, a_signature_names_its_hook) {
   // The expected value comes from: openssl dgst -sha256 -hmac KEY
@@ -50,10 +50,10 @@ TEST(Hooks, a_changed_body_or_signature_is_refused_without_saying_what_is_right)
 TEST(Hooks, a_time_stamp_is_signed_too_and_bars_replay) {
   std::string at = "1700000000", signature = sign_hook(kSecret, kBody, at);
   EXPECT_TRUE(verify({kBody, signature, at}));
-  EXPECT_TRUE(verify({kBody, signature, at}, kNow + seconds{300}));
-  EXPECT_TRUE(verify({kBody, signature, at}, kNow - seconds{300}));
-  EXPECT_FALSE(verify({kBody, signature, at}, kNow + seconds{301}));
-  EXPECT_FALSE(verify({kBody, signature, at}, kNow - seconds{301}));
+  EXPECT_TRUE(verify({kBody, signature, at}, kHookNow + seconds{300}));
+  EXPECT_TRUE(verify({kBody, signature, at}, kHookNow - seconds{300}));
+  EXPECT_FALSE(verify({kBody, signature, at}, kHookNow + seconds{301}));
+  EXPECT_FALSE(verify({kBody, signature, at}, kHookNow - seconds{301}));
   EXPECT_FALSE(verify({kBody, signature, "1700000001"})) << "another time";
   EXPECT_FALSE(verify({kBody, signature})) << "the time was taken away";
   EXPECT_FALSE(verify({kBody, sign_hook(kSecret, kBody), at})) << "a time was added";
@@ -67,7 +67,7 @@ TEST(Hooks, a_bearer_token_fits_only_hooks_that_have_one) {
   EXPECT_FALSE(verify({kBody, "", "", "Bearer " + kSecret}));
   EXPECT_FALSE(verify({kBody, "sha256=" + std::string(64, '0'), "", "Bearer a-token"}))
       << "a wrong signature is not made good by a token";
-  EXPECT_FALSE(verify_hook({}, {kBody, sign_hook("", kBody)}, kNow)) << "no hooks: nobody may call";
+  EXPECT_FALSE(verify_hook({}, {kBody, sign_hook("", kBody)}, kHookNow)) << "no hooks: nobody may call";
 }
 
 TEST(Hooks, secrets_come_from_files_and_the_environment_and_one_that_is_missing_spoils_only_itself) {

@@ -1,21 +1,15 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <set>
 #include <span>
 
 #include "ansible/prepare.h"
 #include "ansible/run.h"
+#include "ansible/variables.h"
 #include "async/subprocess.h"
 #include "base/strings.h"
 
 namespace lemmy::ansible {
 namespace {
-
-std::string program(const Tools& tools, const std::string& name) {
-  return tools.bin.empty() ? name : tools.bin + "/" + name;
-}
 
 // "  hosts (2):\n    one\n    two"
 std::vector<std::string> listed(std::string_view out) {
@@ -31,14 +25,27 @@ std::vector<std::string> listed(std::string_view out) {
   return hosts;
 }
 
-Result<ProcessOutput> ask(const Tools& tools, const Plan& plan, std::vector<std::string> argv) {
-  std::string home = private_folder(plan.ansible_dir);
-  auto env = ansible_environment(tools, plan.ansible_dir, plan.ansible_dir);
-  env["ANSIBLE_HOME"] = home;
-  env["ANSIBLE_LOCAL_TEMP"] = home + "/tmp";
-  auto out = run_process(argv, env, plan.ansible_dir, milliseconds(120'000), 64u << 20);
-  if (!out && out.error().code == ErrorCode::not_found) return fail(no_ansible(argv[0]));
-  return out;
+constexpr milliseconds kInventoryLimit{120'000};
+
+// What a program of Ansible says about the plan's inventory; its output when it ended well.
+Task<Result<std::string>> ask(Pool* pool, Tools tools, Plan plan, std::vector<std::string> argv) {
+  auto asked = co_await pool->run([tools, plan, argv]() -> Result<Program> {
+    Plan of_hosts = plan;
+    of_hosts.id = "hosts";
+    of_hosts.playbook.clear();
+    if (auto good = check(of_hosts); !good) return fail(good.error());
+    const std::string home = private_folder(plan.ansible_dir);
+    auto env = ansible_environment(tools, plan.ansible_dir, plan.ansible_dir);
+    env["ANSIBLE_HOME"] = home;
+    env["ANSIBLE_LOCAL_TEMP"] = home + "/tmp";
+    return Program{argv, std::move(env), plan.ansible_dir, kInventoryLimit, 64u << 20};
+  });
+  if (!asked) co_return fail(asked.error());
+  auto out = co_await run_program(pool, std::move(*asked));
+  if (!out && out.error().code == ErrorCode::not_found) co_return fail(no_ansible(argv[0]));
+  if (!out) co_return fail(out.error());
+  if (out->exit_code == 0) co_return std::move(out->out);
+  co_return fail(in_its_words(ErrorCode::invalid, plan.ansible_dir + "/inventory", out->err + out->out));
 }
 
 }  // namespace
@@ -93,6 +100,8 @@ Result<std::vector<InventoryHost>> read_inventory(std::string_view text) {
   const json::value* variables = lemmy::find(*parsed, {"_meta", "hostvars"});
   std::vector<InventoryHost> out;
   for (const std::string& name : names) {
+    // No run could be limited to exactly these.
+    if (!addressable(name) || (!plain(name) && seen.contains(name))) continue;
     InventoryHost host{name, {}, {}};
     if (variables && variables->is_object())
       if (const json::value* v = variables->get_object().if_contains(name); v && v->is_object()) {
@@ -105,60 +114,42 @@ Result<std::vector<InventoryHost>> read_inventory(std::string_view text) {
 }
 
 Result<> installed(const Tools& tools) {
-  const char* path = std::getenv("PATH");
-  const std::string places = !tools.bin.empty() ? tools.bin : path ? path : "";
   for (const char* name : {"ansible-runner", "ansible-playbook"}) {
-    auto in = [name](std::string_view place) {
-      return ::access(fmt::format("{}/{}", place.empty() ? "." : place, name).c_str(), X_OK) == 0;
-    };
-    if (std::ranges::none_of(split(places, ':'), in)) return fail(no_ansible(program(tools, name)));
+    if (found(tools, name).empty()) return fail(no_ansible(program(tools, name)));
   }
   return {};
 }
 
 Task<Result<std::string>> version(Pool* pool, Tools tools) {
-  co_return co_await pool->run([tools]() -> Result<std::string> {
-    for (const char* name : {"ansible-runner", "ansible-playbook"}) {
-      auto out = run_process({program(tools, name), "--version"}, {}, "", milliseconds(60'000));
-      if (!out && out.error().code == ErrorCode::not_found) return fail(no_ansible(program(tools, name)));
-      if (!out) return fail(out.error());
-      if (out->exit_code != 0) return fail(in_its_words(ErrorCode::unavailable, name, out->err));
-      size_t at = out->out.find("[core ");  // "ansible-playbook [core 2.18.19]"
-      if (at == std::string::npos) continue;
-      return out->out.substr(at + 6, out->out.find(']', at) - at - 6);
-    }
-    return fail(ErrorCode::unavailable, "ansible-playbook --version", "does not say its version",
-                "Lemmy needs ansible-core 2.11 or newer");
-  });
+  for (const char* name : {"ansible-runner", "ansible-playbook"}) {
+    Program asked;
+    asked.argv = {program(tools, name), "--version"};
+    auto out = co_await run_program(pool, std::move(asked));
+    if (!out && out.error().code == ErrorCode::not_found) co_return fail(no_ansible(program(tools, name)));
+    if (!out) co_return fail(out.error());
+    if (out->exit_code != 0) co_return fail(in_its_words(ErrorCode::unavailable, name, out->err));
+    size_t at = out->out.find("[core ");  // "ansible-playbook [core 2.18.19]"
+    if (at == std::string::npos) continue;
+    co_return out->out.substr(at + 6, out->out.find(']', at) - at - 6);
+  }
+  co_return fail(ErrorCode::unavailable, "ansible-playbook --version", "does not say its version",
+                 "Lemmy needs ansible-core 2.14 or newer");
 }
 
 Task<Result<std::vector<std::string>>> matching_hosts(Pool* pool, Tools tools, Plan plan) {
-  co_return co_await pool->run([tools, plan]() -> Result<std::vector<std::string>> {
-    Plan asked = plan;
-    asked.id = "hosts";
-    asked.playbook.clear();
-    if (auto good = check(asked); !good) return fail(good.error());
-    std::string inventory = plan.ansible_dir + "/inventory";
-    auto out = ask(tools, plan, {program(tools, "ansible"), "--list-hosts", "-i", inventory, plan.hosts});
-    if (!out) return fail(out.error());
-    if (out->exit_code == 0) return listed(out->out);
-    return fail(in_its_words(ErrorCode::invalid, inventory, out->err + out->out));
-  });
+  std::vector<std::string> argv{program(tools, "ansible"), "--list-hosts", "-i",
+                                plan.ansible_dir + "/inventory", plan.hosts};
+  auto out = co_await ask(pool, std::move(tools), std::move(plan), std::move(argv));
+  if (!out) co_return fail(out.error());
+  co_return listed(*out);
 }
 
 Task<Result<std::vector<InventoryHost>>> inventory_hosts(Pool* pool, Tools tools, Plan plan) {
-  co_return co_await pool->run([tools, plan]() -> Result<std::vector<InventoryHost>> {
-    Plan asked = plan;
-    asked.id = "hosts";
-    asked.playbook.clear();
-    if (auto good = check(asked); !good) return fail(good.error());
-    std::string inventory = plan.ansible_dir + "/inventory";
-    auto out = ask(tools, plan,
-                   {program(tools, "ansible-inventory"), "--list", "-i", inventory, "--limit", plan.hosts});
-    if (!out) return fail(out.error());
-    if (out->exit_code == 0) return read_inventory(out->out);
-    return fail(in_its_words(ErrorCode::invalid, inventory, out->err + out->out));
-  });
+  std::vector<std::string> argv{program(tools, "ansible-inventory"), "--list",  "-i",
+                                plan.ansible_dir + "/inventory",     "--limit", plan.hosts};
+  auto out = co_await ask(pool, std::move(tools), std::move(plan), std::move(argv));
+  if (!out) co_return fail(out.error());
+  co_return co_await pool->run([text = std::move(*out)] { return read_inventory(text); });
 }
 
 }  // namespace lemmy::ansible

@@ -4,10 +4,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "ansible/text.h"
 #include "base/log.h"
+#include "base/printable.h"
 #include "base/strings.h"
 
 namespace lemmy::ansible {
@@ -40,7 +42,7 @@ struct Line {
   json::object event;  // empty: it is text
   std::string log;
 };
-Line understand(std::string_view line) {
+Line understand(std::string_view line, int64_t seal) {
   Line out;
   if (line.starts_with('{')) {
     json::error_code error;
@@ -52,6 +54,8 @@ Line understand(std::string_view line) {
       out.event = std::move(v.get_object());
       out.log = without_colours(text_or(out.event, "stdout"));
       if (!out.log.empty()) out.log += '\n';
+      // "verbose" is text that ansible-runner met between events.
+      if (text_or(out.event, "event") != "verbose" && int_or(out.event, "job_id") != seal) out.event.clear();
       return out;
     }
   }
@@ -67,6 +71,7 @@ Task<> read_output(Pool* pool, std::shared_ptr<Job> job) {
     auto [error, n] =
         co_await job->out.async_read_some(asio::buffer(buffer), asio::as_tuple(asio::use_awaitable));
     open = !error;
+    job->heard = Clock::now();
     pending.append(buffer.data(), n);
     if (!open && !pending.empty()) pending += '\n';
     if (pending.size() > kMostLine && pending.find('\n') == pending.npos) pending.resize(kMostLine / 2);
@@ -77,15 +82,17 @@ Task<> read_output(Pool* pool, std::shared_ptr<Job> job) {
       std::string line = pending.substr(start, end - start);
       Line understood;
       if (line.size() > kLargeLine)
-        understood = co_await pool->run([line = std::move(line)] { return understand(line); });
+        understood =
+            co_await pool->run([line = std::move(line), seal = job->seal] { return understand(line, seal); });
       else
-        understood = understand(line);
+        understood = understand(line, job->seal);
       log += understood.log;
       if (understood.event.empty())
-        job->progress->feed(trim(understood.log));
+        job->progress->text(trim(understood.log));
       else
         job->progress->feed(understood.event);
-      if (auto pid = int_or(understood.event, "pid"); pid > 1 && job->identity.sessions.empty()) {
+      const bool sealed = int_or(understood.event, "job_id") == job->seal;
+      if (auto pid = int_or(understood.event, "pid"); pid > 1 && sealed && job->identity.sessions.empty()) {
         job->identity.sessions.insert(static_cast<pid_t>(pid));
         co_await pool->run([file = job->folder.identity(), identity = job->identity] {
           return write_identity(file, identity);
@@ -121,12 +128,14 @@ bool reap(Job& job) {
 
 // Until the process is gone and its output read; ends it when asked or when its time is over.
 Task<> watch(Pool* pool, std::shared_ptr<Job> job) {
-  auto limit = Clock::now() + job->plan.limit;
+  const auto most = Clock::now() + job->plan.limit;
+  auto limit = most;
   auto never = Clock::time_point::max();
   auto kill_at = never, give_up_at = never;
   bool ending = false;
   while (!job->exited || (!job->end_of_output && Clock::now() < give_up_at)) {
     auto now = Clock::now();
+    if (job->plan.silence > 0ms) limit = std::min(most, job->heard + job->plan.silence);
     if (!ending && (job->cancel_asked || job->abandoned || now >= limit)) {
       ending = true;
       job->outcome.cancelled = job->cancel_asked || job->abandoned;
@@ -154,6 +163,7 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
   auto started = co_await pool->run([job, tools, home]() -> Result<Started> {
     auto command = prepare(job->plan, tools, job->folder, home);
     if (!command) return fail(command.error());
+    job->seal = command->seal;
     auto s = start_process(command->argv, command->environment, command->directory, job->folder.identity());
     if (!s && s.error().code == ErrorCode::not_found) return fail(no_ansible(command->argv[0]));
     return s;
@@ -161,8 +171,9 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
   job->outcome.log_file = job->folder.log();
   if (started) {
     job->identity = started->identity;
-    job->out.assign(started->out);
-    asio::co_spawn(co_await asio::this_coro::executor, read_output(pool, job), [job](std::exception_ptr) {
+    job->out.assign(started->out.release());
+    auto loop = co_await asio::this_coro::executor;
+    spawn(loop, "output of run " + job->plan.id, read_output(pool, job), {}, [job](std::exception_ptr) {
       job->end_of_output = true;
       job->wake.notify();
     });
@@ -182,18 +193,23 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
 Result<Outcome> judge(const Job& job) {
   const Progress& p = *job.progress;
   if (job.trouble) return fail(*job.trouble);
-  if (job.outcome.cancelled || job.outcome.timed_out) return job.outcome;
+  Outcome outcome = job.outcome;
+  outcome.finished = p.finished();
+  if (outcome.cancelled || outcome.timed_out) return outcome;
   std::string playbook = "playbooks/" + job.plan.playbook;
   if (p.no_hosts())
     return fail(ErrorCode::not_found, job.plan.hosts, "no host of the inventory matches",
-                "run ansible --list-hosts -i inventory '" + shorten(job.plan.hosts, 200) + "' in " +
+                "run ansible --list-hosts -i inventory " + shell_word(shorten(job.plan.hosts, 200)) + " in " +
                     job.plan.ansible_dir);
   if (job.outcome.exit_code == 127 && p.trouble().find("not found") != std::string::npos)
     return fail(no_ansible("ansible-playbook"));
-  if (job.outcome.exit_code != 0 && p.hosts().empty())
+  const bool reached =
+      std::ranges::any_of(p.hosts(), [](const auto& h) { return h.second.state != HostState::waiting; });
+  if (job.outcome.exit_code != 0 && !reached)
     return fail(in_its_words(job.outcome.exit_code > 128 ? ErrorCode::unavailable : ErrorCode::invalid,
                              playbook, p.trouble()));
-  return job.outcome;
+  if (!outcome.finished && outcome.exit_code == 0) outcome.exit_code = 137;  // ansible-runner hides a signal
+  return outcome;
 }
 
 Result<std::string> end_of_file(const std::string& path, size_t most_bytes) {

@@ -14,11 +14,13 @@ struct Job {
   std::shared_ptr<Progress> progress;
   std::function<void()> changed;
   Identity identity;
+  int64_t seal = 0;  // of events
   asio::posix::stream_descriptor out;
   Signal wake;
   asio::steady_timer ended;  // cancelled at the end
   Outcome outcome;
-  std::optional<Error> trouble;  // of ours: could not be started, disk full
+  std::optional<Error> trouble;            // of ours: could not be started, disk full
+  Clock::time_point heard = Clock::now();  // from Ansible
   bool cancel_asked = false, exited = false, end_of_output = false, done = false;
   bool abandoned = false;  // Runs is gone: kill it, and leave its identity on disk
 };

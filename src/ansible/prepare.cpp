@@ -7,8 +7,10 @@
 #include <filesystem>
 
 #include "ansible/text.h"
+#include "ansible/variables.h"
 #include "base/crypto.h"
 #include "base/files.h"
+#include "base/printable.h"
 #include "base/strings.h"
 
 namespace lemmy::ansible {
@@ -33,6 +35,26 @@ std::string variable(const char* name) {
   return value ? value : "";
 }
 
+// What only this run's Ansible knows, as a number that JSON and Python keep exactly.
+int64_t new_seal() {
+  int64_t seal = 0;
+  for (const char c : random_bytes(7)) seal = seal << 8 | static_cast<unsigned char>(c);
+  return seal | (int64_t{1} << 56);
+}
+
+// A pattern within it that begins with '@' would read a file, and show its lines in warnings.
+bool is_pattern(std::string_view hosts) {
+  if (hosts.empty() || hosts[0] == '-') return false;
+  bool begins = true;
+  for (const char c : hosts) {
+    if (static_cast<unsigned char>(c) < 0x20 || (begins && c == '@')) return false;
+    begins = c == ',' || c == ':' || c == ' ';
+  }
+  return true;
+}
+
+}  // namespace
+
 Result<> make_private(const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -41,7 +63,18 @@ Result<> make_private(const std::string& folder) {
   return {};
 }
 
-}  // namespace
+std::string program(const Tools& tools, const std::string& name) {
+  return tools.bin.empty() ? name : tools.bin + "/" + name;
+}
+
+std::string found(const Tools& tools, const std::string& name) {
+  const std::string places = tools.bin.empty() ? variable("PATH") : tools.bin;
+  for (std::string_view place : split(places, ':')) {
+    std::string file = (place.empty() ? "." : std::string(place)) + "/" + name;
+    if (::access(file.c_str(), X_OK) == 0) return file;
+  }
+  return {};
+}
 
 // In /tmp, where others write too: it must be ours and closed.
 std::string private_folder(const std::string& of) {
@@ -76,7 +109,8 @@ std::map<std::string, std::string> ansible_environment(const Tools& tools, const
                 ansible_dir + "/collections:" + user + "/collections:/usr/share/ansible/collections");
   unless_chosen("ANSIBLE_PIPELINING", "ssh_connection", "pipelining", "1");
   unless_chosen("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args",
-                "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes");
+                "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o ServerAliveInterval=15 "
+                "-o ServerAliveCountMax=4");
   // Ansible's own five would make hundreds of hosts wait for each other.
   unless_chosen("ANSIBLE_FORKS", "defaults", "forks", "25");
   std::string sockets = private_folder(home);  // the path of a socket has at most 107 bytes
@@ -118,9 +152,11 @@ Result<> check(const Plan& plan) {
   auto good = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.'; };
   if (plan.id.empty() || plan.id.size() > 200 || plan.id[0] == '.' || !std::ranges::all_of(plan.id, good))
     return fail(ErrorCode::invalid, plan.id, "is no id of a run: letters, digits, '-' and '.'");
-  if (plan.hosts.empty() || plan.hosts[0] == '-' || plan.hosts[0] == '@' ||
-      plan.hosts.find_first_of(std::string_view("\0\n\r", 3)) != std::string::npos)
+  if (!is_pattern(plan.hosts))
     return fail(ErrorCode::invalid, "hosts", "'" + plan.hosts + "' is no pattern of hosts");
+  if (!std::ranges::all_of(plan.only, addressable))
+    return fail(ErrorCode::invalid, "hosts", "a host's name is empty, or has control characters");
+  if (auto good = check_variables(plan.variables); !good) return good;
   std::error_code error;
   if (!fs::exists(plan.ansible_dir + "/inventory", error))
     return fail(ErrorCode::not_found, plan.ansible_dir + "/inventory", "there is no inventory",
@@ -140,6 +176,23 @@ Result<> check(const Plan& plan) {
               "there is no such playbook", shorten(hint, 500));
 }
 
+namespace {
+
+// ansible-runner gives Ansible a terminal, at which vars_prompt, pause and modules would wait for an answer
+// until the run is over. So it finds one first on its PATH that has no standard input: Ansible then says that
+// it does not ask. The PATH.
+Result<std::string> without_questions(const Tools& tools, const Folder& folder) {
+  const std::string bin = folder.private_data() + "/bin", playbook = found(tools, "ansible-playbook");
+  if (playbook.empty()) return fail(no_ansible(program(tools, "ansible-playbook")));
+  if (auto made = make_private(bin); !made) return fail(made.error());
+  const std::string script =
+      "#!/bin/sh\nexec " + shell_word(fs::absolute(playbook).string()) + " \"$@\" </dev/null\n";
+  if (auto r = write_file(bin + "/ansible-playbook", script, 0700); !r) return fail(r.error());
+  return bin + ":" + (tools.bin.empty() ? "" : tools.bin + ":") + variable("PATH");
+}
+
+}  // namespace
+
 Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& folder, const std::string& home) {
   std::error_code error;
   fs::remove_all(folder.root, error);
@@ -148,8 +201,10 @@ Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& fold
     if (auto made = make_private(f); !made) return fail(made.error());
   auto env = ansible_environment(tools, plan.ansible_dir, home);
   Command command;
-  if (env.contains("PATH")) command.environment["PATH"] = env["PATH"];
   env.erase("PATH");
+  auto quiet = without_questions(tools, folder);
+  if (!quiet) return fail(quiet.error());
+  command.environment["PATH"] = *quiet;
   env["ANSIBLE_LOCAL_TEMP"] = folder.temporary();
   json::object variables, settings;
   for (const auto& [k, v] : env) variables[k] = v;
@@ -157,18 +212,25 @@ Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& fold
   settings["pexpect_timeout"] = 2;
   // A second fence, for a run whose server died.
   settings["job_timeout"] = std::chrono::ceil<seconds>(plan.limit).count() + 60;
-  auto put = [&](const std::string& name, const json::object& o) {
-    return write_file(folder.private_data() + "/env/" + name, json::serialize(o), 0600);
+  command.seal = new_seal();
+  variables["JOB_ID"] = std::to_string(command.seal);
+  // Of a larger result ansible-runner keeps nothing: what failed would have no reason.
+  variables["MAX_EVENT_RES"] = "8000000";
+  auto put = [&](const std::string& name, const std::string& text) {
+    return write_file(folder.private_data() + "/env/" + name, text, 0600);
   };
-  if (auto r = put("envvars", variables); !r) return fail(r.error());
-  if (auto r = put("settings", settings); !r) return fail(r.error());
-  if (auto r = put("extravars", plan.variables); !r) return fail(r.error());
+  if (auto r = put("envvars", json::serialize(variables)); !r) return fail(r.error());
+  if (auto r = put("settings", json::serialize(settings)); !r) return fail(r.error());
+  if (auto r = put("extravars", extra_vars(plan.variables)); !r) return fail(r.error());
   if (auto r = write_file(folder.log(), "", 0600); !r) return fail(r.error());
-  std::string limit = plan.hosts;
-  if (limit.size() > 32'768 && limit.find(':') == std::string::npos) {  // too long for one argument
-    std::ranges::replace(limit, ',', '\n');
-    if (auto r = write_file(folder.private_data() + "/hosts", limit, 0600); !r) return fail(r.error());
-    limit = "@" + folder.private_data() + "/hosts";
+  std::string limit = plan.only.empty() ? plan.hosts : host_patterns(plan.only, ',');
+  if (limit.size() > 32'768 && !plan.only.empty()) {  // too long for one argument
+    const std::string file = folder.private_data() + "/hosts";
+    if (file.find_first_of(",:[] ") != file.npos)  // Ansible would take it for several
+      return fail(ErrorCode::invalid, file,
+                  "the folder of runs may not have ',', ':', brackets or blanks in its path");
+    if (auto r = write_file(file, host_patterns(plan.only, '\n'), 0600); !r) return fail(r.error());
+    limit = "@" + file;
   }
   command.argv = {tools.bin.empty() ? "ansible-runner" : tools.bin + "/ansible-runner",
                   "run",

@@ -21,12 +21,18 @@ struct Command {
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;  // beside ours
   std::string directory;
+  // JOB_ID of the run, which ansible-runner puts into each event of Ansible. Events come on the same stream
+  // as what tasks, diffs and hosts print, so text could look like one: without the seal it is text.
+  int64_t seal = 0;
 };
 
 // The variables that point Ansible at the tree. What the user has set, in the environment or in ansible.cfg,
 // stays: host key checking, pipelining, roles, SSH arguments.
 std::map<std::string, std::string> ansible_environment(const Tools& tools, const std::string& ansible_dir,
                                                        const std::string& home);
+Result<> make_private(const std::string& folder);                  // only we may enter
+std::string program(const Tools& tools, const std::string& name);  // as it is to be started
+std::string found(const Tools& tools, const std::string& name);    // its path; empty: it is not there
 // A short folder below /tmp that only we may enter, always the same for `of`.
 std::string private_folder(const std::string& of);
 Result<> check(const Plan& plan);  // names, playbook and inventory are there, the pattern is none of argv's

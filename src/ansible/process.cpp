@@ -1,27 +1,21 @@
 #include "ansible/process.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <thread>
 
+#include "async/child.h"
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/strings.h"
-
-extern char** environ;
 
 namespace lemmy::ansible {
 namespace {
@@ -145,83 +139,28 @@ Result<Started> start_process(const std::vector<std::string>& argv,
   Started started;
   started.identity.boot = boot_id();
   started.identity.token = random_hex(16);
-  std::vector<std::string> environment;
-  auto changed = added;
-  changed[kTokenVariable] = started.identity.token;
-  for (char** e = environ; *e; ++e) {
-    std::string_view line = *e;
-    if (!changed.contains(std::string(line.substr(0, line.find('='))))) environment.emplace_back(line);
-  }
-  for (const auto& [k, v] : changed) environment.push_back(k + "=" + v);
-  auto pointers = [](const std::vector<std::string>& texts) {
-    std::vector<char*> out;
-    for (const std::string& s : texts) out.push_back(const_cast<char*>(s.c_str()));
-    out.push_back(nullptr);
-    return out;
-  };
-  auto env = pointers(environment), args = pointers(argv);
-
-  int out[2], gate[2], failed[2];
-  auto no_pipe = [&] {
-    return fail(ErrorCode::unavailable, argv[0], std::string("no pipe: ") + std::strerror(errno));
-  };
-  if (::pipe2(out, O_CLOEXEC) != 0) return no_pipe();
-  if (::pipe2(gate, O_CLOEXEC) != 0) return ::close(out[0]), ::close(out[1]), no_pipe();
-  if (::pipe2(failed, O_CLOEXEC) != 0)
-    return ::close(out[0]), ::close(out[1]), ::close(gate[0]), ::close(gate[1]), no_pipe();
-  pid_t pid = ::fork();
-  if (pid == 0) {  // only async-signal-safe calls from here
-    ::setsid();
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-    ::signal(SIGPIPE, SIG_DFL);
-    ::signal(SIGINT, SIG_DFL);
-    // Another server may take over within seconds: a run must not go on beside that one's. The thread that
-    // forks is of a pool that lives as long as the server.
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
-    ::dup2(out[1], 1);
-    ::dup2(out[1], 2);
-    ::close(gate[1]);  // or the gate would never close when the server dies
-    char go = 0;
-    ssize_t n = 0;
-    while ((n = ::read(gate[0], &go, 1)) < 0 && errno == EINTR) {
-    }
-    if (n != 1) ::_exit(126);
-    // Listening sockets and databases of the server are not for a process that may outlive it.
-    ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-    if (directory.empty() || ::chdir(directory.c_str()) == 0) ::execvpe(args[0], args.data(), env.data());
-    int e = errno;
-    [[maybe_unused]] ssize_t told = ::write(failed[1], &e, sizeof e);
-    ::_exit(127);
-  }
-  int fork_error = errno;
-  ::close(out[1]), ::close(gate[0]), ::close(failed[1]);
-  auto give_up = [&](Error e) -> Result<Started> {
-    ::close(out[0]), ::close(gate[1]), ::close(failed[0]);
-    while (pid > 0 && ::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    return fail(std::move(e));
-  };
-  if (pid < 0)
-    return give_up(
-        {ErrorCode::unavailable, argv[0], std::string("cannot start: ") + std::strerror(fork_error)});
-  started.identity.pid = pid;
-  Process p;
-  read_stat(pid, p);
-  started.identity.start_time = p.start_time;
-  if (auto written = write_identity(identity_file, started.identity); !written)
-    return give_up(written.error());
-  [[maybe_unused]] ssize_t n = ::write(gate[1], "g", 1);
-  int e = 0;
-  if (::read(failed[0], &e, sizeof e) == sizeof e) {
+  auto environment = added;
+  environment[kTokenVariable] = started.identity.token;
+  // Another server may take over within seconds: a run must not go on beside that one's.
+  ChildOptions options{.argv = argv,
+                       .environment = child_environment(environment),
+                       .directory = directory,
+                       .session = true,
+                       .dies_with_thread = true,
+                       .one_output = true};
+  auto child = start_child(options, [&](pid_t pid) {
+    Process p;
+    read_stat(pid, p);
+    started.identity.pid = pid;
+    started.identity.start_time = p.start_time;
+    return write_identity(identity_file, started.identity);
+  });
+  if (!child) {
     ::unlink(identity_file.c_str());
-    return give_up({e == ENOENT ? ErrorCode::not_found : ErrorCode::unavailable, argv[0],
-                    std::string("cannot start: ") + std::strerror(e)});
+    return fail(child.error());
   }
-  ::close(gate[1]), ::close(failed[0]);
-  started.out = out[0];
+  started.out = std::move(child->out());
+  child->let_go();
   return started;
 }
 

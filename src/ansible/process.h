@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fd.h"
 
 namespace lemmy::ansible {
 
@@ -29,11 +30,11 @@ Result<Identity> read_identity(const std::string& file);
 
 struct Started {
   Identity identity;
-  int out = -1;  // its standard output and error; the caller closes it
+  Fd out;  // its standard output and error
 };
 
-// A session of its own, standard input empty, no file of ours but the pipe. The program begins only after its
-// identity is in `identity_file`; when that fails it never does.
+// A session of its own (async/child.h). The program begins only after its identity is in `identity_file`;
+// when that fails it never does. The caller reaps it.
 Result<Started> start_process(const std::vector<std::string>& argv,
                               const std::map<std::string, std::string>& environment,
                               const std::string& directory, const std::string& identity_file);

@@ -99,6 +99,15 @@ Host* Progress::host(std::string_view host_name) {
   return &it->second;
 }
 
+void Progress::expect(const std::vector<std::string>& names) {
+  for (const std::string& name : names) host(name);
+}
+
+bool Progress::no_hosts() const {
+  return no_hosts_ &&
+         std::ranges::all_of(hosts_, [](const auto& h) { return h.second.state == HostState::waiting; });
+}
+
 void Progress::feed(std::string_view line) {
   if (trim(line).empty()) return;
   if (line.front() == '{') {
@@ -117,6 +126,7 @@ void Progress::feed(std::string_view line) {
 
 // "ERROR! ..." and the lines that follow it; warnings only until an error comes.
 void Progress::text(std::string_view line) {
+  if (line.empty()) return;
   std::string plain = without_colours(line);
   std::string_view words = plain;
   bool starts = words.starts_with("ERROR!") || words.starts_with("[ERROR]");
@@ -136,8 +146,11 @@ void Progress::feed(const json::object& e) {
   if (kind == "playbook_on_play_start") {
     play_ = shorten(text_or(data, "play", text_or(data, "name")), kTask);
     task_.clear();
+    in_play_.clear();  // of `serial` each batch is a play
   } else if (kind == "playbook_on_task_start" || kind == "playbook_on_handler_task_start") {
     task_ = shorten(text_or(data, "task", text_or(data, "name")), kTask);
+  } else if (kind == "playbook_on_no_hosts_remaining") {  // max_fail_percentage, any_errors_fatal
+    broken_off_.insert(in_play_.begin(), in_play_.end());
   } else if (kind == "playbook_on_no_hosts_matched") {
     no_hosts_ = true;
   } else if (kind == "playbook_on_stats") {
@@ -181,6 +194,7 @@ void Progress::started(Host& h, std::string_view task) {
     choose_first();
   }
   h.task = shorten(task, kTask);
+  in_play_.insert(h.name);
   worsen(h, HostState::running);
 }
 
@@ -189,7 +203,7 @@ void Progress::result(std::string_view kind, const json::object& data, Host& h) 
   std::string_view task = text_or(data, "task");
   if (kind == "runner_on_start") {
     started(h, task);
-  } else if (kind == "runner_on_ok" || kind == "runner_on_async_ok") {
+  } else if (kind == "runner_on_ok") {
     ++h.ok;
     if (bool_or(res, "changed")) ++h.changed;
     worsen(h, bool_or(res, "changed") ? HostState::changed : HostState::ok);
@@ -197,7 +211,9 @@ void Progress::result(std::string_view kind, const json::object& data, Host& h) 
   } else if (kind == "runner_on_skipped") {
     ++h.skipped;
     worsen(h, HostState::skipped);
-  } else if (kind == "runner_on_failed" || kind == "runner_on_async_failed") {
+  } else if (kind == "runner_on_async_failed") {  // runner_on_failed of the same task follows
+    h.message = message_of(res);
+  } else if (kind == "runner_on_failed") {
     h.task = shorten(task, kTask);
     if (bool_or(data, "ignore_errors")) {
       ++h.ok, ++h.ignored;
@@ -225,7 +241,10 @@ void Progress::failed(const json::object& data, Host& h, bool unreachable) {
             .message = message_of(res),
             .output = output_of(res),
             .unreachable = unreachable};
+  if (f.message.empty() && res.empty())
+    f.message = "its result is too large to be kept; the run's log has it";
   ++(unreachable ? h.unreachable : h.failed);
+  if (unreachable) ++unanswered_[h.name];
   worsen(h, unreachable ? HostState::unreachable : HostState::failed);
   h.message = f.message;
   h.done = true;
@@ -254,7 +273,6 @@ void Progress::stats(const json::object& data) {
   };
   for (auto& [key, h] : hosts_) {
     h.ok = h.changed = h.failed = h.skipped = h.rescued = h.ignored = h.unreachable = 0;
-    h.done = true;
   }
   each("ok", [](Host& h, int n) { h.ok = n; });
   each("changed", [](Host& h, int n) { h.changed = n; });
@@ -265,8 +283,14 @@ void Progress::stats(const json::object& data) {
   each("dark", [](Host& h, int n) { h.unreachable = n; });
   std::map<std::string_view, int> rescued;
   for (auto& [key, h] : hosts_) {
-    h.done = true;
     h.state = state_by_counts(h);
+    // ignore_unreachable makes each task of a dead host an "ok" that was ignored.
+    if (auto u = unanswered_.find(key); u != unanswered_.end() && h.state < HostState::failed &&
+                                        h.ok <= u->second && h.changed == 0 && h.rescued == 0)
+      h.state = HostState::unreachable;
+    h.done = h.state != HostState::waiting;
+    h.complete = h.state > HostState::running && h.state < HostState::failed && !broken_off_.contains(key);
+    if (broken_off_.contains(key) && h.message.empty()) h.message = "the play was broken off on all hosts";
     rescued[h.name] = h.rescued;
   }
   for (Candidate& c : candidates_) {

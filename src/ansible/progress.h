@@ -3,6 +3,7 @@
 // https://docs.ansible.com/projects/runner/en/stable/intro/ (job events)
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ struct Host {
   std::string diff;  // what --diff shows of it, by task; at most 64 KiB, and only with keep_diffs()
   int ok = 0, changed = 0, failed = 0, skipped = 0, rescued = 0, ignored = 0, unreachable = 0;  // tasks
   bool done = false;
+  // The run came to its end on this host, and nothing failed there that was not rescued or ignored: only the
+  // recap makes it so, and no play that was broken off because of others.
+  bool complete = false;
 };
 
 struct Failure {
@@ -40,8 +44,11 @@ class Progress {
   // Results of tasks with no_log stay hidden; nothing of a task's arguments is kept.
   void feed(std::string_view line);
   void feed(const json::object& event);  // a line that was parsed elsewhere
+  void text(std::string_view line);      // one that is no event, whatever it looks like
   // The folder that paths of tasks are shown relative to.
   void set_root(std::string folder) { root_ = std::move(folder); }
+  // Hosts that the run is meant for; they wait until it comes to them.
+  void expect(const std::vector<std::string>& hosts);
   // Diffs are parts of files, so they are kept only where they are asked for.
   void keep_diffs() { keeps_diffs_ = true; }
   const std::map<std::string, Host>& hosts() const { return hosts_; }
@@ -49,10 +56,10 @@ class Progress {
   const std::string& task() const { return task_; }  // now
   // The first that was not rescued or ignored.
   const std::optional<Failure>& first_failure() const { return failure_; }
-  bool finished() const { return finished_; }                    // playbook_on_stats came
-  bool no_hosts() const { return no_hosts_ && hosts_.empty(); }  // no host matched
-  const std::string& trouble() const { return trouble_; }        // what ansible itself said: ERROR! ...
-  uint64_t version() const { return version_; }  // grows with each change that is worth showing
+  bool finished() const { return finished_; }              // playbook_on_stats came
+  bool no_hosts() const;                                   // no host matched
+  const std::string& trouble() const { return trouble_; }  // what ansible itself said: ERROR! ...
+  uint64_t version() const { return version_; }            // grows with each change that is worth showing
 
  private:
   // A failed task, until it is known whether a rescue section or ignore_unreachable took it back.
@@ -66,11 +73,12 @@ class Progress {
   void failed(const json::object& data, Host& host, bool unreachable);
   void stats(const json::object& data);
   void add_diff(std::string_view task, std::string_view text, Host& host);
-  void text(std::string_view line);
   void choose_first();
 
   std::map<std::string, Host> hosts_;
-  std::vector<Candidate> candidates_;  // in the order of their coming; bounded
+  std::set<std::string> in_play_, broken_off_;  // names
+  std::map<std::string, int> unanswered_;       // tasks for which a host was unreachable
+  std::vector<Candidate> candidates_;           // in the order of their coming; bounded
   std::string root_, play_, task_, trouble_;
   std::optional<Failure> failure_;
   bool finished_ = false, no_hosts_ = false, keeps_diffs_ = false;

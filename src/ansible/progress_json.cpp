@@ -61,6 +61,7 @@ json::object to_json(const Host& h) {
           {"ignored", h.ignored},
           {"unreachable", h.unreachable},
           {"done", h.done},
+          {"complete", h.complete},
           {"diff", h.diff}};
 }
 

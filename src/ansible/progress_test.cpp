@@ -186,6 +186,42 @@ TEST(Text, a_path_is_shown_relative_to_the_tree_or_to_what_is_known) {
   EXPECT_EQ(relative_path("/usr/share/ansible/roles/x/tasks/main.yml:2", "/a"), "roles/x/tasks/main.yml:2");
 }
 
+TEST(Progress, only_the_recap_makes_a_host_complete_and_none_whose_play_was_broken_off) {
+  Progress p;
+  p.expect({"a", "b", "later"});
+  EXPECT_EQ(p.hosts().at("later").state, HostState::waiting);
+  p.feed(event("playbook_on_play_start", {{"play", "first batch"}}));
+  for (const char* h : {"a", "b"}) p.feed(of_host("runner_on_start", h, "1"));
+  for (const char* h : {"a", "b"}) p.feed(of_host("runner_on_ok", h, "1"));
+  EXPECT_FALSE(p.hosts().at("a").complete);
+  p.feed(event("playbook_on_play_start", {{"play", "second batch"}}));
+  for (const char* h : {"c", "d"}) p.feed(of_host("runner_on_start", h, "1"));
+  p.feed(of_host("runner_on_ok", "c", "1"));
+  p.feed(of_host("runner_on_failed", "d", "1", {{"msg", "no"}}));
+  p.feed(event("playbook_on_no_hosts_remaining", {}));
+  p.feed(event("playbook_on_stats", {{"ok", {{"a", 1}, {"b", 1}, {"c", 1}}}, {"failures", {{"d", 1}}}}));
+  EXPECT_TRUE(p.hosts().at("a").complete && p.hosts().at("b").complete);
+  EXPECT_FALSE(p.hosts().at("c").complete || p.hosts().at("d").complete || p.hosts().at("later").complete);
+  EXPECT_EQ(p.hosts().at("later").state, HostState::waiting);
+  EXPECT_FALSE(p.hosts().at("later").done);
+}
+
+TEST(Text, a_line_that_is_most_of_the_end_is_kept_from_its_middle) {
+  EXPECT_EQ(tail("first\n" + std::string(100, 'x') + "\nlast\n", 50), std::string(44, 'x') + "\nlast\n");
+  EXPECT_EQ(tail(std::string(100, 'x') + "\nlast line of it that is long enough\n", 45),
+            "last line of it that is long enough\n");
+}
+
+TEST(Text, nothing_that_steers_a_terminal_is_kept) {
+  EXPECT_EQ(without_colours("\x1b[1;31mred\x1b[0m \x1b[Kb\tc\r\n"), "red b\tc\n");
+  EXPECT_EQ(without_colours("\x1b]0;title\a1\x1b]8;;http://x\x1b\\2\x1bPq\x1b\\3\x1b(B4\x1b"
+                            "c5"),
+            "12345");
+  EXPECT_EQ(without_colours("\u009b2J1\u009d0;t\u009c2\x7f\b\x01\u0085"), "12");
+  EXPECT_EQ(without_colours("\x1b]0;no end\nnext\x1b"), "0;no end\nnext");
+  EXPECT_EQ(without_colours("\x1b\nh\u00e9"), "\nh\u00e9");
+}
+
 TEST(Text, the_hint_fits_ansibles_words) {
   EXPECT_NE(hint_for("ssh: connect to host x port 22: Connection refused").find("sshd"), std::string::npos);
   EXPECT_NE(hint_for("Permission denied (publickey).").find("SSH key"), std::string::npos);

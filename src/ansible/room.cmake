@@ -3,5 +3,5 @@ if(LEMMY_TESTS)
   # What tests/ansible drives: one run, with its result as JSON.
   add_executable(ansible_run ${CMAKE_SOURCE_DIR}/src/ansible/tool/main.cpp)
   target_link_libraries(ansible_run PRIVATE ansible)
-  target_precompile_headers(ansible_run REUSE_FROM pch_asio)
+  lemmy_use_pch(ansible_run asio)
 endif()

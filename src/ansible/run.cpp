@@ -9,6 +9,7 @@
 
 #include "ansible/job.h"
 #include "ansible/prepare.h"
+#include "ansible/probe.h"
 #include "base/log.h"
 
 namespace lemmy::ansible {
@@ -49,11 +50,13 @@ void Runs::cancel(const std::string& id) {
 Task<Result<Outcome>> Runs::run(Plan plan, std::shared_ptr<Progress> progress,
                                 std::function<void()> changed) {
   auto state = state_;
-  if (auto good = co_await state->pool->run([plan] { return check(plan); }); !good)
-    co_return fail(good.error());
-  if (state->running.contains(plan.id)) co_return fail(ErrorCode::conflict, "run " + plan.id, "runs already");
   std::error_code error;
   plan.ansible_dir = fs::absolute(plan.ansible_dir, error);
+  if (auto good = co_await state->pool->run([plan] { return check(plan); }); !good)
+    co_return fail(good.error());
+  auto proven = co_await probe(state->pool, state->tools, plan.ansible_dir, state->dir + "/.ansible");
+  if (!proven) co_return fail(proven.error());
+  if (state->running.contains(plan.id)) co_return fail(ErrorCode::conflict, "run " + plan.id, "runs already");
   auto job = std::make_shared<Job>(state->loop);
   job->plan = std::move(plan);
   job->progress = progress ? progress : std::make_shared<Progress>();
@@ -61,17 +64,16 @@ Task<Result<Outcome>> Runs::run(Plan plan, std::shared_ptr<Progress> progress,
   job->changed = std::move(changed);
   job->folder.root = state->dir + "/" + job->plan.id;
   state->running[job->plan.id] = job;
-  asio::co_spawn(
-      state->loop, work_on(state->pool, state->tools, state->dir + "/.ansible", job),
-      [state, job](std::exception_ptr thrown) {
-        state->running.erase(job->plan.id);
-        job->done = true;
-        job->ended.cancel();
-        if (!thrown) return;
-        job->trouble =
-            Error{ErrorCode::internal, "run " + job->plan.id, "the run's coroutine ended by an exception"};
-        log::error("a coroutine ended by an exception", {{"coroutine", "ansible run " + job->plan.id}});
-      });
+  spawn(state->loop, "ansible run " + job->plan.id,
+        work_on(state->pool, state->tools, state->dir + "/.ansible", job), {},
+        [state, job](std::exception_ptr thrown) {
+          state->running.erase(job->plan.id);
+          job->done = true;
+          job->ended.cancel();
+          if (thrown)
+            job->trouble = Error{ErrorCode::internal, "run " + job->plan.id,
+                                 "the run's coroutine ended by an exception"};
+        });
   // When we are cancelled the run is, and its end is awaited all the same.
   bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);

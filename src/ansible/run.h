@@ -20,19 +20,24 @@ Result<> installed(const Tools& tools);
 Task<Result<std::string>> version(Pool* pool, Tools tools);
 
 struct Plan {
-  std::string id;           // of the run: letters, digits, '-', '.'; its folder is <runs>/<id>
-  std::string ansible_dir;  // of the configuration: inventory/, playbooks/, roles/, ansible.cfg
-  std::string playbook;     // file in playbooks/
-  std::string hosts;        // pattern, given as --limit; playbooks say `hosts: all` or narrower
-  json::object variables;   // {"lemmy": {project, environment, build{...}, deploy, config{...}}}; given by
-                            // file, not argv
-  bool check = false;       // --check --diff
+  std::string id;                 // of the run: letters, digits, '-', '.'; its folder is <runs>/<id>
+  std::string ansible_dir;        // of the configuration: inventory/, playbooks/, roles/, ansible.cfg
+  std::string playbook;           // file in playbooks/
+  std::string hosts;              // pattern, given as --limit; playbooks say `hosts: all` or narrower
+  std::vector<std::string> only;  // names of hosts, each meant exactly; when there are any, in place of hosts
+  json::object variables;  // {"lemmy": {project, environment, build{...}, deploy, config{...}}}; given by
+                           // file, not argv, and as data: Ansible templates nothing of it
+  bool check = false;      // --check --diff
   milliseconds limit{3'600'000};  // the whole run
+  milliseconds silence{0};        // without a word of Ansible; 0: as long as the limit
 };
 
 struct Outcome {
   int exit_code = 0;
   bool cancelled = false, timed_out = false;
+  // Ansible's recap came. Without it the run was not one: ansible-playbook was killed, or there was no memory
+  // left, whatever the exit code says; that is then not 0.
+  bool finished = false;
   std::string log_file;  // everything Ansible printed, complete
 };
 
@@ -61,7 +66,8 @@ class Runs {
   Task<Result<std::vector<std::string>>> end_orphans();
   // Runs it to its end. `changed` is called whenever progress->version() grew. A run of the same id begins
   // anew. When the waiting coroutine is cancelled, the run is too. Errors: not_found (no Ansible, no
-  // playbook), invalid (Ansible refuses the playbook or the inventory; with its words), unavailable.
+  // playbook), invalid (Ansible refuses the playbook or the inventory; with its words), unavailable,
+  // rejected (this Ansible would template what comes from outside: nothing was run).
   Task<Result<Outcome>> run(Plan plan, std::shared_ptr<Progress> progress, std::function<void()> changed);
   // SIGINT to the process group, SIGKILL after 10 s. What was started on hosts may still run there.
   void cancel(const std::string& id);

@@ -72,6 +72,45 @@ TEST_F(Faults, a_cancelled_run_ends_soon_and_leaves_no_process) {
   EXPECT_FALSE(fs::exists(root + "/runs/" + p.id + "/runner.json"));
 }
 
+TEST_F(Faults, a_playbook_that_somebody_kills_is_no_success_on_any_host) {
+  for (int signal : {SIGKILL, SIGTERM}) {
+    fs::remove(started_file);
+    auto p = sleeper("killed-" + std::to_string(signal));
+    auto r = run_and(p, [&] {
+      for (pid_t pid : processes_of(identity(p.id))) {
+        auto command = read_file("/proc/" + std::to_string(pid) + "/cmdline", 1 << 20).value_or("");
+        if (command.contains("ansible-playbook") && !command.contains("ansible-runner")) ::kill(pid, signal);
+      }
+    });
+    ASSERT_TRUE(r) << r.error().str();
+    EXPECT_FALSE(r->finished);
+    EXPECT_NE(r->exit_code, 0);
+    EXPECT_FALSE(host("one").complete);
+  }
+}
+
+TEST_F(Faults, a_question_that_nobody_can_answer_is_not_asked) {
+  auto p = plan("asks", "    - {name: Wait, pause: {prompt: Go on}}\n    - {name: After, ping: }\n", "one");
+  const std::string play = read_file(tree + "/playbooks/asks.yml").value();
+  put("playbooks/asks.yml", "- hosts: all\n  vars_prompt: [{name: sure, prompt: Are you sure}]\n" +
+                                play.substr(play.find("  gather_facts")));
+  auto r = run(p);
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_FALSE(r->timed_out);
+  EXPECT_TRUE(r->finished);
+  EXPECT_NE(log(p.id).find("Not prompting"), std::string::npos) << log(p.id);
+}
+
+TEST_F(Faults, a_run_that_says_nothing_for_too_long_is_ended) {
+  auto p = sleeper("silent");
+  p.silence = 2s;
+  auto r = run_and(p, [] {});
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_TRUE(r->timed_out);
+  EXPECT_FALSE(r->finished);
+  EXPECT_EQ(progress->task(), "Sleep");
+}
+
 TEST_F(Faults, what_a_task_started_is_killed_when_it_is_deaf_for_the_interrupt) {
   auto p = sleeper("deaf", "60", "trap '' INT; ");
   auto r = run_and(p, [&] { runs().cancel(p.id); });

@@ -120,6 +120,56 @@ TEST_F(Sample, an_unreachable_host_is_not_a_failed_one) {
   EXPECT_NE(e.hint.find("sshd"), std::string::npos);
 }
 
+TEST_F(Sample, a_play_that_is_broken_off_is_complete_on_no_host) {
+  auto p = plan("broken",
+                "    - {name: First, ping: }\n"
+                "    - {name: Second, command: 'false', when: inventory_hostname == 'two'}\n"
+                "    - {name: Third, ping: }\n",
+                "project_demo");
+  const std::string play = read_file(tree + "/playbooks/broken.yml").value();
+  put("playbooks/broken.yml",
+      "- hosts: all\n  max_fail_percentage: 0\n" + play.substr(play.find("  gather_facts")));
+  auto r = run(p);
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_EQ(r->exit_code, 2);
+  EXPECT_TRUE(r->finished);
+  for (const char* h : {"one", "two", "three"}) EXPECT_FALSE(host(h).complete) << h;
+  EXPECT_EQ(progress->first_failure()->task, "Second");
+}
+
+TEST_F(Sample, a_failure_in_the_background_that_was_rescued_is_not_the_cause) {
+  auto r = run(plan("background",
+                    "    - block:\n"
+                    "        - {name: Saved, command: 'sh -c \"exit 3\"', async: 20, poll: 1}\n"
+                    "      rescue:\n"
+                    "        - {name: Saves, ping: }\n"
+                    "    - {name: Culprit, command: 'sh -c \"exit 4\"'}\n",
+                    "one"));
+  ASSERT_TRUE(r) << r.error().str();
+  ASSERT_TRUE(progress->first_failure());
+  EXPECT_EQ(progress->first_failure()->task, "Culprit");
+  EXPECT_EQ(host("one").rescued, 1);
+}
+
+TEST_F(Sample, a_task_that_failed_with_a_megabyte_of_output_has_its_reason) {
+  auto p = plan("large", "    - {name: Talks, shell: 'seq 200000; echo the reason >&2; exit 4'}\n", "one");
+  auto r = run(p);
+  ASSERT_TRUE(r) << r.error().str();
+  ASSERT_TRUE(progress->first_failure());
+  EXPECT_EQ(progress->first_failure()->message, "exit code 4: the reason");
+  EXPECT_TRUE(progress->first_failure()->output.ends_with("200000\nthe reason"));
+  EXPECT_GT(log(p.id).size(), 500'000u);
+}
+
+TEST_F(Sample, a_host_that_never_answered_is_unreachable_though_the_play_ignores_it) {
+  auto r = run(plan("dark", "    - {name: Ask, ping: , ignore_unreachable: true}\n", "one:gone"));
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_EQ(name(host("far").state), "unreachable");
+  EXPECT_FALSE(host("far").complete);
+  EXPECT_TRUE(host("one").complete);
+  EXPECT_FALSE(progress->first_failure());
+}
+
 TEST_F(Sample, a_check_changes_nothing) {
   auto p = plan("check", "    - copy: {content: x, dest: '" + root + "/made'}\n", "one");
   p.check = true;

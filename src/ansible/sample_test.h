@@ -9,6 +9,7 @@
 #include "ansible/prepare.h"
 #include "ansible/run.h"
 #include "base/files.h"
+#include "base/source_dir_test.h"
 
 namespace lemmy::ansible {
 namespace fs = std::filesystem;
@@ -18,7 +19,7 @@ class Sample : public testing::Test {
  protected:
   void SetUp() override {
     const char* bin = std::getenv("LEMMY_ANSIBLE_BIN");
-    tools.bin = bin ? bin : LEMMY_SOURCE_DIR "/build/ansible-venv/bin";
+    tools.bin = bin ? bin : kSourceDir + std::string("/build/ansible-venv/bin");
     if (!fs::exists(tools.bin + "/ansible-runner"))
       GTEST_SKIP() << "no Ansible in " << tools.bin << ": run tools/ansible.sh, or set LEMMY_ANSIBLE_BIN";
     std::string name = fs::temp_directory_path() / "lemmy-ansible-XXXXXX";

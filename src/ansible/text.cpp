@@ -1,20 +1,50 @@
 #include "ansible/text.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "base/strings.h"
 
 namespace lemmy::ansible {
 
+namespace {
+
+// Behind the escape sequence that begins at `i`: ECMA-48, 5.4 to 5.6.
+size_t after_sequence(std::string_view s, size_t i, char kind) {
+  if (kind == '[') {  // to the byte that ends it
+    while (i < s.size() && s[i] >= ' ' && s[i] < '@') ++i;
+    return i < s.size() && s[i] >= '@' && s[i] <= '~' ? i + 1 : i;
+  }
+  if (std::string_view("]PX^_").contains(
+          kind)) {  // titles, links and other texts to the terminal, to BEL or ST
+    const size_t line = std::min(s.find('\n', i), s.size());
+    const std::string_view rest = s.substr(i, line - i);
+    const size_t bell = rest.find('\a'), st = rest.find("\x1b\\"), c1 = rest.find("\xc2\x9c");
+    if (bell < st && bell < c1) return i + bell + 1;
+    const size_t end = std::min(st, c1);
+    return end == rest.npos ? i : i + end + 2;
+  }
+  if (kind >= ' ' && kind < '0') {  // such as the choice of a character set
+    while (i < s.size() && s[i] >= ' ' && s[i] < '0') ++i;
+    return i < s.size() && s[i] >= '0' ? i + 1 : i;
+  }
+  return static_cast<unsigned char>(kind) < ' ' ? i - 1 : i;
+}
+
+}  // namespace
+
 std::string without_colours(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\x1b' && i + 1 < text.size() && text[i + 1] == '[') {
-      i += 2;
-      while (i < text.size() && (text[i] < '@' || text[i] > '~')) ++i;
-    } else if (text[i] != '\r') {
-      out += text[i];
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '\x1b' && i + 1 < text.size()) {
+      i = after_sequence(text, i + 2, text[i + 1]);
+    } else if (c == '\xc2' && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
+      i = after_sequence(text, i + 2, static_cast<char>(text[i + 1] - 0x40));  // C1: ESC and a letter in one
+    } else {
+      if (c == '\n' || c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f)) out += c;
+      ++i;
     }
   }
   return out;
@@ -23,7 +53,8 @@ std::string without_colours(std::string_view text) {
 std::string tail(std::string_view text, size_t bytes) {
   if (text.size() <= bytes) return valid_utf8(text);
   text.remove_prefix(text.size() - bytes);
-  if (size_t line = text.find('\n'); line != text.npos && line + 1 < text.size()) {
+  // A line that is most of it is not given up for a clean beginning.
+  if (size_t line = text.find('\n'); line < bytes / 4 && line + 1 < text.size()) {
     text.remove_prefix(line + 1);
   } else {
     while (!text.empty() && (text[0] & 0xC0) == 0x80) text.remove_prefix(1);

@@ -5,7 +5,8 @@
 
 namespace lemmy::ansible {
 
-std::string without_colours(std::string_view text);  // no ANSI sequences, no carriage returns
+std::string without_colours(
+    std::string_view text);  // no escape sequences, no controls but tabs and line ends
 // The last `bytes` of it, from the start of a line where possible.
 std::string tail(std::string_view text, size_t bytes);
 // "/etc/lemmy/ansible/roles/app/tasks/main.yml:12" -> "roles/app/tasks/main.yml:12"

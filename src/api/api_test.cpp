@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "api/common.h"
+#include "base/source_dir_test.h"
 
 namespace lemmy::api {
 namespace {
@@ -78,7 +79,7 @@ TEST_F(Api, openapi_lists_every_route_and_every_schema_it_refers_to) {
 }
 
 TEST_F(Api, the_docs_name_every_route) {
-  std::ifstream file(LEMMY_SOURCE_DIR "/docs/api.md");
+  std::ifstream file(kSourceDir + std::string("/docs/api.md"));
   const std::string docs{std::istreambuf_iterator<char>(file), {}};
   for (const route::Route& r : router->routes())
     EXPECT_THAT(docs, HasSubstr("`" + r.method + " " + r.pattern + "`"));

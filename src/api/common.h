@@ -6,6 +6,8 @@
 
 namespace lemmy::api {
 
+inline constexpr milliseconds kStoreLimit{3'000};  // how long a probe or a scrape waits for the store
+
 using Shared = std::shared_ptr<const live::Services>;
 
 Result<store::Page> page_of(const net::Request& request);  // ?limit= and ?after=

@@ -9,8 +9,6 @@
 namespace lemmy::api {
 namespace {
 
-constexpr milliseconds kStoreLimit{3'000};
-
 // Deploys that are not finished, and each target's newest.
 void set_deploys(const live::Services& s) {
   constexpr Phase phases[] = {Phase::queued,      Phase::preparing, Phase::applying,
@@ -57,8 +55,8 @@ void set_clusters(const json::object& frame) {
   }
 }
 
-void set_sizes(deploy::Retention& retention) {
-  const deploy::Retention::Sizes& sizes = retention.sizes();
+void set_sizes(retention::Retention& retention) {
+  const retention::Retention::Sizes& sizes = retention.sizes();
   for (const store::Size& size : sizes.kinds) {
     const metrics::Label label{"kind", size.kind};
     metrics::gauge("lemmy_store_items", "What the store keeps, as last counted", {label},

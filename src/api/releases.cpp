@@ -4,9 +4,9 @@
 namespace lemmy::api {
 namespace {
 
-deploy::Releases releases_of(const live::Services& s) { return {s.conductor, s.store, s.config}; }
+release::Releases releases_of(const live::Services& s) { return {s.conductor, s.store, s.config}; }
 
-Task<net::Response> answer(Shared s, route::Call call, deploy::Release release, int status) {
+Task<net::Response> answer(Shared s, route::Call call, release::Release release, int status) {
   auto json = co_await s->board->release(release.project, release.id);
   if (!json) co_return problem(call, json.error());
   net::Response r = route::json_response(*json, status);
@@ -15,7 +15,7 @@ Task<net::Response> answer(Shared s, route::Call call, deploy::Release release, 
   co_return r;
 }
 
-Result<deploy::ReleaseRequest> read_request(const route::Call& call) {
+Result<release::ReleaseRequest> read_request(const route::Call& call) {
   auto body = route::body_object(call.request);
   if (!body) return fail(body.error());
   if (auto ok = check_keys(*body, {"build", "environments", "reason", "csrf"}); !ok) return fail(ok.error());
@@ -27,7 +27,7 @@ Result<deploy::ReleaseRequest> read_request(const route::Call& call) {
   if (!reason) return fail(reason.error());
   auto key = idempotency_key(call.request);
   if (!key) return fail(key.error());
-  return deploy::ReleaseRequest{call.param("project"), *build, *environments, call.who.name, *reason, *key};
+  return release::ReleaseRequest{call.param("project"), *build, *environments, call.who.name, *reason, *key};
 }
 
 Task<net::Response> ask(Shared s, route::Call call) {
@@ -41,7 +41,7 @@ Task<net::Response> ask(Shared s, route::Call call) {
 }
 
 Task<net::Response> show(Shared s, route::Call call) {
-  deploy::Release release{call.param("release"), call.param("project"), {}};
+  release::Release release{call.param("release"), call.param("project"), {}};
   co_return co_await answer(s, std::move(call), std::move(release), 200);
 }
 
@@ -61,7 +61,7 @@ Task<net::Response> roll_back(Shared s, route::Call call) {
   std::vector<std::string> environments;
   for (const Deploy& d : old->deploys) environments.push_back(d.target.environment);
   if (auto ok = route::may_deploy(call, environments); !ok) co_return problem(call, ok.error());
-  deploy::ReleaseRollBack request{old->project, old->id, call.who.name, *reason, *key, *partial};
+  release::ReleaseRollBack request{old->project, old->id, call.who.name, *reason, *key, *partial};
   auto made = co_await live::in_time(releases.roll_back(std::move(request)));
   if (!made) co_return problem(call, made.error());
   co_return co_await answer(s, std::move(call), std::move(*made), 202);

@@ -43,6 +43,7 @@ json::object deploy() {
                  {"created_at", at_time()},
                  {"phase_at", at_time()},
                  {"serving_since", maybe_time()},
+                 {"serves", of("integer")},
                  {"finished_at", maybe_time()},
                  {"object_name", of("string")},
                  {"replicas", of("integer")},

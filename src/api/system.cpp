@@ -4,8 +4,6 @@
 namespace lemmy::api {
 namespace {
 
-constexpr milliseconds kStoreLimit{3'000};
-
 net::Response plain(std::string text) {
   net::Response r;
   r.headers.emplace("Content-Type", "text/plain; charset=utf-8");

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "api/api.h"
+#include "async/child.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "store/copying.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr milliseconds kConfigPoll{1000};
 constexpr int kKeyPolls = 60;
+constexpr milliseconds kKubeconfigs{10'000};
 constexpr milliseconds kStoreLook{5'000}, kStoreAgain{1'000}, kStoreLimit{6'000};
 
 bool is_loopback(const std::string& host) {
@@ -48,7 +50,7 @@ Result<> App::check_binding() const {
 }
 
 Task<std::expected<uint16_t, config::Problems>> App::start() {
-  co_await pool_.run([this] { return watcher_.poll(); });
+  co_await bulkheads_.files.run([this] { return watcher_.poll(); });
   if (!watcher_.current()) co_return std::unexpected(watcher_.problems());
   if (auto ok = check_binding(); !ok) co_return one(ok.error());
 
@@ -57,8 +59,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (made)
     co_return one({ErrorCode::unavailable, options_.data_dir, "the folder cannot be made: " + made.message(),
                    "choose another with --data"});
-  auto key =
-      co_await pool_.run([file = options_.data_dir + "/session.key"] { return access::server_key(file); });
+  auto key = co_await bulkheads_.files.run(
+      [file = options_.data_dir + "/session.key"] { return access::server_key(file); });
   if (!key) co_return one(key.error());
   if (options_.store.empty()) options_.store = "sqlite:" + options_.data_dir + "/lemmy.db";
   auto opened = co_await store::open_store(loop_.get_executor(), options_.store);
@@ -69,33 +71,41 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
 
   feed_ = std::make_unique<live::Feed>();
   clusters_ = std::make_unique<Clusters>(
-      loop_.get_executor(), &pool_, options_.clusters, [this](const Target& target) {
+      loop_.get_executor(), &bulkheads_.clusters, options_.clusters, [this](const Target& target) {
         if (conductor_) conductor_->cluster_changed(target);
         target.project.empty() ? feed_->changed_all() : feed_->changed(target);
       });
   co_await find_ansible();
   auto cluster = [this](const std::string& environment) { return clusters_->of(environment); };
   auto current = [this] { return config(); };
+  auto changed = [this](const Target& target) { feed_->changed(target); };
+  auto may_act = [this] { return !leader_ || leader_->sure(); };
+  auto lost = [this] {
+    if (leader_) leader_->lost();
+  };
+  hosts::Surroundings of_hosts{
+      store_.get(), current, changed, runs_.get(), ansible::Tools{options_.ansible}, &bulkheads_.runs};
+  places_ = std::make_unique<Places>(
+      clusters_.get(), pods::Surroundings{&bulkheads_.deploys, store_.get(), current, may_act}, of_hosts);
   deploy::Surroundings around{loop_.get_executor(),
-                              &pool_,
+                              &bulkheads_.deploys,
                               store_.get(),
                               current,
-                              cluster,
-                              [this](const Target& target) { feed_->changed(target); },
-                              runs_.get(),
-                              ansible::Tools{options_.ansible}};
-  auto for_conductor = around;
-  for_conductor.changed = [this](const Target& target) {
-    feed_->changed(target);
-    if (instances_) instances_->deploys_changed(target);
-  };
-  conductor_ = std::make_unique<deploy::Conductor>(std::move(for_conductor));
-  instances_ = std::make_unique<deploy::Instances>(around, conductor_.get());
-  retention_ = std::make_unique<deploy::Retention>(std::move(around), conductor_.get(), archive_of(options_));
+                              [this](const Deploy& d) { return places_->of(d); },
+                              [this](const Target& target) {
+                                feed_->changed(target);
+                                if (instances_) instances_->deploys_changed(target);
+                              },
+                              lost,
+                              may_act};
+  conductor_ = std::make_unique<deploy::Conductor>(around);
+  instances_ = std::make_unique<hosts::Instances>(loop_.get_executor(), of_hosts, conductor_.get(), lost);
+  retention_ =
+      std::make_unique<retention::Retention>(std::move(around), conductor_.get(), archive_of(options_));
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated, instances_.get(),
-                    retention_.get(), [this] { return store_trouble_; }, &pool_});
+                    retention_.get(), [this] { return store_trouble_; }, &bulkheads_.pages});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   auto started = co_await conductor_->start();
@@ -105,9 +115,10 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
 
   const bool open = !config()->has_access;
   router_ = std::make_unique<route::Router>(route::Settings{*key, open, current, {}});
-  live::Services services{loop_.get_executor(), &pool_,          store_.get(), conductor_.get(),
-                          board_.get(),         feed_.get(),     current,      options_.simulated,
-                          instances_.get(),     retention_.get()};
+  live::Services services{
+      loop_.get_executor(), &bulkheads_.pages, store_.get(),       conductor_.get(), board_.get(),
+      feed_.get(),          current,           options_.simulated, instances_.get(), retention_.get(),
+      &bulkheads_.passwords};
   hooks::add_routes(*router_, services, {[this] { return keys_; }, open, [this] { return instance_keys_; }});
   api::add_routes(*router_, services);
   web::add_pages(*router_, services);
@@ -116,6 +127,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   auto port = server_->listen(options_.host, options_.port);
   if (!port) co_return one(port.error());
   group_.spawn("configuration", follow_config());
+  group_.spawn("kubeconfigs", follow_kubeconfigs());
   group_.spawn("vitals of the loop", watch_loop());
   group_.spawn("vitals of the disk", watch_disk());
   group_.spawn("store", watch_store());
@@ -135,7 +147,7 @@ Task<> App::find_ansible() {
     log::info("no hosts: Ansible was not found", {{"what", there.error().str()}});
     co_return;
   }
-  runs_ = std::make_unique<ansible::Runs>(loop_.get_executor(), &pool_, tools,
+  runs_ = std::make_unique<ansible::Runs>(loop_.get_executor(), &bulkheads_.runs, tools,
                                           std::filesystem::absolute(options_.data_dir).string() + "/runs");
   auto ended = co_await runs_->end_orphans();
   if (!ended) {
@@ -148,7 +160,7 @@ Task<> App::find_ansible() {
 
 // Python takes its time, so nobody waits for it.
 Task<> App::say_version(ansible::Tools tools) {
-  auto version = co_await ansible::version(&pool_, tools);
+  auto version = co_await ansible::version(&bulkheads_.runs, tools);
   if (version)
     log::info("hosts by Ansible", {{"version", *version}});
   else
@@ -162,7 +174,11 @@ Task<> App::reload() {
 
 Task<> App::read_keys() {
   auto config = watcher_.current();
-  auto keys = co_await pool_.run([config] {
+  std::vector<std::string> secrets;
+  for (const config::Hook& h : config->access.hooks)
+    if (!h.secret_env.empty()) secrets.push_back(h.secret_env);
+  keep_from_children(secrets);
+  auto keys = co_await bulkheads_.files.run([config] {
     return std::pair{
         std::make_shared<const access::HookKeys>(
             access::read_hook_keys(config->access, [](const char* name) { return std::getenv(name); })),
@@ -183,7 +199,7 @@ Task<> App::follow_config() {
     co_await sleep_for(kConfigPoll);
     // Files with keys are not part of the tree: clouds and people change them by themselves.
     if (n % kKeyPolls == 0) co_await read_keys();
-    auto news = co_await pool_.run([this] { return watcher_.poll(); });
+    auto news = co_await bulkheads_.files.run([this] { return watcher_.poll(); });
     if (news == config::News::none) continue;
     if (news == config::News::config) {
       log::info("new configuration", {{"revision", config()->revision}});
@@ -194,6 +210,14 @@ Task<> App::follow_config() {
     for (const Error& e : watcher_.problems())
       log::warning("the configuration's newest files are not used", {{"what", e.str()}});
     feed_->changed_all();
+  }
+}
+
+// They are no part of the tree: people and programs write them anew.
+Task<> App::follow_kubeconfigs() {
+  for (;;) {
+    co_await sleep_for(kKubeconfigs);
+    co_await clusters_->look();
   }
 }
 
@@ -224,14 +248,35 @@ Task<> App::watch_store() {
 }
 
 Task<> App::stop() {
-  if (server_) co_await server_->stop(seconds{3});
+  const auto end = Clock::now() + kStop;
+  if (conductor_) conductor_->stand_down();
+  if (instances_) instances_->stand_down();
+  auto left = [end] {
+    return std::max(milliseconds{1}, std::chrono::ceil<milliseconds>(end - Clock::now()));
+  };
   group_.cancel();
-  if (retention_) co_await retention_->stop();
-  if (instances_) co_await instances_->stop();
-  if (conductor_) co_await conductor_->stop();
-  if (leader_) co_await leader_->resign();
-  if (clusters_) co_await clusters_->stop();
-  co_await group_.join(seconds{2});
+  if (leader_) leader_->stop();
+  if (server_) co_await server_->stop(seconds{2});
+  auto ended = co_await with_deadline(stop_workers(), left(), "stop");
+  // Somebody else may begin at once, but only when nothing of this server can still write.
+  if (ended && leader_) co_await with_deadline(leader_->resign(), left(), "lease");
+  if (!ended) log::warning("stopped without waiting for all", {{"still", join(running_coroutines(), ", ")}});
+  co_await group_.join(std::min(left(), milliseconds{1'000}));
+}
+
+// At the same time: each may wait for something that hangs.
+Task<Result<>> App::stop_workers() {
+  std::vector<Task<bool>> parts;
+  auto add = [&parts](auto* part) {
+    if (part)
+      parts.push_back([](auto* p) -> Task<bool> {
+        co_await p->stop();
+        co_return true;
+      }(part));
+  };
+  add(retention_.get()), add(instances_.get()), add(conductor_.get()), add(clusters_.get());
+  co_await all(std::move(parts));
+  co_return Result<>{};
 }
 
 }  // namespace lemmy::app

@@ -4,10 +4,12 @@
 #include <memory>
 #include <set>
 
+#include "app/bulkheads.h"
 #include "app/clusters.h"
+#include "app/places.h"
 #include "config/watcher.h"
-#include "deploy/leader.h"
 #include "hooks/hooks.h"
+#include "lead/leader.h"
 #include "net/server.h"
 #include "route/router.h"
 
@@ -31,13 +33,18 @@ class App {
   ~App();
   // Everything up to listening. The errors of a configuration come all at once, as Problems.
   Task<std::expected<uint16_t, config::Problems>> start();
-  // Stops taking requests, lets what is being written end. Deploys go on at the next start.
+  // Stops taking requests, lets what is being written end, within kStop. Deploys go on at the next start.
   Task<> stop();
+  static constexpr milliseconds kStop{7'000};
+  // After stop(): nothing of it runs on a thread any more. False: something hangs, and this must not be
+  // destroyed.
+  bool idle() { return bulkheads_.stop(milliseconds{500}); }
 
  private:
   Task<> reload();
   Task<> read_keys();
   Task<> follow_config();
+  Task<> follow_kubeconfigs();
   // What /metrics tells of this process over time: vitals.cpp.
   Task<> watch_loop();
   Task<> watch_disk();
@@ -50,13 +57,14 @@ class App {
   Task<> follow_store();
   Task<Result<>> lead(store::Fence fence);
   Task<> stop_leading();
+  Task<Result<>> stop_workers();
   Result<> check_binding() const;
   std::shared_ptr<const config::Config> config() const { return watcher_.current(); }
 
   asio::io_context& loop_;
   Options options_;
   config::Watcher watcher_;
-  Pool pool_{2};  // joined before what its work reads goes away
+  Bulkheads bulkheads_;  // joined before what their work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
   std::shared_ptr<const access::InstanceKeys> instance_keys_;
   std::set<std::string> said_;
@@ -65,10 +73,11 @@ class App {
   std::unique_ptr<live::Feed> feed_;
   std::unique_ptr<Clusters> clusters_;
   std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed
+  std::unique_ptr<Places> places_;
   std::unique_ptr<deploy::Conductor> conductor_;
-  std::unique_ptr<deploy::Instances> instances_;
-  std::unique_ptr<deploy::Retention> retention_;
-  std::unique_ptr<deploy::Leader> leader_;                 // none: only this server can use the store
+  std::unique_ptr<hosts::Instances> instances_;
+  std::unique_ptr<retention::Retention> retention_;
+  std::unique_ptr<lead::Leader> leader_;                   // none: only this server can use the store
   std::set<std::pair<std::string, std::string>> changes_;  // that other servers told of
   std::unique_ptr<Signal> news_;
   std::unique_ptr<live::Board> board_;

@@ -42,8 +42,7 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
   if (wanted.empty()) wanted[kDefault] = {kDefault, options_.kubeconfig, options_.context, false};
   for (auto it = entries_.begin(); it != entries_.end();) {
     auto w = wanted.find(it->first);
-    const bool same =
-        w != wanted.end() && it->second.error.empty() && it->second.written == written(w->second);
+    const bool same = w != wanted.end() && it->second.cluster && it->second.written == written(w->second);
     if (same) {
       ++it;
       continue;
@@ -63,14 +62,16 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
 
 Task<> Clusters::connect(std::string name, config::Cluster c) {
   entries_[name].written = written(c);
+  entries_[name].definition = c;
   Result<kube::ClusterAccess> access = fail(ErrorCode::internal, "", "");
   if (options_.fixed)
     access = *options_.fixed;
   else
     access = co_await pool_->run([c] { return find_access(c); });
   if (!access) {
-    entries_[name].error = access.error().str();
-    log::warning("a cluster cannot be used", {{"cluster", name}, {"what", access.error().str()}});
+    const std::string error = access.error().str();
+    if (std::exchange(entries_[name].error, error) != error)
+      log::warning("a cluster cannot be used", {{"cluster", name}, {"what", error}});
     co_return;
   }
   auto client = kube::Client::create(loop_, *pool_, *access);
@@ -79,9 +80,41 @@ Task<> Clusters::connect(std::string name, config::Cluster c) {
     co_return;
   }
   Entry& made = entries_[name];
+  made.error.clear();
   made.client = *client;
   made.cluster = std::make_unique<kube::Cluster>(name, loop_, *client, changed_);
   made.cluster->start();
+}
+
+Task<> Clusters::look() {
+  if (options_.fixed) co_return;
+  std::vector<std::string> names;
+  for (const auto& [name, e] : entries_) names.push_back(name);
+  for (const std::string& name : names) {
+    auto it = entries_.find(name);
+    if (it == entries_.end()) continue;
+    const config::Cluster definition = it->second.definition;
+    if (!it->second.cluster) {
+      co_await connect(name, definition);
+      continue;
+    }
+    auto access = co_await pool_->run([definition] { return find_access(definition); });
+    it = entries_.find(name);
+    if (it == entries_.end() || it->second.written != written(definition) || !it->second.cluster) continue;
+    Result<> used;
+    if (access)
+      used = it->second.cluster->use(*access);
+    else
+      used = fail(access.error());
+    const std::string error = used ? "" : used.error().str();
+    if (error == std::exchange(it->second.error, error)) continue;
+    if (error.empty())
+      log::info("a cluster's kubeconfig can be read again", {{"cluster", name}});
+    else
+      log::warning("a cluster's kubeconfig cannot be read, that of before is used",
+                   {{"cluster", name}, {"what", error}});
+    changed_({});
+  }
 }
 
 Task<> Clusters::stop() {
@@ -89,11 +122,15 @@ Task<> Clusters::stop() {
     if (e.cluster) co_await e.cluster->stop();
 }
 
+kube::Cluster* Clusters::named(const std::string& name) const {
+  auto it = options_.fixed ? entries_.begin() : entries_.find(name);
+  if (it == entries_.end() && name.empty() && entries_.size() == 1) it = entries_.begin();
+  return it == entries_.end() ? nullptr : it->second.cluster.get();
+}
+
 kube::Cluster* Clusters::of(const std::string& environment) const {
   const config::Environment* e = config_ ? config_->environment(environment) : nullptr;
-  auto it = options_.fixed ? entries_.begin() : entries_.find(e ? e->cluster : "");
-  if (it == entries_.end() && (!e || e->cluster.empty()) && entries_.size() == 1) it = entries_.begin();
-  return it == entries_.end() ? nullptr : it->second.cluster.get();
+  return named(e ? e->cluster : "");
 }
 
 std::vector<live::ClusterState> Clusters::states() const {

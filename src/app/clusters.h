@@ -23,14 +23,20 @@ class Clusters {
   // Connects what is new, drops what has gone or is written otherwise now. A kubeconfig that cannot be read
   // is remembered as the cluster's error.
   Task<> use(std::shared_ptr<const config::Config> config);
+  // Reads every kubeconfig again: one that was written anew is used from now on, one that was broken and came
+  // back too. One that cannot be read any more changes nothing, and is told as the cluster's error.
+  Task<> look();
   Task<> stop();
 
   kube::Cluster* of(const std::string& environment) const;  // nullptr: none
+  // As environments.yaml and deploys name it; empty: the only one.
+  kube::Cluster* named(const std::string& name) const;
   std::vector<live::ClusterState> states() const;
 
  private:
   struct Entry {
     std::string written;  // the definition it was made from
+    config::Cluster definition;
     std::shared_ptr<kube::Client> client;
     std::unique_ptr<kube::Cluster> cluster;
     std::string error;

@@ -24,10 +24,10 @@ std::string server_name() {
 Task<Result<>> App::begin_to_lead() {
   if (store_->sharing() == store::Sharing::single) co_return co_await lead({});
   news_ = std::make_unique<Signal>(loop_.get_executor());
-  leader_ = std::make_unique<deploy::Leader>(
+  leader_ = std::make_unique<lead::Leader>(
       store_.get(), server_name(),
-      deploy::Leader::Duties{[this](store::Fence fence) { return lead(std::move(fence)); },
-                             [this] { return stop_leading(); }});
+      lead::Leader::Duties{[this](store::Fence fence) { return lead(std::move(fence)); },
+                           [this] { return stop_leading(); }});
   group_.spawn("leader", leader_->run());
   group_.spawn("changes of other servers", follow_store());
   co_return Result<>{};
@@ -41,6 +41,9 @@ Task<Result<>> App::lead(store::Fence fence) {
 }
 
 Task<> App::stop_leading() {
+  // First of all nothing new begins: to wait for one must not give another time.
+  conductor_->stand_down();
+  instances_->stand_down();
   co_await retention_->follow();
   co_await instances_->follow();
   co_await conductor_->follow();

@@ -27,7 +27,7 @@ Task<> App::watch_loop() {
 
 Task<> App::watch_disk() {
   for (;;) {
-    auto space = co_await pool_.run([folder = options_.data_dir] {
+    auto space = co_await bulkheads_.files.run([folder = options_.data_dir] {
       std::error_code ec;
       auto s = std::filesystem::space(folder, ec);
       return ec ? std::optional<std::filesystem::space_info>() : s;

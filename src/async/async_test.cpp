@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "async/subprocess.h"
-#include "async/task.h"
+#include "async/race.h"
 
 namespace lemmy {
 namespace {
@@ -28,6 +27,36 @@ TEST(Deadline, gives_a_timeout_that_names_the_place) {
   auto r = run(with_deadline(slow(60s), 10ms, "cluster a"));
   EXPECT_EQ(r.error().code, ErrorCode::timeout);
   EXPECT_EQ(r.error().where, "cluster a");
+}
+
+TEST(Race, the_first_to_end_ends_the_other_and_what_the_other_throws_then_stays_inside) {
+  bool other_ended = false;
+  auto forever = [](bool* ended) -> Task<> {
+    struct Note {
+      bool* ended;
+      ~Note() { *ended = true; }
+    } note{ended};
+    co_await sleep_for(60s);
+  };
+  auto soon = []() -> Task<> { co_await sleep_for(1ms); };
+  auto at_once = []() -> Task<> { co_return; };
+  EXPECT_EQ(run(race(soon(), forever(&other_ended))), 0u);
+  EXPECT_TRUE(std::exchange(other_ended, false));
+  EXPECT_EQ(run(race(forever(&other_ended), soon())), 1u);
+  EXPECT_TRUE(std::exchange(other_ended, false));
+  EXPECT_EQ(run(race(at_once(), forever(&other_ended))), 0u);
+  EXPECT_TRUE(other_ended);
+  EXPECT_LE(run(race(at_once(), at_once())), 1u);
+}
+
+TEST(Race, an_exception_of_the_first_comes_out) {
+  auto bad = []() -> Task<> {
+    co_await sleep_for(1ms);
+    throw std::runtime_error("odd");
+  };
+  auto forever = []() -> Task<> { co_await sleep_for(60s); };
+  EXPECT_THROW(run(race(bad(), forever())), std::runtime_error);
+  EXPECT_THROW(run(race(forever(), bad())), std::runtime_error);
 }
 
 TEST(All, waits_for_all_and_keeps_their_order) {
@@ -92,16 +121,6 @@ TEST(Deadline, an_exception_of_the_task_comes_out) {
   EXPECT_THROW(run(with_deadline(odd(), 5s, "x")), std::runtime_error);
 }
 
-TEST(Pool, runs_elsewhere_and_comes_back) {
-  Pool pool(1);
-  auto task = [&]() -> Task<bool> {
-    auto here = std::this_thread::get_id();
-    auto there = co_await pool.run([] { return std::this_thread::get_id(); });
-    co_return here != there&& here == std::this_thread::get_id();
-  };
-  EXPECT_TRUE(run(task()));
-}
-
 TEST(Signal, wakes_every_waiter_and_times_out_alone) {
   asio::io_context loop;
   Signal signal(loop.get_executor());
@@ -147,22 +166,79 @@ TEST(Group, cancels_and_joins_what_it_spawned) {
   EXPECT_TRUE(joined && ended);
 }
 
-TEST(Subprocess, gives_exit_code_and_output) {
-  auto r =
-      run_process({"sh", "-c", "echo $GREETING; echo oops >&2; exit 3"}, {{"GREETING", "hello"}}, "", 10s);
-  ASSERT_TRUE(r) << r.error().str();
-  EXPECT_EQ(r->exit_code, 3);
-  EXPECT_EQ(r->out, "hello\n");
-  EXPECT_EQ(r->err, "oops\n");
+// A credential plugin that took longer than its caller's patience ended the whole server.
+TEST(Slots, let_so_many_in_and_the_others_in_their_order) {
+  asio::io_context loop;
+  Slots slots(loop.get_executor(), 2);
+  int inside = 0, most = 0;
+  std::vector<int> order;
+  auto one = [](Slots* slots, int* inside, int* most, std::vector<int>* order, int n) -> Task<> {
+    auto place = co_await slots->take();
+    order->push_back(n);
+    *most = std::max(*most, ++*inside);
+    co_await sleep_for(2ms);
+    --*inside;
+  };
+  for (int i = 0; i < 6; ++i) spawn(loop.get_executor(), "one", one(&slots, &inside, &most, &order, i));
+  loop.run();
+  EXPECT_EQ(most, 2);
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4, 5}));
 }
 
-TEST(Subprocess, is_killed_at_its_deadline_with_its_children) {
-  EXPECT_EQ(run_process({"sh", "-c", "sleep 60 & wait"}, {}, "", 50ms).error().code, ErrorCode::timeout);
+TEST(Slots, whoever_gives_up_leaves_the_line) {
+  asio::io_context loop;
+  Slots slots(loop.get_executor(), 1);
+  std::vector<int> order;
+  auto take = [](Slots* slots, std::vector<int>* order, int n, std::chrono::milliseconds hold) -> Task<> {
+    auto place = co_await slots->take();
+    order->push_back(n);
+    co_await sleep_for(hold);
+  };
+  Group impatient(loop.get_executor());
+  spawn(loop.get_executor(), "holder", take(&slots, &order, 0, 20ms));
+  impatient.spawn("gives up", take(&slots, &order, 1, 0ms));
+  spawn(loop.get_executor(), "next", take(&slots, &order, 2, 0ms));
+  loop.poll();
+  impatient.cancel();
+  loop.run();
+  EXPECT_EQ(order, (std::vector<int>{0, 2}));
 }
 
-TEST(Subprocess, that_does_not_exist_or_prints_too_much_is_an_error) {
-  EXPECT_EQ(run_process({"no-such-program-here"}, {}, "", 1s).error().code, ErrorCode::not_found);
-  EXPECT_EQ(run_process({"yes"}, {}, "", 10s, 1000).error().code, ErrorCode::too_large);
+// Asio's entry point throws out of the loop for each of these.
+TEST(Group, a_coroutine_that_cancels_itself_and_ends_does_not_end_the_process) {
+  asio::io_context loop;
+  Group group(loop.get_executor());
+  auto suicidal = [](Group* g) -> Task<> {
+    g->cancel();
+    co_return;
+  };
+  group.spawn("suicidal", suicidal(&group));
+  EXPECT_NO_THROW(loop.run());
+  EXPECT_EQ(group.size(), 0u);
+}
+
+TEST(Group, a_coroutine_that_was_cancelled_before_it_began_does_not_end_the_process) {
+  asio::io_context loop;
+  Group group(loop.get_executor());
+  bool ran = false;
+  group.spawn("late", [](bool* ran) -> Task<> {
+    *ran = true;
+    co_await sleep_for(60s);
+  }(&ran));
+  group.cancel();
+  EXPECT_NO_THROW(loop.run());
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(group.size(), 0u);
+}
+
+TEST(Spawn, knows_what_runs_until_its_frame_is_gone) {
+  {
+    asio::io_context loop;
+    spawn(loop.get_executor(), "sleeper", sleep_for(60s));
+    loop.poll();
+    EXPECT_EQ(running_coroutines(), std::vector<std::string>{"sleeper"});
+  }
+  EXPECT_TRUE(running_coroutines().empty());
 }
 
 }  // namespace

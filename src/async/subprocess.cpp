@@ -1,116 +1,113 @@
 #include "async/subprocess.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/syscall.h>
 
-#include <cerrno>
-#include <cstring>
-
-extern char** environ;
+#include "async/child.h"
 
 namespace lemmy {
 namespace {
 
-struct Pipe {
-  int ends[2] = {-1, -1};
-  bool open() { return ::pipe2(ends, O_CLOEXEC) == 0; }
-  void close(int i) {
-    if (ends[i] >= 0) ::close(ends[i]);
-    ends[i] = -1;
-  }
-  ~Pipe() { close(0), close(1); }
+using Stream = asio::posix::stream_descriptor;
+// What a program left running may hold its output open; after its own end nobody waits longer.
+constexpr std::chrono::milliseconds kAfterEnd{200}, kLook{20};
+
+struct Ongoing {
+  Ongoing(asio::any_io_executor loop, Child c, Program p)
+      : child(std::move(c)),
+        program(std::move(p)),
+        out(loop, child.out().release()),
+        err(loop, child.err().release()),
+        exit(loop),
+        news(loop) {}
+  Child child;
+  const Program program;
+  ProcessOutput output;
+  Stream out, err;
+  Stream exit;  // a pidfd, where the kernel has them
+  Signal news;
+  int open_ends = 2;
+  bool large = false;
 };
 
-std::vector<std::string> merged(const std::map<std::string, std::string>& added) {
-  std::vector<std::string> out;
-  for (char** e = environ; *e; ++e) {
-    std::string_view line = *e;
-    if (!added.contains(std::string(line.substr(0, line.find('='))))) out.emplace_back(line);
+Task<> read_all(std::shared_ptr<Ongoing> r, bool of_err) {
+  Stream& from = of_err ? r->err : r->out;
+  std::string& into = of_err ? r->output.err : r->output.out;
+  char buffer[16384];
+  while (!r->large) {
+    auto [error, n] =
+        co_await from.async_read_some(asio::buffer(buffer), asio::as_tuple(asio::use_awaitable));
+    if (error) break;
+    into.append(buffer, n);
+    r->large = r->output.out.size() + r->output.err.size() > r->program.most;
   }
-  for (const auto& [k, v] : added) out.push_back(k + "=" + v);
-  return out;
+  --r->open_ends;
+  r->news.notify();
 }
 
-std::vector<char*> pointers(const std::vector<std::string>& v) {
-  std::vector<char*> out;
-  for (const std::string& s : v) out.push_back(const_cast<char*>(s.c_str()));
-  out.push_back(nullptr);
-  return out;
+Task<> watch_exit(std::shared_ptr<Ongoing> r) {
+  co_await r->exit.async_wait(Stream::wait_read, asio::as_tuple(asio::use_awaitable));
+  r->news.notify();
 }
 
 }  // namespace
 
-Result<ProcessOutput> run_process(const std::vector<std::string>& argv,
-                                  const std::map<std::string, std::string>& environment,
-                                  const std::string& directory, std::chrono::milliseconds limit,
-                                  size_t most) {
-  using clock = std::chrono::steady_clock;
-  if (argv.empty()) return fail(ErrorCode::invalid, "command", "no program named");
-  Pipe out, err, failed;
-  if (!out.open() || !err.open() || !failed.open())
-    return fail(ErrorCode::unavailable, argv[0], std::string("no pipe: ") + std::strerror(errno));
-  auto env = merged(environment);
-  auto env_pointers = pointers(env);
-  auto arg_pointers = pointers(argv);
-
-  pid_t pid = ::fork();
-  if (pid < 0)
-    return fail(ErrorCode::unavailable, argv[0], std::string("cannot start: ") + std::strerror(errno));
-  if (pid == 0) {  // only async-signal-safe calls from here
-    ::setpgid(0, 0);
-    int null = ::open("/dev/null", O_RDONLY);
-    ::dup2(null, 0);
-    ::dup2(out.ends[1], 1);
-    ::dup2(err.ends[1], 2);
-    ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);  // listening sockets and databases are not for it
-    if (directory.empty() || ::chdir(directory.c_str()) == 0)
-      ::execvpe(arg_pointers[0], arg_pointers.data(), env_pointers.data());
-    int e = errno;
-    [[maybe_unused]] ssize_t n = ::write(failed.ends[1], &e, sizeof e);
-    ::_exit(127);
-  }
-  out.close(1), err.close(1), failed.close(1);
-  int start_error = 0;
-  bool did_start = ::read(failed.ends[0], &start_error, sizeof start_error) != sizeof start_error;
-
-  ProcessOutput result;
-  auto deadline = clock::now() + limit;
-  bool late = false, large = false;
-  int open_ends = 2;
-  pollfd fds[2] = {{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}};
-  while (did_start && open_ends > 0 && !late && !large) {
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()).count();
-    late = left <= 0;
-    if (late || (::poll(fds, 2, static_cast<int>(left)) < 0 && errno != EINTR)) break;
-    for (int i = 0; i < 2; ++i) {
-      if (fds[i].fd < 0 || !fds[i].revents) continue;
-      char buffer[8192];
-      ssize_t n = ::read(fds[i].fd, buffer, sizeof buffer);
-      if (n > 0) {
-        (i == 0 ? result.out : result.err).append(buffer, n);
-      } else if (n == 0 || errno != EINTR) {
-        fds[i].fd = -1;
-        --open_ends;
-      }
+Task<Result<ProcessOutput>> run_program(Pool* starters, Program program) {
+  const auto deadline = Clock::now() + program.limit;
+  const std::string name = program.argv.empty() ? "command" : program.argv[0];
+  ChildOptions options{program.argv, child_environment(program.environment), program.directory};
+  // Its result owns the child: abandoned, it is killed.
+  auto started = co_await starters->run([options]() -> Result<std::shared_ptr<Child>> {
+    auto child = start_child(options);
+    if (!child) return fail(child.error());
+    return std::make_shared<Child>(std::move(*child));
+  });
+  if (!started) co_return fail(started.error());
+  auto loop = co_await asio::this_coro::executor;
+  auto r = std::make_shared<Ongoing>(loop, std::move(**started), std::move(program));
+  // However this ends, the readers end too: they hold what they read into.
+  struct Closed {
+    Ongoing* r;
+    ~Closed() {
+      boost::system::error_code ignored;
+      r->out.close(ignored), r->err.close(ignored), r->exit.close(ignored);
+      r->child.kill();
     }
-    large = result.out.size() + result.err.size() > most;
+  };
+  const Closed closed{r.get()};
+#ifdef SYS_pidfd_open
+  if (const int fd = static_cast<int>(::syscall(SYS_pidfd_open, r->child.pid(), 0)); fd >= 0) {
+    r->exit.assign(fd);
+    spawn(loop, "exit of " + name, watch_exit(r));
   }
-  if (late || large) ::kill(-pid, SIGKILL);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+#endif
+  spawn(loop, "output of " + name, read_all(r, false));
+  spawn(loop, "errors of " + name, read_all(r, true));
+
+  std::optional<int> code;
+  auto give_up = Clock::time_point::max();
+  while (!r->large && !(code && (r->open_ends == 0 || Clock::now() >= give_up))) {
+    if (!code && (code = r->child.ended())) give_up = Clock::now() + kAfterEnd;
+    if (code && r->open_ends == 0) break;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(std::min(deadline, give_up) - Clock::now());
+    if (left.count() <= 0 && !code)
+      co_return fail(ErrorCode::timeout, name,
+                     "did not end within " + std::to_string(r->program.limit.count()) + " ms");
+    if (left.count() <= 0) break;
+    const bool told = r->exit.is_open() && r->open_ends > 0;
+    co_await r->news.wait(told ? left : std::min(left, kLook));
   }
-  if (!did_start)
-    return fail(start_error == ENOENT ? ErrorCode::not_found : ErrorCode::unavailable, argv[0],
-                std::string("cannot start: ") + std::strerror(start_error), "is it installed and on PATH?");
-  if (late)
-    return fail(ErrorCode::timeout, argv[0], "did not end within " + std::to_string(limit.count()) + " ms");
-  if (large)
-    return fail(ErrorCode::too_large, argv[0], "printed more than " + std::to_string(most) + " bytes");
-  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return result;
+  if (r->large)
+    co_return fail(ErrorCode::too_large, name,
+                   "printed more than " + std::to_string(r->program.most) + " bytes");
+  ProcessOutput output = std::move(r->output);
+  output.exit_code = *code;
+  co_return output;
+}
+
+Result<ProcessOutput> run_process(Program program) {
+  Pool starters(1, "programs");
+  return block_on(run_program(&starters, std::move(program)));
 }
 
 }  // namespace lemmy

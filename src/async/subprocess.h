@@ -1,10 +1,9 @@
 #pragma once
-#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
+#include "async/pool.h"
 
 namespace lemmy {
 
@@ -14,12 +13,20 @@ struct ProcessOutput {
   std::string err;
 };
 
-// Runs a program to its end, without a shell, with standard input empty and `environment` added to ours.
-// Blocks: call it on a pool thread. At the deadline its whole process group is killed and the error is a
-// timeout; not_found when the program does not exist; too_large when it prints more than `most` bytes.
-Result<ProcessOutput> run_process(const std::vector<std::string>& argv,
-                                  const std::map<std::string, std::string>& environment,
-                                  const std::string& directory, std::chrono::milliseconds limit,
-                                  size_t most = 1 << 20);
+struct Program {
+  std::vector<std::string> argv;                   // no shell
+  std::map<std::string, std::string> environment;  // added to child_environment()
+  std::string directory;                           // empty: ours
+  std::chrono::milliseconds limit{60'000};
+  size_t most = 1 << 20;  // bytes that it may print
+};
+
+// Runs a program to its end, with standard input empty. `starters` forks it; while it runs it holds no
+// thread. At the limit, or cancelled, its whole process group is killed. Errors: timeout; not_found when the
+// program does not exist; too_large when it prints more than `most` bytes; unavailable.
+Task<Result<ProcessOutput>> run_program(Pool* starters, Program program);
+
+// The same for callers without a loop, such as commands: blocks.
+Result<ProcessOutput> run_process(Program program);
 
 }  // namespace lemmy

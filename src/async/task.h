@@ -4,7 +4,8 @@
 //
 // Rules (clang-19): no reference parameters to coroutines that are spawned; no co_await inside a braced
 // aggregate or a ternary; every wait has a deadline and a way to be cancelled; nothing blocks the loop
-// thread.
+// thread; nobody calls asio::co_spawn but this room (cmake/rooms.cmake refuses it), so that every coroutine
+// that was started is known, and none that was abandoned can end the process.
 #include <boost/asio.hpp>
 #include <chrono>
 #include <functional>
@@ -20,28 +21,11 @@ namespace asio = boost::asio;
 template <class T = void>
 using Task = asio::awaitable<T>;
 using Clock = std::chrono::steady_clock;
+// Completion token of an operation whose error is to be a value: co_await gives (error_code, results...).
+inline constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 // Sleeps; throws boost::system::system_error(operation_aborted) when the surrounding coroutine is cancelled.
 Task<> sleep_for(std::chrono::milliseconds d);
-
-// Threads for work that blocks or takes long: rendering, hashing, file trees.
-class Pool {
- public:
-  explicit Pool(int threads) : pool_(threads) {}
-  ~Pool() { pool_.join(); }
-  // Runs fn() on a pool thread, then continues the caller on its own executor. fn's exceptions come back
-  // here.
-  template <class F>
-  Task<std::invoke_result_t<F>> run(F fn) {
-    co_return co_await asio::co_spawn(
-        pool_, [](F f) -> Task<std::invoke_result_t<F>> { co_return f(); }(std::move(fn)),
-        asio::use_awaitable);
-  }
-  asio::thread_pool& executor() { return pool_; }
-
- private:
-  asio::thread_pool pool_;
-};
 
 // Many coroutines wait, one call wakes them all. A wake that comes while nobody waits is not remembered:
 // compare a version before waiting.
@@ -58,12 +42,44 @@ class Signal {
   asio::steady_timer timer_;
 };
 
+// At most so many at once; who comes later waits for a place, first come first served.
+class Slots {
+ public:
+  Slots(asio::any_io_executor executor, size_t most)
+      : state_(std::make_shared<State>(State{Signal(executor), most, {}})) {}
+  class Place {  // given back with its owner
+   public:
+    explicit Place(std::shared_ptr<void> held) : held_(std::move(held)) {}
+
+   private:
+    std::shared_ptr<void> held_;
+  };
+  Task<Place> take();  // cancellation throws, as sleep_for
+  size_t waiting() const { return state_->line.size(); }
+
+ private:
+  struct State {
+    Signal freed;
+    size_t free;
+    std::vector<uint64_t> line;  // who waits, first in line first
+    uint64_t next = 0;
+  };
+  std::shared_ptr<State> state_;
+};
+
+// Starts a coroutine that nobody awaits. An exception that leaves it is a defect: it is logged with the name.
+// `ended` is called on the loop when it has ended, whatever the way.
+void spawn(asio::any_io_executor executor, std::string name, Task<> task, asio::cancellation_slot slot = {},
+           std::function<void(std::exception_ptr)> ended = {});
+// The names of all that were spawned in this process, by spawn or by a Group, and have not ended. What they
+// use must not be destroyed before. Any thread.
+std::vector<std::string> running_coroutines();
+
 // Owns spawned coroutines: cancels them all and lets them end before what they use goes away.
-// An exception that leaves a coroutine is a defect: it is logged with the coroutine's name.
 class Group {
  public:
   explicit Group(asio::any_io_executor executor);
-  void spawn(std::string name, Task<> task);
+  void spawn(std::string name, Task<> task);           // as lemmy::spawn; after cancel() nothing is started
   void cancel();                                       // asks all to stop
   Task<bool> join(std::chrono::milliseconds at_most);  // false: some still run
   size_t size() const;
@@ -74,7 +90,8 @@ class Group {
 };
 
 // The result of `task`, or a timeout error naming `where` when it takes longer than `limit` (it is then
-// cancelled). A cancellation from outside becomes an error of code cancelled.
+// cancelled). A cancellation from outside becomes an error of code cancelled. It cuts what waits for sockets,
+// timers, pools, programs and names; a task that catches its own cancellation is waited for.
 template <class T>
 Task<Result<T>> with_deadline(Task<Result<T>> task, std::chrono::milliseconds limit, std::string where);
 
@@ -82,9 +99,15 @@ Task<Result<T>> with_deadline(Task<Result<T>> task, std::chrono::milliseconds li
 template <class T>
 Task<std::vector<T>> all(std::vector<Task<T>> tasks);
 
+// Runs it to its end on a loop of its own: for programs that do nothing else. What it throws comes out.
+template <class T>
+T block_on(Task<T> task);
+
 // True while inside a coroutine that was cancelled: loops check it.
 Task<bool> cancelled();
 
 }  // namespace lemmy
 
 #include "async/task_impl.h"
+// Pool was here before it had a file of its own, and most who wait also hand work to one.
+#include "async/pool.h"

@@ -23,12 +23,16 @@ enum class ErrorCode {
   internal,
 };
 
+// Whose trouble it is. A deploy is not failed for the store's.
+enum class Whose : unsigned char { unknown, store, place };
+
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string where;   // place: file:line:column, key, URL, object; may be empty
   std::string what;    // one sentence, no trailing full stop
   std::string hint;    // what to do; may be empty
   std::string detail;  // several lines, such as an excerpt; may be empty
+  Whose whose = Whose::unknown;
 
   // "where: what (hint)" on one line, without detail.
   std::string str() const;
@@ -40,7 +44,8 @@ using Result = std::expected<T, Error>;
 
 inline std::unexpected<Error> fail(ErrorCode code, std::string where, std::string what, std::string hint = "",
                                    std::string detail = "") {
-  return std::unexpected(Error{code, std::move(where), std::move(what), std::move(hint), std::move(detail)});
+  return std::unexpected(
+      Error{code, std::move(where), std::move(what), std::move(hint), std::move(detail), Whose::unknown});
 }
 inline std::unexpected<Error> fail(Error e) { return std::unexpected(std::move(e)); }
 

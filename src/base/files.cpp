@@ -9,15 +9,10 @@
 #include <cstring>
 
 #include "base/crypto.h"
+#include "base/fd.h"
 
 namespace lemmy {
 namespace {
-struct Fd {
-  int fd;
-  ~Fd() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 std::unexpected<Error> system_error(const std::filesystem::path& path, int error) {
   return fail(error == ENOENT ? ErrorCode::not_found : ErrorCode::unavailable, path.string(),
               std::strerror(error));
@@ -26,13 +21,13 @@ std::unexpected<Error> system_error(const std::filesystem::path& path, int error
 
 Result<std::string> read_file(const std::filesystem::path& path, size_t limit) {
   Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) return system_error(path, errno);
+  if (!file) return system_error(path, errno);
   struct stat info;
-  if (::fstat(file.fd, &info) == 0 && S_ISDIR(info.st_mode)) return system_error(path, EISDIR);
+  if (::fstat(file.get(), &info) == 0 && S_ISDIR(info.st_mode)) return system_error(path, EISDIR);
   std::string out;
   char buffer[16384];
   for (;;) {
-    ssize_t n = ::read(file.fd, buffer, sizeof buffer);
+    ssize_t n = ::read(file.get(), buffer, sizeof buffer);
     if (n == 0) return out;
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return system_error(path, errno);
@@ -48,9 +43,9 @@ Result<> write_file(const std::filesystem::path& path, std::string_view text, un
   temporary += ".tmp-" + random_hex(4);
   {
     Fd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
-    if (file.fd < 0) return system_error(temporary, errno);
+    if (!file) return system_error(temporary, errno);
     while (!text.empty()) {
-      ssize_t n = ::write(file.fd, text.data(), text.size());
+      ssize_t n = ::write(file.get(), text.data(), text.size());
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) {
         int error = errno;
@@ -59,7 +54,7 @@ Result<> write_file(const std::filesystem::path& path, std::string_view text, un
       }
       text.remove_prefix(n);
     }
-    ::fsync(file.fd);
+    ::fsync(file.get());
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     int error = errno;

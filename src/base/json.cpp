@@ -38,6 +38,10 @@ bool bool_or(const json::object& o, std::string_view key, bool otherwise) {
   return v && v->is_bool() ? v->get_bool() : otherwise;
 }
 
+json::value time_or_null(const std::optional<Time>& t) {
+  return t ? json::value(format_time(*t)) : json::value(nullptr);
+}
+
 // 1e400 is read as infinity, which no JSON can say again.
 static bool all_finite(const json::value& v) {
   if (const double* d = v.if_double()) return std::isfinite(*d);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/time.h"
 
 namespace lemmy {
 
@@ -19,6 +20,9 @@ const json::value* find(const json::object& root, std::string_view key);
 std::string_view text_or(const json::object& o, std::string_view key, std::string_view otherwise = "");
 int64_t int_or(const json::object& o, std::string_view key, int64_t otherwise = 0);
 bool bool_or(const json::object& o, std::string_view key, bool otherwise = false);
+
+// The value for a JSON field: RFC 3339 text, or null.
+json::value time_or_null(const std::optional<Time>& t);
 
 // RFC 8259, at most `depth` levels. Errors say line:column.
 Result<json::value> parse_json(std::string_view text, std::string where, size_t depth = 64);

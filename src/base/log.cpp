@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/printable.h"
 #include "base/time.h"
 
 namespace lemmy::log {
@@ -22,27 +23,18 @@ std::string_view name(Level level) {
   return names[static_cast<int>(level)];
 }
 
-// Fields hold what strangers sent: it must not steer the terminal that shows it, nor look like another line.
-std::string plain(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  // U+0080 to U+009F steer terminals too.
-  for (size_t at = 0; (at = text.find('\xc2', at)) != text.npos && at + 1 < text.size(); ++at)
-    if (auto next = static_cast<unsigned char>(text[at + 1]); next >= 0x80 && next < 0xa0)
-      text.replace(at, 2, "  ");
-  return text;
-}
-
 std::string line_of(Level level, std::string_view event, std::initializer_list<Field> fields) {
   if (as_json) {
     boost::json::object o{{"time", format_time(now())}, {"level", name(level)}, {"event", event}};
     for (const auto& [key, value] : fields)
       if (!value.empty()) o[key] = value;
-    return boost::json::serialize(o);
+    return printable_json(boost::json::serialize(o));
   }
-  std::string line = fmt::format("{} {:7} {}", format_time(now()), name(level), plain(std::string(event)));
+  // Fields hold what strangers sent: it must not steer the terminal that shows it, nor look like another
+  // line.
+  std::string line = fmt::format("{} {:7} {}", format_time(now()), name(level), printable_line(event));
   for (const auto& [key, value] : fields)
-    if (!value.empty()) line += fmt::format("  {}={}", key, plain(value));
+    if (!value.empty()) line += fmt::format("  {}={}", key, printable_line(value));
   return line;
 }
 

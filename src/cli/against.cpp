@@ -31,7 +31,7 @@ struct Scratch {  // a folder that goes with it
 };
 
 Result<> run(const std::vector<std::string>& argv, const std::string& what) {
-  auto done = run_process(argv, {}, "", std::chrono::minutes{2});
+  auto done = run_process({argv, {}, "", std::chrono::minutes{2}});
   if (!done) return fail(done.error());
   if (done->exit_code == 0) return {};
   return fail(ErrorCode::invalid, what, std::string(trim(shorten(done->err, 500))),

@@ -4,7 +4,8 @@
 
 namespace lemmy::cli {
 
-inline constexpr int kDeployFailed = 1;  // exit code; the others are in base/error.h
+inline constexpr int kDeployFailed = 1;        // exit code; the others are in base/error.h
+inline constexpr milliseconds kAskEvery{700};  // between questions whether what is waited for has ended
 
 struct Follow {
   Target target;

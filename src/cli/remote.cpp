@@ -173,10 +173,11 @@ int run_remote(const RemoteOptions& options, Work work) {
   if (!remote) return report(remote.error());
   int code = exit_code(ErrorCode::internal);
   std::exception_ptr failure;
-  asio::co_spawn(loop, run_work(*remote, std::move(work), &code), [&](std::exception_ptr e) {
-    failure = e;
-    loop.stop();  // kept-alive connections are not waited for
-  });
+  spawn(loop.get_executor(), "command", run_work(*remote, std::move(work), &code), {},
+        [&](std::exception_ptr e) {
+          failure = e;
+          loop.stop();  // kept-alive connections are not waited for
+        });
   loop.run();
   remote->reset();
   if (failure) std::rethrow_exception(failure);

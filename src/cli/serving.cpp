@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "cli/command.h"
 
 namespace lemmy::cli {
@@ -48,24 +50,36 @@ Task<> main_task(Run* run) {
   co_await run->app->stop();
 }
 
+// What was cancelled ends by itself, a little later. False: something does not, and what it uses must not be
+// destroyed under it: then the process just ends. Everything that was accepted is on disk.
+bool let_end(Run& run) {
+  const auto end = Clock::now() + seconds{1};
+  run.loop.restart();
+  while (!running_coroutines().empty() && Clock::now() < end && run.loop.run_one_for(milliseconds{50}) > 0) {
+  }
+  const auto left = running_coroutines();
+  const bool idle = !run.app || run.app->idle();
+  if (left.empty() && idle) return true;
+  log::warning("ended without waiting", {{"still", join(left, ", ")}, {"threads", idle ? "none" : "busy"}});
+  return false;
+}
+
 }  // namespace
 
 int run_server(app::Options options, Before before, After after) {
   log::start(log::Level::info, log::Format::automatic);
   std::signal(SIGPIPE, SIG_IGN);
   Run run{.options = std::move(options), .before = std::move(before), .after = std::move(after)};
-  asio::co_spawn(run.loop, main_task(&run), [&run](std::exception_ptr error) {
-    if (error) {
-      run.code = exit_code(ErrorCode::internal);
-      try {
-        std::rethrow_exception(error);
-      } catch (const std::exception& e) {
-        fmt::print(stderr, "error: {}\n", e.what());
-      }
-    }
+  spawn(run.loop.get_executor(), "server", main_task(&run), {}, [&run](std::exception_ptr error) {
+    if (error) run.code = exit_code(ErrorCode::internal);
     run.loop.stop();
   });
   run.loop.run();
+  if (!let_end(run)) {
+    log::stop();
+    std::fflush(nullptr);
+    std::_Exit(run.code);
+  }
   run.app.reset();
   log::stop();
   return run.code;

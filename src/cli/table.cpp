@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "base/strings.h"
+#include "base/printable.h"
 
 namespace lemmy::cli {
 namespace {
@@ -29,20 +29,7 @@ std::string_view colour_of(std::string_view word) {
 
 }  // namespace
 
-std::string clean(std::string_view text) {
-  const std::string valid = valid_utf8(text);
-  std::string out;
-  for (size_t i = 0; i < valid.size(); ++i) {
-    const auto c = static_cast<unsigned char>(valid[i]);
-    const bool c1 = c == 0xC2 && i + 1 < valid.size() && static_cast<unsigned char>(valid[i + 1]) < 0xA0;
-    if (c1) ++i;
-    if (c1 || c < 0x20 || c == 0x7f)
-      out += ' ';
-    else
-      out += valid[i];
-  }
-  return out;
-}
+std::string clean(std::string_view text) { return printable_line(text); }
 
 std::string field(const json::object& o, std::string_view key) {
   const json::value* v = o.if_contains(key);
@@ -92,6 +79,6 @@ bool colour_wanted(int fd) {
   return isatty(fd) && !(no && *no) && term && std::string_view(term) != "dumb";
 }
 
-void print_json(const json::value& value) { fmt::print("{}\n", pretty_json(value)); }
+void print_json(const json::value& value) { fmt::print("{}\n", printable_json(pretty_json(value))); }
 
 }  // namespace lemmy::cli

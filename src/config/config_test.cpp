@@ -4,22 +4,12 @@
 
 #include "base/crypto.h"
 #include "base/files.h"
+#include "config/sample_test.h"
 
 namespace lemmy::config {
 namespace {
 
-namespace fs = std::filesystem;
-
-struct Config : testing::Test {
-  fs::path dir = fs::temp_directory_path() / ("lemmy-config-" + random_hex(6));
-  void SetUp() override {
-    fs::copy(fs::path(LEMMY_SOURCE_DIR) / "docs/examples/config", dir, fs::copy_options::recursive);
-  }
-  void TearDown() override { fs::remove_all(dir); }
-  void put(const std::string& name, const std::string& text) {
-    fs::create_directories((dir / name).parent_path());
-    ASSERT_TRUE(write_file(dir / name, text));
-  }
+struct Loading : Sample {
   // The one problem that is expected.
   Error problem() {
     auto c = load(dir);
@@ -29,7 +19,7 @@ struct Config : testing::Test {
   }
 };
 
-TEST_F(Config, the_annotated_example_is_valid_and_says_what_the_docs_say) {
+TEST_F(Loading, the_annotated_example_is_valid_and_says_what_the_docs_say) {
   auto c = load(dir);
   ASSERT_TRUE(c) << c.error()[0].str();
   const Project* p = (*c)->project("hello-world");
@@ -42,7 +32,7 @@ TEST_F(Config, the_annotated_example_is_valid_and_says_what_the_docs_say) {
   EXPECT_EQ((*c)->clusters.at("main").context, "main");
 }
 
-TEST_F(Config, every_key_of_the_example_shows_its_default) {
+TEST_F(Loading, every_key_of_the_example_shows_its_default) {
   put("projects/hello-world/project.yaml", "");
   auto plain = *load(dir);
   const Project* p = plain->project("hello-world");
@@ -52,14 +42,14 @@ TEST_F(Config, every_key_of_the_example_shows_its_default) {
   EXPECT_TRUE(p->service);
 }
 
-TEST_F(Config, an_unknown_key_is_placed_and_a_near_one_offered) {
+TEST_F(Loading, an_unknown_key_is_placed_and_a_near_one_offered) {
   put("projects/hello-world/project.yaml", "history: 3\ndedline: 5m\n");
   Error e = problem();
   EXPECT_EQ(e.where, "projects/hello-world/project.yaml:2:1 dedline");
   EXPECT_EQ(e.hint, "did you mean 'deadline'?");
 }
 
-TEST_F(Config, a_wrong_value_in_environments_json_is_placed) {
+TEST_F(Loading, a_wrong_value_in_environments_json_is_placed) {
   put("projects/user-service/environments.json", "{\n \"staging\": {\n  \"replicas\": \"many\"}}");
   EXPECT_EQ(problem().where, "projects/user-service/environments.json:3:15 staging.replicas");
   put("projects/user-service/environments.json", "{\"staging\": {\"autoscale\": {\"min\": 5, \"max\": 2}}}");
@@ -72,7 +62,7 @@ TEST_F(Config, a_wrong_value_in_environments_json_is_placed) {
   EXPECT_TRUE(load(dir));
 }
 
-TEST_F(Config, what_is_let_go_is_read_and_each_limit_can_be_switched_off) {
+TEST_F(Loading, what_is_let_go_is_read_and_each_limit_can_be_switched_off) {
   auto plain = load(dir);
   EXPECT_EQ((*plain)->retention, Retention{});
   auto read = [&](const std::string& text) {
@@ -104,7 +94,7 @@ TEST_F(Config, what_is_let_go_is_read_and_each_limit_can_be_switched_off) {
   }
 }
 
-TEST_F(Config, every_problem_is_reported_at_once) {
+TEST_F(Loading, every_problem_is_reported_at_once) {
   put("projects/Bad_Name/project.yaml", "");
   put("environments.yaml",
       "environments:\n- {name: staging, cluster: mian, retire: {keep: -1}}\n- {name: staging}\n");
@@ -118,7 +108,7 @@ TEST_F(Config, every_problem_is_reported_at_once) {
   EXPECT_NE(all.find("listed twice"), all.npos) << all;
 }
 
-TEST_F(Config, what_is_missing_says_what_to_do) {
+TEST_F(Loading, what_is_missing_says_what_to_do) {
   EXPECT_EQ(load("/no/such/folder").error()[0].hint, "name the configuration folder with --config");
   fs::remove(dir / "projects/user-service/template.json.j2");
   EXPECT_EQ(problem().where, "projects/user-service/template.json.j2");
@@ -126,7 +116,7 @@ TEST_F(Config, what_is_missing_says_what_to_do) {
   EXPECT_EQ(problem().what, "there are no projects");
 }
 
-TEST_F(Config, a_link_out_of_the_tree_and_too_large_files_are_refused) {
+TEST_F(Loading, a_link_out_of_the_tree_and_too_large_files_are_refused) {
   fs::create_symlink("/etc/passwd", dir / "projects/hello-world/config/passwd");
   EXPECT_NE(problem().what.find("leads out"), std::string::npos);
   fs::remove(dir / "projects/hello-world/config/passwd");
@@ -134,7 +124,7 @@ TEST_F(Config, a_link_out_of_the_tree_and_too_large_files_are_refused) {
   EXPECT_NE(problem().what.find("larger"), std::string::npos);
 }
 
-TEST_F(Config, broken_yaml_and_keys_that_stand_twice_are_placed) {
+TEST_F(Loading, broken_yaml_and_keys_that_stand_twice_are_placed) {
   put("clusters.yaml", "clusters:\n  main: [\n");
   EXPECT_EQ(problem().where.substr(0, 14), "clusters.yaml:");
   put("clusters.yaml", "clusters: {main: {in_cluster: true}}\n");
@@ -142,7 +132,7 @@ TEST_F(Config, broken_yaml_and_keys_that_stand_twice_are_placed) {
   EXPECT_EQ(problem().where, "projects/user-service/project.yaml:2:1 history");
 }
 
-TEST_F(Config, json_that_does_not_parse_is_shown_with_what_is_probably_wrong) {
+TEST_F(Loading, json_that_does_not_parse_is_shown_with_what_is_probably_wrong) {
   auto error = [&](const std::string& text) {
     put("projects/user-service/environments.json", text);
     return problem();
@@ -158,7 +148,7 @@ TEST_F(Config, json_that_does_not_parse_is_shown_with_what_is_probably_wrong) {
   EXPECT_NE(error("").hint.find("the file is empty"), std::string::npos);
 }
 
-TEST_F(Config, yaml_that_does_not_parse_is_shown_with_what_is_probably_wrong) {
+TEST_F(Loading, yaml_that_does_not_parse_is_shown_with_what_is_probably_wrong) {
   put("projects/user-service/project.yaml", "owners:\n\t- ann\n");
   EXPECT_EQ(problem().hint, "YAML is indented with spaces, not with tabs");
   put("projects/user-service/project.yaml", "description: says: hello\n");
@@ -166,7 +156,7 @@ TEST_F(Config, yaml_that_does_not_parse_is_shown_with_what_is_probably_wrong) {
   EXPECT_NE(problem().detail.find("1 | description: says: hello"), std::string::npos);
 }
 
-TEST_F(Config, the_revision_changes_with_any_file) {
+TEST_F(Loading, the_revision_changes_with_any_file) {
   auto before = (*load(dir))->revision;
   EXPECT_EQ((*load(dir))->revision, before);
   put("projects/hello-world/config/app-config.json", "{}");

@@ -6,24 +6,14 @@
 
 #include "base/crypto.h"
 #include "base/files.h"
+#include "config/sample_test.h"
 #include "config/sections.h"
 #include "config/tree.h"
 
 namespace lemmy::config {
 namespace {
 
-namespace fs = std::filesystem;
-
-struct Tree : testing::Test {
-  fs::path dir = fs::temp_directory_path() / ("lemmy-tree-" + random_hex(6));
-  void SetUp() override {
-    fs::copy(fs::path(LEMMY_SOURCE_DIR) / "docs/examples/config", dir, fs::copy_options::recursive);
-  }
-  void TearDown() override { fs::remove_all(dir); }
-  void put(const std::string& name, const std::string& text) {
-    fs::create_directories((dir / name).parent_path());
-    ASSERT_TRUE(write_file(dir / name, text));
-  }
+struct Tree : Sample {
   std::vector<std::string> problems() {
     std::vector<std::string> out;
     if (auto c = load(dir); !c)
@@ -209,7 +199,7 @@ TEST(Yaml, that_grows_without_end_or_has_two_documents_is_refused) {
 }
 
 TEST(Docs, name_every_key_under_the_heading_of_its_file) {
-  std::string doc = *read_file(fs::path(LEMMY_SOURCE_DIR) / "docs/configuration.md");
+  std::string doc = *read_file(fs::path(kSourceDir) / "docs/configuration.md");
   for (const Section* s : kSections) {
     std::string file = s->name.substr(0, s->name.find(':'));
     size_t start = doc.find("\n## " + file + "\n");
@@ -223,7 +213,7 @@ TEST(Docs, name_every_key_under_the_heading_of_its_file) {
 
 // Every ```yaml and ```json block stands in place of the example's file that its heading names.
 TEST_F(Tree, examples_in_the_docs_are_valid_and_each_file_has_one) {
-  std::string doc = *read_file(fs::path(LEMMY_SOURCE_DIR) / "docs/configuration.md");
+  std::string doc = *read_file(fs::path(kSourceDir) / "docs/configuration.md");
   std::set<std::string> shown;
   for (const std::string fence : {"```yaml\n", "```json\n"})
     for (size_t at = 0; (at = doc.find(fence, at)) != doc.npos;) {

@@ -4,21 +4,16 @@
 #include "base/crypto.h"
 #include "base/files.h"
 #include "config/config.h"
+#include "config/sample_test.h"
 
 namespace lemmy::config {
 namespace {
 
-namespace fs = std::filesystem;
 using Strings = std::vector<std::string>;
 
 const std::string kHash(64, 'a');
 
-struct Instances : testing::Test {
-  fs::path dir = fs::temp_directory_path() / ("lemmy-instances-" + random_hex(6));
-  void SetUp() override {
-    fs::copy(fs::path(LEMMY_SOURCE_DIR) / "docs/examples/config", dir, fs::copy_options::recursive);
-  }
-  void TearDown() override { fs::remove_all(dir); }
+struct Instances : Sample {
   // The problems of this text under `instances:`, without the name of the file.
   Strings problems(const std::string& text) {
     EXPECT_TRUE(write_file(dir / "access.yaml", "instances:\n" + text));

@@ -6,19 +6,12 @@
 
 #include "base/crypto.h"
 #include "base/files.h"
+#include "config/sample_test.h"
 
 namespace lemmy::config {
 namespace {
 
-namespace fs = std::filesystem;
-
-struct Watching : testing::Test {
-  fs::path dir = fs::temp_directory_path() / ("lemmy-watch-" + random_hex(6));
-  void SetUp() override {
-    fs::copy(fs::path(LEMMY_SOURCE_DIR) / "docs/examples/config", dir, fs::copy_options::recursive);
-  }
-  void TearDown() override { fs::remove_all(dir); }
-  void put(const std::string& name, const std::string& text) { ASSERT_TRUE(write_file(dir / name, text)); }
+struct Watching : Sample {
   // As if all files had been written long ago.
   void age() {
     for (const auto& e : fs::recursive_directory_iterator(dir))

@@ -12,7 +12,7 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
   const Deploy* serving = current(d.target);
   if (!over && d.cancel_requested_by.empty()) out.push_back(Action::cancel);
   // Hosts have no controller to scale: what is there stays until another deploy replaces it.
-  if (over && d.deployer == Deployer::kubernetes) {
+  if (over && traits_of(d).scales) {
     const bool running = d.presence == Presence::running, zeroed = d.presence == Presence::zeroed;
     if (running && d.wanted == Wanted::running) out.push_back(Action::zero);
     if (zeroed && d.wanted == Wanted::zeroed) out.push_back(Action::restore);
@@ -27,11 +27,11 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
 
 bool Conductor::touched_since(const Deploy& d) const {
   const TargetState* s = peek(d.target);
-  if (!s || d.deployer != Deployer::ansible) return false;
+  if (!s || !traits_of(d).in_place) return false;
   for (auto it = s->deploys.upper_bound(d.number); it != s->deploys.end(); ++it) {
     const Deploy& later = it->second;
     const bool over = later.phase == Phase::failed || later.phase == Phase::cancelled;
-    if (over && later.deployer == Deployer::ansible && !later.object_name.empty()) return true;
+    if (over && later.deployer == d.deployer && !later.object_name.empty()) return true;
   }
   return false;
 }
@@ -82,11 +82,10 @@ Task<Result<Deploy>> Conductor::act(Act a) {
       text = "delete asked for" + why;
     } else {
       d.wanted = Wanted::running;
-      kube::Cluster* cluster = around_.cluster(a.target.environment);
-      const kube::Autoscaler* hpa = cluster ? cluster->autoscaler({a.target, a.number}) : nullptr;
-      int live = live_ready(a.target);
-      d.scale_to = std::max(
-          1, hpa ? starting_replicas(d.replicas, hpa->min, hpa->max, live) : std::max(d.replicas, live));
+      auto at = place(d);
+      if (!at) co_return fail(at.error());
+      const Deploy* serving = current(a.target);
+      d.scale_to = (*at)->restored_to(d, serving ? std::optional(*serving) : std::nullopt);
       text = fmt::format("restore to {} pods asked for{}", *d.scale_to, why);
     }
     auto saved = co_await save(d, {event(d, now(), "action", a.who, text)});
@@ -94,8 +93,7 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     if (saved) {
       crash_point();
       // The worker waits for the run's end: it must hear of this before.
-      if (a.action == Action::cancel && d.deployer == Deployer::ansible && around_.runs)
-        around_.runs->cancel(run_id(d));
+      if (auto at = place(d); at && a.action == Action::cancel) (*at)->cancel(d);
       wake(a.target);
     }
     co_return saved;
@@ -104,16 +102,18 @@ Task<Result<Deploy>> Conductor::act(Act a) {
 
 Task<Result<Deploy>> Conductor::roll_back(Act a, Deploy earlier) {
   if (auto ok = check_target(a.target); !ok) co_return fail(ok.error());
-  auto kept = co_await around_.store->document(
-      a.target, a.number, earlier.deployer == Deployer::ansible ? "environment" : "manifests");
+  if (earlier.deployer != asked(a.target).deployer)
+    co_return fail(ErrorCode::conflict, fmt::format("{} #{}", a.target.str(), a.number),
+                   fmt::format("it was deployed by {}, and the environment is deployed by {} now",
+                               lemmy::name(earlier.deployer), lemmy::name(asked(a.target).deployer)),
+                   "deploy the build instead");
+  auto kept = co_await around_.store->document(a.target, a.number, traits_of(earlier).made_of);
   if (!kept) co_return fail(kept.error());
-  Deploy d;
-  d.target = a.target;
+  // Where the environment is now: what runs elsewhere is left alone.
+  Deploy d = asked(a.target);
   d.sha = earlier.sha;
   d.branch = earlier.branch;
   d.image = earlier.image;
-  d.cluster = earlier.cluster;
-  d.deployer = earlier.deployer;
   d.who = a.who;
   d.reason = a.reason;
   d.request_id = a.request_id;

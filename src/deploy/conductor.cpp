@@ -48,9 +48,16 @@ void crash_point() {
 Conductor::Conductor(Surroundings surroundings)
     : around_(std::move(surroundings)),
       group_(around_.loop),
-      dry_runs_(std::make_unique<DryRuns>(around_, this)) {}
+      dry_runs_(std::make_unique<DryRuns>(around_, this)) {
+  taken_->freed = [this](const Target& t) {
+    if (targets_.contains(t)) wake(t);
+  };
+}
 
-Conductor::~Conductor() { group_.cancel(); }
+Conductor::~Conductor() {
+  taken_->freed = nullptr;
+  group_.cancel();
+}
 
 Task<Result<>> Conductor::start() {
   co_await dry_runs_->forget_interrupted();
@@ -59,8 +66,9 @@ Task<Result<>> Conductor::start() {
 
 Task<Result<>> Conductor::lead(store::Fence fence) {
   fence_ = std::move(fence);
-  // What another server did last is in the store only.
+  // What another server did last is in the store only; what it settled since we looked, too.
   auto read = co_await refresh({});
+  if (read) read = co_await refresh_unsettled();
   if (!read) co_return read;
   leading_ = true;
   for (auto& [target, s] : targets_) wake(target);
@@ -114,7 +122,7 @@ void Conductor::take(const std::vector<Deploy>& read) {
     keep(d);
     if (!leading_) continue;
     // The worker waits for the run's end: it must hear of this before.
-    if (!d.cancel_requested_by.empty() && around_.runs) around_.runs->cancel(run_id(d));
+    if (auto at = place(d); at && !d.cancel_requested_by.empty()) (*at)->cancel(d);
     wake(d.target);
   }
 }
@@ -191,42 +199,11 @@ Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> eve
   co_return saved;
 }
 
-Result<> Conductor::check_target(const Target& target) const {
-  auto config = around_.config();
-  const config::Project* project = config->project(target.project);
-  if (!project) {
-    std::vector<std::string> names;
-    for (const auto& [name, p] : config->projects) names.push_back(name);
-    auto near = nearest(target.project, names);
-    return fail(ErrorCode::not_found, "project", fmt::format("there is no project '{}'", target.project),
-                near ? fmt::format("did you mean '{}'?", *near)
-                     : "add projects/" + target.project + " to the configuration");
-  }
-  const config::ProjectEnvironment* environment = project->environment(target.environment);
-  if (!environment) {
-    std::vector<std::string> names;
-    for (const auto& e : project->environments) names.push_back(e.name);
-    return fail(ErrorCode::not_found, "environment",
-                fmt::format("{} has no environment '{}'", target.project, target.environment),
-                "it has: " + join(names, ", "));
-  }
-  if (environment->deployer == Deployer::ansible) {
-    if (around_.runs) return {};
-    return fail(ErrorCode::unavailable, target.str(), "Ansible is not installed here",
-                "install ansible-core and ansible-runner, or start with --ansible FOLDER of their bin");
-  }
-  if (!around_.cluster(target.environment))
-    return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for this environment",
-                "name one in clusters.yaml and environments.yaml, or start with --kubeconfig");
-  return {};
-}
-
 Task<Result<Deploy>> Conductor::request(Request r) {
   if (auto ok = check_target(r.target); !ok) co_return fail(ok.error());
   auto build = co_await around_.store->build(r.target.project, r.build);
   if (!build) co_return fail(build.error());
-  Deploy d;
-  d.target = r.target;
+  Deploy d = asked(r.target);
   d.sha = build->sha;
   d.branch = build->branch;
   d.image = build->image;
@@ -234,10 +211,6 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   d.reason = r.reason;
   d.request_id = r.request_id;
   d.release = r.release;
-  d.deployer = deployer_of(r.target);
-  if (auto config = around_.config();
-      const config::Environment* e = config->environment(d.target.environment))
-    d.cluster = e->cluster;
   co_return co_await create(std::move(d), fmt::format("build {} asked for", short_sha(build->sha)));
 }
 
@@ -266,15 +239,6 @@ void Conductor::cluster_changed(const Target& target) {
   }
   std::vector<Target> all = targets();
   for (const Target& t : all) wake(t);
-}
-
-bool Conductor::take_hosts(const Target& target, const std::string& run_id) {
-  if (stopping_ || active(target) || !queued(target).empty()) return false;
-  return taken_.emplace(target, run_id).second;
-}
-
-void Conductor::free_hosts(const Target& target) {
-  if (taken_.erase(target) > 0 && targets_.contains(target)) wake(target);
 }
 
 }  // namespace lemmy::deploy

@@ -6,11 +6,9 @@
 #include <memory>
 #include <set>
 
-#include "ansible/run.h"
 #include "config/config.h"
 #include "deploy/machine.h"
-#include "kube/cluster.h"
-#include "manifest/manifest.h"
+#include "deploy/place.h"
 #include "store/store.h"
 
 namespace lemmy::deploy {
@@ -46,12 +44,13 @@ struct Surroundings {
   Pool* pool = nullptr;
   store::Store* store = nullptr;
   std::function<std::shared_ptr<const config::Config>()> config;
-  // The cluster of an environment; nullptr: none is configured.
-  std::function<kube::Cluster*(const std::string& environment)> cluster;
+  // Where the deploy is, or is to go: its cluster, or hosts. An error says what is not configured.
+  std::function<Result<Place*>(const Deploy&)> place;
   std::function<void(const Target&)> changed;  // a deploy of the target is different
-  ansible::Runs* runs = nullptr;               // nullptr: there are no hosts here
-  ansible::Tools ansible;
-  std::function<void()> lost;  // a write was refused by the fence; may be empty
+  std::function<void()> lost = {};             // a write was refused by the fence; may be empty
+  // The lease was renewed in time, so nobody else acts outside. Asked before each change outside; empty:
+  // there is nobody else.
+  std::function<bool()> may_act = {};
 };
 
 class Conductor {
@@ -63,7 +62,8 @@ class Conductor {
   // Goes on with what must be looked after. Of several servers on one store one leads; `fence` is its lease,
   // empty when there is only one.
   Task<Result<>> lead(store::Fence fence);
-  Task<> follow();  // another server leads: stops at once, and repeats nothing
+  void stand_down() { leading_ = false; }  // nothing new is begun
+  Task<> follow();                         // another server leads: stops at once, and repeats nothing
   bool leading() const { return leading_; }
   // Another server wrote: reads the target anew, or everything when it is empty.
   Task<Result<>> refresh(Target target);
@@ -90,16 +90,18 @@ class Conductor {
   const Deploy* current(const Target& target) const;  // the one that serves; nullptr: none
   const Deploy* active(const Target& target) const;   // being prepared, applied or rolled out; nullptr: none
   std::vector<const Deploy*> queued(const Target& target) const;  // first in line first
-  // Of a playbook run under way; nullptr: none.
-  std::shared_ptr<const ansible::Progress> progress(const Target& target, int64_t number) const;
+  // Of work under way that has steps of its own; nullptr: none.
+  std::shared_ptr<const Report> report(const Deploy& deploy) const;
   Task<Result<std::string>> run_log(Deploy deploy) const;  // so far
 
+  // As a deploy of it would be, were it asked for now: its place, and the next number.
+  Deploy imagine(const Target& target) const;
   // It is configured, and there is something to deploy to.
   Result<> check_target(const Target& target) const;
-  // A run on instances that booted, or a dry run, takes the hosts: a deploy waits for its end, and while a
-  // deploy waits or goes on none may begin (false).
-  bool take_hosts(const Target& target, const std::string& run_id);
-  void free_hosts(const Target& target);
+  // A run on instances that booted, or a dry run, takes the hosts until what is returned goes: a deploy waits
+  // for that, and while a deploy waits or goes on none may begin (nullptr). It may go later than the
+  // conductor.
+  std::shared_ptr<void> take_hosts(const Target& target, const std::string& run_id);
 
   DryRuns& dry_runs() { return *dry_runs_; }
 
@@ -121,21 +123,23 @@ class Conductor {
   // Writes it; on conflict the picture in memory is read anew.
   Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);
   Result<> check_act(const Act& act, const Deploy& deploy) const;
+  Deploy asked(const Target& target) const;  // imagine(), before the store gave it its number
   // Keeps what was asked for and wakes its worker.
   Task<Result<Deploy>> create(Deploy deploy, std::string text);
   Task<Result<Deploy>> roll_back(Act act, Deploy earlier);
-  Deployer deployer_of(const Target& target) const;
-  int live_ready(const Target& target) const;  // of the one that serves; 0: none
+  Result<Place*> place(const Deploy& deploy) const;
+  int64_t next_serves(const Target& target) const;  // above those of all others
   // A later deploy that failed or was cancelled had begun on the hosts that `deploy` runs on.
   bool touched_since(const Deploy& deploy) const;
 
   Surroundings around_;
   Group group_;
   std::map<Target, std::unique_ptr<TargetState>> targets_;
-  // Templates parsed once for each project and configuration.
-  std::map<std::string, std::pair<std::string, std::shared_ptr<const manifest::Renderer>>> renderers_;
-  std::map<std::pair<Target, int64_t>, std::shared_ptr<ansible::Progress>> progress_;
-  std::map<Target, std::string> taken_;  // run id
+  struct Taken {
+    std::map<Target, std::string> runs;
+    std::function<void(const Target&)> freed;  // empty: the conductor is gone
+  };
+  std::shared_ptr<Taken> taken_ = std::make_shared<Taken>();
   std::unique_ptr<DryRuns> dry_runs_;
   store::Fence fence_;
   bool leading_ = false, stopping_ = false;

@@ -95,23 +95,22 @@ std::vector<const Deploy*> Conductor::queued(const Target& target) const {
   return out;
 }
 
-Deployer Conductor::deployer_of(const Target& target) const {
-  auto config = around_.config();
-  const config::Project* p = config->project(target.project);
-  const config::ProjectEnvironment* e = p ? p->environment(target.environment) : nullptr;
-  return e ? e->deployer : Deployer::kubernetes;
+std::shared_ptr<const Report> Conductor::report(const Deploy& d) const {
+  auto at = place(d);
+  return at ? (*at)->report(d) : nullptr;
 }
 
-std::shared_ptr<const ansible::Progress> Conductor::progress(const Target& target, int64_t number) const {
-  auto it = progress_.find({target, number});
-  return it == progress_.end() ? nullptr : it->second;
+Task<Result<std::string>> Conductor::run_log(Deploy d) const {
+  auto at = place(d);
+  if (!at) co_return fail(at.error());
+  co_return co_await (*at)->log(std::move(d));
 }
 
-int Conductor::live_ready(const Target& target) const {
-  const Deploy* d = current(target);
-  kube::Cluster* cluster = around_.cluster(target.environment);
-  if (!d || !cluster) return 0;
-  return cluster->ready_pods({target, d->number});
+int64_t Conductor::next_serves(const Target& target) const {
+  int64_t most = 0;
+  if (const TargetState* s = peek(target))
+    for (const auto& [number, d] : s->deploys) most = std::max(most, d.serves);
+  return most + 1;
 }
 
 }  // namespace lemmy::deploy

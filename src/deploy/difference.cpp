@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "deploy/place.h"
 #include "domain/names.h"
 
 namespace lemmy::deploy {
@@ -72,7 +73,7 @@ json::object field_json(const manifest::FieldChange& c) {
 std::string why_not(const Made& before, const Made& after) {
   if (before.deploy.deployer != after.deploy.deployer)
     return "one went to pods and the other to hosts: their fields cannot be compared";
-  const bool hosts = after.deploy.deployer == Deployer::ansible;
+  const bool hosts = traits_of(after.deploy).in_place;
   for (const Made* m : {&before, &after})
     if (hosts ? m->environment.empty() : m->manifests.empty())
       return fmt::format("what #{} was made of is not kept: it did not get so far, or it was forgotten",
@@ -144,7 +145,7 @@ json::object difference(const Made& before, const Made& after) {
   std::string why = why_not(before, after);
   std::vector<manifest::FieldChange> fields;
   json::array images;
-  if (why.empty() && after.deploy.deployer == Deployer::ansible) {
+  if (why.empty() && traits_of(after.deploy).in_place) {
     fields = manifest::compare({{"variables", parsed_object(before.environment)}},
                                {{"variables", parsed_object(after.environment)}});
   } else if (why.empty()) {
@@ -196,6 +197,30 @@ Task<Result<std::optional<Deploy>>> last_good(store::Store* store, Target target
     page.after = listing->next;
   }
   co_return std::optional<Deploy>();
+}
+
+Task<json::object> since_last_good(store::Store* store, Pool* pool, Made made) {
+  json::object out{{"last_good", nullptr}, {"difference", nullptr}, {"why", ""}};
+  const Target target = made.deploy.target;
+  auto good = co_await last_good(store, target, made.deploy.number);
+  if (!good) {
+    out["why"] = "the store does not tell: " + good.error().str();
+    co_return out;
+  }
+  if (!*good) {
+    out["why"] = "no earlier deploy of " + target.str() + " went live: there is nothing to compare it with";
+    co_return out;
+  }
+  out["last_good"] = (*good)->number;
+  auto before = co_await read_made(store, **good);
+  if (!before) {
+    out["why"] = "the store does not tell: " + before.error().str();
+    co_return out;
+  }
+  auto found = co_await pool->run(
+      [before = std::move(*before), after = std::move(made)] { return difference(before, after); });
+  out["difference"] = std::move(found);
+  co_return out;
 }
 
 }  // namespace lemmy::deploy

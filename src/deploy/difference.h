@@ -2,20 +2,10 @@
 // What differs between two deploys of a target: their builds, fields, images, ConfigMap and Secret. For the
 // explanation of a failure (against the last good deploy) and for the preview of a roll back (against what
 // serves).
-#include "async/task.h"
+#include "deploy/made.h"
 #include "manifest/compare.h"
-#include "store/store.h"
 
 namespace lemmy::deploy {
-
-// A deploy and what it was made of, as far as it is kept: the texts of its documents.
-struct Made {
-  Deploy deploy;
-  std::optional<Build> build;  // nullopt: forgotten
-  std::string manifests, final, origins, environment;
-};
-// Errors: those of the store; a document that is not there is none.
-Task<Result<Made>> read_made(store::Store* store, Deploy deploy);
 
 // Of a version that is empty where there is none: "none", "same", "added", "removed" or "changed"; "unknown"
 // when one is kUnknownSecret.
@@ -34,6 +24,10 @@ Task<Result<std::optional<Deploy>>> last_good(store::Store* store, Target target
 //  "summary": one sentence}
 // Pure; takes some milliseconds: for the pool. Texts that do not parse count as not kept.
 json::object difference(const Made& before, const Made& after);
+
+// {"last_good": its number | null, "difference": difference() from it | null, "why": why there is none}
+// Never fails: what cannot be read is said in "why". `pool`: for difference().
+Task<json::object> since_last_good(store::Store* store, Pool* pool, Made made);
 
 // Where both commits can be seen together, when both URLs end in /commit/SHA of the same repository, as on
 // GitHub, GitLab, Gitea and Forgejo; else empty.

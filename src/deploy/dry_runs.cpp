@@ -5,17 +5,12 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "deploy/worker.h"
 #include "domain/names.h"
 
 namespace lemmy::deploy {
 namespace {
 
-constexpr size_t kLog = 1u << 20;
 constexpr milliseconds kTick{500};
-
-// No deploy's: these end in a number. One folder for each target, made anew each time.
-std::string folder_of(const Target& t) { return fmt::format("{}.{}.dry", t.project, t.environment); }
 
 Cause cause_of(const Error& e) {
   Cause c;
@@ -24,19 +19,6 @@ Cause cause_of(const Error& e) {
   c.message = e.detail;
   c.hint = e.hint;
   return c;
-}
-
-// As the deploy would be, were it asked for now.
-Deploy imagined(const DryRun& run, const Conductor& conductor) {
-  Deploy d;
-  d.target = run.target;
-  d.sha = run.sha;
-  d.branch = run.branch;
-  d.deployer = run.deployer;
-  d.phase = Phase::preparing;
-  const Deploy* latest = conductor.latest(run.target);
-  d.number = latest ? latest->number + 1 : 1;
-  return d;
 }
 
 }  // namespace
@@ -50,10 +32,10 @@ json::object to_json(const DryRun& r) {
   json::object o{{"id", r.id},
                  {"project", r.target.project},
                  {"environment", r.target.environment},
-                 {"build", r.sha},
-                 {"short_sha", short_sha(r.sha)},
-                 {"branch", r.branch},
-                 {"deployer", lemmy::name(r.deployer)},
+                 {"build", r.deploy.sha},
+                 {"short_sha", short_sha(r.deploy.sha)},
+                 {"branch", r.deploy.branch},
+                 {"deployer", lemmy::name(r.deploy.deployer)},
                  {"who", r.who},
                  {"state", name(r.state)},
                  {"finished", r.state != DryRun::State::running},
@@ -62,7 +44,7 @@ json::object to_json(const DryRun& r) {
                  {"objects", r.objects}};
   o["finished_at"] = r.finished_at ? json::value(format_time(*r.finished_at)) : json::value(nullptr);
   o["cause"] = r.cause ? json::value(to_json(*r.cause)) : json::value(nullptr);
-  o["hosts"] = r.progress ? json::value(ansible::to_json(*r.progress)) : json::value(nullptr);
+  o["hosts"] = r.report ? json::value(r.report->to_json()) : json::value(nullptr);
   return o;
 }
 
@@ -78,11 +60,12 @@ Task<> DryRuns::stop() {
 }
 
 Task<> DryRuns::forget_interrupted() {
-  if (!around_.runs) co_return;
   auto config = around_.config();
   for (const auto& [name, project] : config->projects)
-    for (const config::ProjectEnvironment& e : project.environments)
-      if (e.deployer == Deployer::ansible) co_await around_.runs->forget(folder_of({name, e.name}));
+    for (const config::ProjectEnvironment& e : project.environments) {
+      const Target target{name, e.name};
+      if (auto place = around_.place(conductor_->imagine(target))) co_await (*place)->forget_try_out(target);
+    }
 }
 
 Task<Result<std::shared_ptr<const DryRun>>> DryRuns::start(Target target, std::string build,
@@ -103,37 +86,38 @@ Task<Result<std::shared_ptr<const DryRun>>> DryRuns::start(Target target, std::s
     if (r->state != DryRun::State::running) continue;
     ++running;
     if (r->target == target)
-      co_return fail(ErrorCode::conflict, target.str(),
-                     fmt::format("a dry run of build {} by {} is under way", short_sha(r->sha), r->who),
-                     "look at that one (" + r->id + "), or cancel it");
+      co_return fail(
+          ErrorCode::conflict, target.str(),
+          fmt::format("a dry run of build {} by {} is under way", short_sha(r->deploy.sha), r->who),
+          "look at that one (" + r->id + "), or cancel it");
   }
   if (running >= kAtOnce)
     co_return fail(ErrorCode::rate_limited, "dry runs", fmt::format("{} are under way", running),
                    "try again when one of them has ended");
-  if (!conductor_->take_hosts(target, folder_of(target)))
+  Deploy imagined = conductor_->imagine(target);
+  auto place = around_.place(imagined);
+  if (!place) co_return fail(place.error());
+  auto turn = conductor_->take_hosts(target, dry_run_id(target));
+  if (!turn)
     co_return fail(ErrorCode::conflict, target.str(), "a run on instances that booted is under way",
                    "try again when it has ended");
 
   auto run = std::make_shared<DryRun>();
   run->id = random_hex(6);
   run->target = target;
-  run->sha = known->sha;
-  run->branch = known->branch;
+  run->place = *place;
+  run->turn = std::move(turn);
+  run->deploy = std::move(imagined);
+  run->deploy.sha = known->sha;
+  run->deploy.branch = known->branch;
   run->who = std::move(who);
-  auto config = around_.config();
-  if (const config::Project* p = config->project(target.project))
-    if (const config::ProjectEnvironment* e = p->environment(target.environment)) run->deployer = e->deployer;
   run->started_at = now();
   run->looked_at = Clock::now();
-  if (run->deployer == Deployer::ansible) {
-    run->progress = std::make_shared<ansible::Progress>();
-    run->progress->keep_diffs();
-  }
   runs_.push_back(run);
   forget_old();
   log::info("dry run", {{"project", target.project},
                         {"environment", target.environment},
-                        {"build", run->sha},
+                        {"build", run->deploy.sha},
                         {"who", run->who},
                         {"dry_run", run->id}});
   group_.spawn("dry run of " + target.str(), work(run));
@@ -144,53 +128,10 @@ Task<Result<std::shared_ptr<const DryRun>>> DryRuns::start(Target target, std::s
 Task<> DryRuns::work(Shared run) {
   Result<> outcome = fail(ErrorCode::cancelled, run->target.str(), "the server stops");
   try {
-    if (run->deployer == Deployer::ansible)
-      outcome = co_await on_hosts(run);
-    else
-      outcome = co_await with_deadline(on_pods(run), kLimit, "dry run");
+    outcome = co_await with_deadline(run->place->try_out(run), kLimit + seconds{60}, "dry run");
   } catch (const boost::system::system_error&) {  // the server stops
   }
   end(run, outcome);
-}
-
-Task<Result<>> DryRuns::on_hosts(Shared run) {
-  auto plan = co_await plan_for_hosts(around_, imagined(*run, *conductor_));
-  if (!plan) co_return fail(plan.error());
-  plan->id = folder_of(run->target);
-  plan->check = true;
-  plan->limit = kLimit;
-  if (run->cancel_asked) co_return Result<>{};
-  auto changed = around_.changed;
-  auto outcome = co_await around_.runs->run(*plan, run->progress, [run, changed] { changed(run->target); });
-  auto log = co_await around_.runs->log(plan->id, kLog);
-  if (log) run->log = std::move(*log);
-  co_await around_.runs->forget(plan->id);
-  if (run->cancel_asked) co_return Result<>{};
-  if (!outcome) co_return fail(outcome.error());
-  if (const auto& f = run->progress->first_failure()) {
-    Error e = ansible::to_error(*f);
-    co_return fail(std::move(e));
-  }
-  if (outcome->timed_out)
-    co_return fail(ErrorCode::timeout, "", "the run took too long and was ended",
-                   "a dry run has at most " + format_duration(std::chrono::floor<seconds>(kLimit)));
-  if (outcome->exit_code == 0) co_return Result<>{};
-  const std::string& said = run->progress->trouble();
-  co_return fail(ErrorCode::rejected, "",
-                 said.empty() ? fmt::format("Ansible ended with {}", outcome->exit_code) : said,
-                 "the run's log says more");
-}
-
-Task<Result<>> DryRuns::on_pods(Shared run) {
-  Worker worker(conductor_, run->target);
-  auto tried = co_await worker.try_out(imagined(*run, *conductor_));
-  if (!tried) co_return fail(tried.error());
-  run->objects = std::move(*tried);
-  size_t refused = 0;
-  for (const json::value& o : run->objects) refused += !bool_or(o.as_object(), "ok");
-  if (refused == 0) co_return Result<>{};
-  co_return fail(ErrorCode::rejected, "",
-                 fmt::format("the cluster would refuse {} of {} objects", refused, run->objects.size()));
 }
 
 void DryRuns::end(Shared run, const Result<>& outcome) {
@@ -199,7 +140,7 @@ void DryRuns::end(Shared run, const Result<>& outcome) {
                : outcome         ? DryRun::State::passed
                                  : DryRun::State::failed;
   if (run->state == DryRun::State::failed) run->cause = cause_of(outcome.error());
-  conductor_->free_hosts(run->target);
+  run->turn.reset();
   around_.changed(run->target);
 }
 
@@ -214,8 +155,7 @@ Task<> DryRuns::watch(Shared run) {
       why = "nobody looked at it any more";
     if (!why.empty()) (void)cancel(run->target, run->id, why);
     // A run that had not begun when it was cancelled hears of it here.
-    if (run->cancel_asked && run->progress && run->state == DryRun::State::running)
-      around_.runs->cancel(folder_of(run->target));
+    if (run->cancel_asked && run->state == DryRun::State::running) run->place->cancel_try_out(run->target);
   }
 }
 
@@ -243,7 +183,7 @@ Result<> DryRuns::cancel(const Target& target, const std::string& id, const std:
   if (run->cancel_asked) return {};
   run->cancel_asked = true;
   run->note = why;
-  if (run->progress) around_.runs->cancel(folder_of(target));
+  run->place->cancel_try_out(target);
   around_.changed(target);
   return {};
 }
@@ -251,9 +191,9 @@ Result<> DryRuns::cancel(const Target& target, const std::string& id, const std:
 Task<Result<std::string>> DryRuns::log(Target target, std::string id) const {
   Shared run = find(target, id);
   if (!run) co_return fail(ErrorCode::not_found, target.str(), "there is no such dry run");
-  if (!run->progress) co_return fail(ErrorCode::not_found, target.str(), "a dry run on pods has no log");
+  if (!run->report) co_return fail(ErrorCode::not_found, target.str(), "a dry run on pods has no log");
   if (run->state != DryRun::State::running) co_return run->log;
-  co_return co_await around_.runs->log(folder_of(target), kLog);
+  co_return co_await run->place->try_out_log(target);
 }
 
 void DryRuns::forget_old() {

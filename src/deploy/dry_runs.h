@@ -7,25 +7,23 @@
 
 namespace lemmy::deploy {
 
-struct DryRun {
+struct DryRun : TryOut {
   enum class State { running, passed, failed, cancelled };
   std::string id;
   Target target;
-  std::string sha, branch, who;
-  Deployer deployer = Deployer::kubernetes;
+  std::string who;
   State state = State::running;
   Time started_at{};
   std::optional<Time> finished_at;
-  std::string note;                             // why it was cancelled
-  std::optional<Cause> cause;                   // of one that failed: the first
-  std::shared_ptr<ansible::Progress> progress;  // hosts, each with its diff; nullptr: on pods
-  json::array objects;  // of pods: {"kind", "name", "ok", "what", "hint"}, in the order of applying
-  std::string log;      // of the run on hosts, at its end
-  bool cancel_asked = false;
+  std::string note;            // why it was cancelled
+  std::optional<Cause> cause;  // of one that failed: the first
+  Place* place = nullptr;
+  std::shared_ptr<void> turn;  // of Conductor::take_hosts
   Clock::time_point looked_at{};
 };
 std::string_view name(DryRun::State s);  // "passed"
-// Without the log: DryRun's fields, with "hosts": Progress|null, "short_sha" and "finished".
+// Without the log: DryRun's fields, with "hosts": the report|null, "build", "branch", "deployer", "short_sha"
+// and "finished".
 json::object to_json(const DryRun& run);
 
 class DryRuns {
@@ -51,8 +49,6 @@ class DryRuns {
   using Shared = std::shared_ptr<DryRun>;
   Shared find(const Target& target, const std::string& id) const;
   Task<> work(Shared run);
-  Task<Result<>> on_hosts(Shared run);
-  Task<Result<>> on_pods(Shared run);
   Task<> watch(Shared run);  // ends it when it must make way, or nobody looks
   void end(Shared run, const Result<>& outcome);
   void forget_old();

@@ -3,17 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace lemmy::deploy {
 namespace {
 
-constexpr milliseconds kLongestWait{60'000};
 // A deploy with fatal pods, or without progress for so long, makes way for a newer one.
 constexpr milliseconds kStuck{60'000};
+constexpr milliseconds kKeepIdle{30'000};
 
-Time last_progress(const Deploy& d) { return d.progress_at.value_or(d.phase_at); }
-
-Move give_up(Deploy d, const Verdict& v, Time now, std::string why) {
+Move give_up(Deploy d, const Sight& v, Time now, std::string why) {
   Cause cause = v.cause.value_or(Cause{});
   if (cause.summary.empty())
     cause.summary = std::move(why);
@@ -23,8 +22,6 @@ Move give_up(Deploy d, const Verdict& v, Time now, std::string why) {
   d.cause = std::move(cause);
   return enter(std::move(d), Phase::failed, now, "lemmy", std::move(text));
 }
-
-Time oldest_first(const Deploy& d) { return d.serving_since.value_or(d.created_at); }
 
 }  // namespace
 
@@ -46,59 +43,65 @@ Move enter(Deploy d, Phase phase, Time now, std::string who, std::string text) {
   d.note.clear();
   if (phase == Phase::rolling_out) d.ready_since.reset();
   if (phase == Phase::settling) d.ready_since = now;
-  if (phase == Phase::live) d.serving_since = now;
   if (is_finished(phase)) d.finished_at = now;
   Move m{std::move(d), {}};
   m.events.push_back(event(m.deploy, now, "phase", std::move(who), std::move(text)));
   return m;
 }
 
-std::optional<Move> advance(const Deploy& before, const Seen& seen, const Rules& rules, Time now,
-                            bool newer_waits) {
+Move go_live(Deploy d, int64_t serves, Time now, std::string text) {
+  d.serving_since = now;
+  d.serves = serves;
+  return enter(std::move(d), Phase::live, now, "lemmy", std::move(text));
+}
+
+std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& rules, Waited waited, Time now,
+                            bool newer_waits, int64_t serves) {
   if (before.phase != Phase::rolling_out && before.phase != Phase::settling) return std::nullopt;
   Deploy d = before;
-  const Verdict& v = seen.verdict;
-  if (!seen.rc) {
+  d.idle = waited.idle;
+  if (!v.there) {
     Cause cause;
-    cause.summary = "its ReplicationController is gone: somebody deleted it";
+    cause.summary = "its controller is gone: somebody deleted it";
     cause.reason = "Deleted";
     cause.hint = "deploy the build again";
     d.cause = cause;
     d.presence = Presence::deleted;
     return enter(std::move(d), Phase::failed, now, "lemmy", cause.summary);
   }
-  const int wanted = seen.rc->wanted;
+  // What was asked for is the deploy's own number, unless an autoscaler may set another.
+  const int wanted = d.replicas == 0 ? v.wanted : v.autoscaled ? std::max(1, v.wanted) : d.replicas;
   bool changed = d.running != v.ready;
   d.running = v.ready;
   if (v.ready > d.most_ready) {
     d.most_ready = v.ready;
     d.progress_at = now;
+    d.idle = waited.idle = milliseconds{0};
     changed = true;
   }
-  const bool all_ready = seen.rc->observed && v.ready >= wanted && v.pods >= wanted;
+  const bool all_ready = v.observed && v.ready >= wanted && v.pods >= wanted;
 
   if (v.failed && wanted > 0) return give_up(std::move(d), v, now, "every pod failed");
   if (all_ready && d.phase == Phase::rolling_out)
     return enter(std::move(d), Phase::settling, now, "lemmy", fmt::format("all {} pods are ready", wanted));
   if (!all_ready && d.phase == Phase::settling) {
     std::string text = fmt::format("{} of {} pods are ready: a pod is not ready any more", v.ready, wanted);
-    // progress_at stays: going back and forth is no progress.
-    if (!d.progress_at) d.progress_at = d.phase_at;
+    // Idle goes on from before: back and forth is no progress.
     return enter(std::move(d), Phase::rolling_out, now, "lemmy", std::move(text));
   }
   if (d.phase == Phase::settling) {
-    if (now - d.ready_since.value_or(d.phase_at) >= rules.settle)
-      return enter(std::move(d), Phase::live, now, "lemmy",
-                   fmt::format("live: {} pods stayed ready for {}", v.ready, format_duration(rules.settle)));
+    if (waited.ready >= rules.settle)
+      return go_live(
+          std::move(d), serves, now,
+          fmt::format("live: {} pods stayed ready for {}", v.ready, format_duration(rules.settle)));
   } else {
-    const milliseconds idle = now - last_progress(d);
-    if (newer_waits && (v.fatal > 0 || idle >= kStuck)) {
+    if (newer_waits && (v.fatal > 0 || waited.idle >= kStuck)) {
       d.cause = v.cause;
       d.wanted = Wanted::zeroed;
       return enter(std::move(d), Phase::superseded, now, "lemmy",
                    "it was stuck and made way for a newer deploy");
     }
-    if (idle >= rules.deadline)
+    if (waited.idle >= rules.deadline)
       return give_up(std::move(d), v, now,
                      fmt::format("{} of {} pods are ready, and no more for {}", v.ready, wanted,
                                  format_duration(rules.deadline)));
@@ -107,29 +110,30 @@ std::optional<Move> advance(const Deploy& before, const Seen& seen, const Rules&
                      : v.cause && !v.cause->summary.empty()
                          ? fmt::format("{} of {} pods are ready: {}", v.ready, wanted, v.cause->summary)
                          : fmt::format("{} of {} pods are ready", v.ready, wanted);
+  if (v.wanted != wanted) note += fmt::format("; its controller was set to {}", v.wanted);
   if (note != d.note) {
     d.note = std::move(note);
     changed = true;
   }
-  if (!changed) return std::nullopt;
+  // Kept now and then, so that a server that takes over goes on from it.
+  if (!changed && d.idle - before.idle < kKeepIdle) return std::nullopt;
   return Move{std::move(d), {}};
 }
 
-milliseconds until_next(const Deploy& d, const Rules& rules, Time now) {
-  Time next = now + kLongestWait;
-  if (d.phase == Phase::settling) next = std::min(next, d.ready_since.value_or(now) + rules.settle);
+milliseconds until_next(const Deploy& d, const Rules& rules, Waited waited) {
+  milliseconds next = kLongestLook;
+  if (d.phase == Phase::settling) next = std::min(next, rules.settle - waited.ready);
   if (d.phase == Phase::rolling_out) {
-    Time since = last_progress(d);
-    next = std::min(next, since + rules.deadline);
-    if (since + kStuck > now) next = std::min(next, since + kStuck);
+    next = std::min(next, rules.deadline - waited.idle);
+    if (waited.idle < kStuck) next = std::min(next, kStuck - waited.idle);
   }
-  return std::max(milliseconds{5}, next - now);
+  return std::max(milliseconds{5}, next);
 }
 
-int starting_replicas(int own, int min, int max, int live_ready) {
+int starting_replicas(int own, int min, int max, int serving_wants) {
   if (max == 0) return own;
   if (own == 0) return 0;
-  return std::clamp(live_ready > 0 ? live_ready : own, min, max);
+  return std::clamp(serving_wants > 0 ? serving_wants : own, min, max);
 }
 
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys) {
@@ -143,38 +147,45 @@ std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& d
   return out;
 }
 
+// A newer one that failed stays to be looked at; what went live after the serving one serves too, and was
+// restored by hand.
+static bool precedes(const Deploy& d, const Deploy& current) {
+  if (d.number == current.number || !is_finished(d.phase) || !traits_of(d).scales) return false;
+  if (!d.serving_since) return d.number < current.number;
+  return std::tuple(d.serves, *d.serving_since) < std::tuple(current.serves, *current.serving_since);
+}
+
 std::vector<std::pair<int64_t, Wanted>> due(const std::vector<Deploy>& deploys, const config::Retire& policy,
-                                            Time now, bool serving_ready) {
+                                            std::optional<milliseconds> served) {
   std::vector<std::pair<int64_t, Wanted>> out;
   const Deploy* current = current_deploy(deploys);
   if (!current || !current->serving_since) return out;
   std::vector<const Deploy*> zeroed;
   for (const Deploy& d : deploys) {
-    // A failed one stays to be looked at; a restored one that is newer serves too.
-    if (d.number == current->number || !is_finished(d.phase) || d.deployer == Deployer::ansible) continue;
-    bool older = oldest_first(d) < *current->serving_since;
-    if (serving_ready && policy.zero_after && d.presence == Presence::running &&
-        d.wanted == Wanted::running && older && now - *current->serving_since >= *policy.zero_after)
+    if (d.number == current->number || !is_finished(d.phase) || !traits_of(d).scales) continue;
+    if (served && policy.zero_after && d.presence == Presence::running && d.wanted == Wanted::running &&
+        precedes(d, *current) && *served >= *policy.zero_after)
       out.emplace_back(d.number, Wanted::zeroed);
     if (d.presence == Presence::zeroed && d.wanted == Wanted::zeroed) zeroed.push_back(&d);
   }
   if (policy.keep && zeroed.size() > static_cast<size_t>(*policy.keep)) {
-    std::sort(zeroed.begin(), zeroed.end(), [](auto* a, auto* b) { return a->number > b->number; });
+    // What once served is what people go back to: it is kept before what never did.
+    std::sort(zeroed.begin(), zeroed.end(), [](auto* a, auto* b) {
+      return std::pair(a->serving_since.has_value(), a->number) >
+             std::pair(b->serving_since.has_value(), b->number);
+    });
     for (size_t i = *policy.keep; i < zeroed.size(); ++i)
       out.emplace_back(zeroed[i]->number, Wanted::deleted);
   }
   return out;
 }
 
-std::optional<milliseconds> until_due(const std::vector<Deploy>& deploys, const config::Retire& policy,
-                                      Time now) {
+bool will_be_due(const std::vector<Deploy>& deploys, const config::Retire& policy) {
   const Deploy* current = current_deploy(deploys);
-  if (!policy.zero_after || !current || !current->serving_since) return std::nullopt;
-  for (const Deploy& d : deploys)
-    if (d.number != current->number && is_finished(d.phase) && d.presence == Presence::running &&
-        d.wanted == Wanted::running && oldest_first(d) < *current->serving_since)
-      return std::max(milliseconds{5}, *current->serving_since + *policy.zero_after - now);
-  return std::nullopt;
+  if (!policy.zero_after || !current || !current->serving_since) return false;
+  return std::any_of(deploys.begin(), deploys.end(), [&](const Deploy& d) {
+    return d.presence == Presence::running && d.wanted == Wanted::running && precedes(d, *current);
+  });
 }
 
 }  // namespace lemmy::deploy

@@ -5,8 +5,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "deploy/verdict.h"
-#include "domain/deploy.h"
+#include "deploy/place.h"
 
 namespace lemmy::deploy {
 
@@ -15,10 +14,10 @@ struct Rules {
   milliseconds settle{10'000};     // all ready for so long
 };
 
-// What the cluster shows of one deploy now. Only to be used when the picture is live.
-struct Seen {
-  const kube::ReplicationController* rc = nullptr;  // nullptr: there is none
-  Verdict verdict;
+// How long by the steady clock of who looks after it: deploy/stopwatch.h.
+struct Waited {
+  milliseconds idle{0};   // without progress
+  milliseconds ready{0};  // all were ready
 };
 
 // A deploy as it shall be stored, and what its history says about it.
@@ -30,29 +29,33 @@ struct Move {
 DeployEvent event(const Deploy& deploy, Time now, std::string kind, std::string who, std::string text);
 // Into `phase`, with the times that belong to it, and an event.
 Move enter(Deploy deploy, Phase phase, Time now, std::string who, std::string text);
+Move go_live(Deploy deploy, int64_t serves, Time now, std::string text);
 
 // What follows for a deploy that rolls out or settles; nullopt: nothing that is worth a write.
-// newer_waits: another deploy is queued behind this one, which a stuck deploy makes way for.
-std::optional<Move> advance(const Deploy& deploy, const Seen& seen, const Rules& rules, Time now,
-                            bool newer_waits);
-// How long until time alone changes what advance() says; at most one minute.
-milliseconds until_next(const Deploy& deploy, const Rules& rules, Time now);
+// `sight` is not blind. newer_waits: another deploy is queued behind this one, which a stuck deploy makes way
+// for. serves: what this one gets when it goes live. `now` is for people only.
+std::optional<Move> advance(const Deploy& deploy, const Sight& sight, const Rules& rules, Waited waited,
+                            Time now, bool newer_waits, int64_t serves);
+// How long until time alone changes what advance() says; at most kLongestLook.
+milliseconds until_next(const Deploy& deploy, const Rules& rules, Waited waited);
+inline constexpr milliseconds kLongestLook{10'000};
 
-// The count a new RC starts with: what is live now when it is autoscaled, within the new bounds; else its
-// own.
-int starting_replicas(int own, int min, int max, int live_ready);
+// The count a new controller starts with: when it is autoscaled, what the one that serves is wanted to have
+// now (0: nothing serves), within the new bounds; else its own. Not how many of those happen to be ready: a
+// roll back comes when they are not.
+int starting_replicas(int own, int min, int max, int serving_wants);
 
 // Of the queued ones only the newest goes on, and none after a newer one has gone. Pairs of superseded and
 // the number that supersedes it.
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys);
 
 // What the environment's policy asks for now, by number: previous deploys of the serving one are zeroed after
-// zero_after, and of the zeroed ones the oldest beyond keep are deleted. serving_ready: the serving one has a
-// ready pod; while it has none the previous ones still answer, so nothing is zeroed.
+// zero_after, and of the zeroed ones the oldest beyond keep are deleted. served: how long the serving one has
+// had all its pods ready, by a steady clock; nullopt: it has not, and the previous ones still answer, so
+// nothing is zeroed.
 std::vector<std::pair<int64_t, Wanted>> due(const std::vector<Deploy>& deploys, const config::Retire& policy,
-                                            Time now, bool serving_ready);
-// How long until due() may say more; nullopt: not before something changes.
-std::optional<milliseconds> until_due(const std::vector<Deploy>& deploys, const config::Retire& policy,
-                                      Time now);
+                                            std::optional<milliseconds> served);
+// Whether due() may say more with time.
+bool will_be_due(const std::vector<Deploy>& deploys, const config::Retire& policy);
 
 }  // namespace lemmy::deploy

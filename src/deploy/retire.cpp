@@ -1,3 +1,4 @@
+// Wanted and presence brought together: zero, delete, restore; and what somebody did in the place itself.
 #include <fmt/format.h>
 
 #include "deploy/worker.h"
@@ -5,12 +6,8 @@
 namespace lemmy::deploy {
 namespace {
 
-kube::Ref rc_ref(const Deploy& d) {
-  return {"/api/v1", "replicationcontrollers", d.target.environment, d.object_name};
-}
-kube::Ref hpa_ref(const Deploy& d) {
-  return {"/apis/autoscaling/v2", "horizontalpodautoscalers", d.target.environment, d.object_name};
-}
+// A write of ours that the watch has not shown yet must not look like somebody's.
+constexpr milliseconds kStrange{2'000}, kAskLater{5'000};
 
 }  // namespace
 
@@ -18,47 +15,29 @@ Task<Result<>> Worker::keep(Deploy d, DeployEvent e) {
   d.note.clear();
   Move m{std::move(d), {}};
   m.events.push_back(std::move(e));
-  bool written = co_await store(std::move(m));
-  if (!written) co_return fail(ErrorCode::unavailable, "store", "what was done could not be written");
+  const Did written = co_await store(std::move(m));
+  if (written == Did::blocked)
+    co_return of_store({ErrorCode::unavailable, "store", "what was done could not be written"});
   co_return Result<>{};
 }
 
 // An autoscaler leaves an RC of 0 alone: https://kubernetes.io/docs/concepts/workloads/autoscaling/
-Task<Result<>> Worker::zero(Deploy d) {
-  auto done = co_await cluster()->client().scale(rc_ref(d), 0);
-  const bool gone = !done && done.error().code == ErrorCode::not_found;
-  if (!done && !gone) co_return fail(done.error());
+Task<Result<>> Worker::zero(Deploy d, Place* place) {
+  auto left = co_await place->scale(d, 0);
+  if (!left) co_return fail(left.error());
   crash_point();
-  // Its autoscaler and the copy of its files may still be there: it is removed next.
+  const bool gone = *left == Left::gone;
+  // What else is of it may still be there: it is removed next.
   if (gone) d.wanted = Wanted::deleted;
   if (!gone) d.presence = Presence::zeroed;
   d.running = 0;
   auto e = event(d, now(), "action", "lemmy",
-                 gone ? "there is nothing to scale to 0: its ReplicationController is gone" : "scaled to 0");
+                 gone ? "there is nothing to scale to 0: its controller is gone" : "scaled to 0");
   co_return co_await keep(std::move(d), std::move(e));
 }
 
-// The garbage collector takes the copy with its last RC; one that no RC ever owned must be taken by hand.
-Task<Result<>> Worker::remove_config_map(kube::Client* client, Deploy d, std::string rc_uid) {
-  if (d.config_map.empty()) co_return Result<>{};
-  kube::Ref ref{"/api/v1", "configmaps", d.target.environment, d.config_map};
-  auto copy = co_await client->get(ref);
-  if (!copy) co_return fail(copy.error());
-  if (!*copy || !kube::other_owners(**copy, rc_uid).empty()) co_return Result<>{};
-  co_return co_await client->remove(ref);
-}
-
-Task<Result<>> Worker::remove(Deploy d) {
-  kube::Client* client = &cluster()->client();
-  auto rc = co_await client->get(rc_ref(d));
-  if (!rc) co_return fail(rc.error());
-  const std::string uid = *rc ? kube::parse_meta(**rc).uid : "";
-  auto hpa = co_await client->remove(hpa_ref(d));
-  if (!hpa) co_return fail(hpa.error());
-  crash_point();
-  auto copy = co_await remove_config_map(client, d, uid);
-  if (!copy) co_return fail(copy.error());
-  auto gone = co_await client->remove(rc_ref(d));
+Task<Result<>> Worker::remove(Deploy d, Place* place) {
+  auto gone = co_await place->remove(d);
   if (!gone) co_return fail(gone.error());
   crash_point();
   d.presence = Presence::deleted;
@@ -67,121 +46,123 @@ Task<Result<>> Worker::remove(Deploy d) {
   co_return co_await keep(std::move(d), std::move(e));
 }
 
-Task<Result<>> Worker::restore(Deploy d) {
-  auto done = co_await cluster()->client().scale(rc_ref(d), *d.scale_to);
-  const bool gone = !done && done.error().code == ErrorCode::not_found;
-  if (!done && !gone) co_return fail(done.error());
+Task<Result<>> Worker::restore(Deploy d, Place* place) {
+  auto left = co_await place->scale(d, *d.scale_to);
+  if (!left) co_return fail(left.error());
   crash_point();
   DeployEvent e = event(d, now(), "action", "lemmy", fmt::format("scaled to {}", *d.scale_to));
   d.scale_to.reset();
-  if (gone) {
+  if (*left == Left::gone) {
     d.wanted = Wanted::deleted;  // what is left of it is removed next
-    e.text = "it cannot be restored: its ReplicationController is gone; roll back to it instead";
+    e.text = "it cannot be restored: its controller is gone; roll back to it instead";
   } else {
     d.presence = Presence::running;
-    if (d.serving_since) d.serving_since = now();  // what was never live does not become the one that serves
+    if (d.serving_since) {  // what was never live does not become the one that serves
+      d.serving_since = now();
+      d.serves = c_.next_serves(target_);
+    }
   }
   co_return co_await keep(std::move(d), std::move(e));
 }
 
-Task<bool> Worker::retire(Step* step) {
+Task<Worker::Did> Worker::retire() {
   for (const Deploy& d : c_.state(target_).copy()) {
     const bool to_zero = d.wanted == Wanted::zeroed && d.presence == Presence::running;
     const bool to_delete = d.wanted == Wanted::deleted && d.presence != Presence::deleted;
     const bool to_restore = d.wanted == Wanted::running && d.presence == Presence::zeroed && d.scale_to;
     if (!to_zero && !to_delete && !to_restore) continue;
-    if (waits(d.number, step)) continue;
-    Result<> done = fail(ErrorCode::unavailable, target_.environment, "no cluster is configured");
-    if (auto same = same_cluster(d); !same) {
-      done = fail(same.error());
-    } else if (cluster()) {
-      if (to_zero)
-        done = co_await zero(d);
-      else if (to_delete)
-        done = co_await remove(d);
-      else
-        done = co_await restore(d);
-    }
+    if (waits(d.number)) continue;
+    auto place = c_.place(d);
+    Result<> done;
+    if (!place)
+      done = fail(place.error());
+    else if (to_zero)
+      done = co_await zero(d, *place);
+    else if (to_delete)
+      done = co_await remove(d, *place);
+    else
+      done = co_await restore(d, *place);
     if (done) {
       retries_.erase(d.number);
-      co_return true;
+      co_return Did::something;
     }
-    retry_later(d.number, step);
+    retry_later(d.number);
     Deploy noted = d;
     noted.note = "trying again: " + done.error().str();
     if (noted.note == d.note) continue;
     auto e = event(noted, now(), "warning", "lemmy", noted.note);
     (void)co_await store({std::move(noted), {std::move(e)}});
   }
-  co_return false;
+  co_return Did::nothing;
 }
 
-Task<Result<bool>> Worker::is_there(kube::Cluster* cluster, Deploy d) {
-  auto rc = co_await cluster->client().get(rc_ref(d));
-  if (!rc) co_return fail(rc.error());
-  co_return rc->has_value();
-}
-
-Task<bool> Worker::notice(Step* step) {
-  kube::Cluster* cluster = this->cluster();
-  if (!cluster || !cluster->is_live()) co_return false;
+Task<Worker::Did> Worker::notice() {
   for (const Deploy& d : c_.state(target_).copy()) {
     // What is to be deleted is not done with its controller: retire() goes on until all of it is gone.
-    if (!is_finished(d.phase) || d.object_name.empty() || d.wanted == Wanted::deleted || !same_cluster(d) ||
-        d.deployer == Deployer::ansible)
-      continue;
-    if (d.presence != Presence::running && d.presence != Presence::zeroed) continue;
-    const kube::ReplicationController* rc = cluster->rc({target_, d.number});
-    // A write of ours that the watch has not shown yet must not look like somebody's.
-    if (rc) continue;
-    if (d.finished_at && now() - *d.finished_at < seconds{2}) {
-      step->sooner(seconds{2});
+    if (!is_finished(d.phase) || d.object_name.empty() || !traits_of(d).scales) continue;
+    if (d.wanted == Wanted::deleted && d.presence != Presence::deleted) continue;
+    if (d.presence == Presence::none) continue;
+    auto place = c_.place(d);
+    if (!place) continue;
+    const Sight sight = (*place)->look(d);
+    if (sight.blind) continue;
+    const bool gone = d.presence == Presence::deleted;
+    // Ours may do that: a server that was paused and goes on with what it had begun.
+    auto too_much = [&](const Sight& s) {
+      return s.there && (gone || (d.presence == Presence::zeroed && !d.scale_to && s.wanted > 0));
+    };
+    auto missing = [&](const Sight& s) { return !s.there && !gone; };
+    if (!too_much(sight) && !missing(sight)) {
+      unseen_.erase(d.number);
       continue;
     }
-    auto there = co_await is_there(cluster, d);
-    if (!there || *there) {
-      step->sooner(seconds{5});
+    auto [since, is_new] = unseen_.emplace(d.number, Clock::now());
+    if (is_new || Clock::now() - since->second < kStrange) {
+      look_within(kStrange);
       continue;
     }
+    unseen_.erase(d.number);
+    auto now_seen = co_await (*place)->look_again(d);
+    if (!now_seen || (!too_much(*now_seen) && !missing(*now_seen))) {
+      look_within(kAskLater);
+      continue;
+    }
+    const Deploy* fresh = c_.find(target_, d.number);
+    if (!fresh || fresh->revision != d.revision) co_return Did::something;
     Deploy next = d;
-    next.presence = Presence::deleted;
-    next.wanted = Wanted::deleted;
-    next.running = 0;
-    auto e =
-        event(next, now(), "warning", "lemmy", "somebody deleted its ReplicationController in the cluster");
+    std::string text = "somebody deleted its controller in the cluster";
+    if (missing(*now_seen)) {
+      // Its autoscaler and the copy of its files are still there: retire() takes them.
+      next.wanted = Wanted::deleted;
+      next.running = 0;
+    } else if (gone) {
+      next.presence = Presence::running;
+      text = "its controller is there again though it was deleted: it is deleted once more";
+    } else {
+      next.presence = Presence::running;
+      text = fmt::format("it was zeroed, and its controller was set to {}: it is scaled to 0 again",
+                         now_seen->wanted);
+    }
+    auto e = event(next, now(), "warning", "lemmy", std::move(text));
     co_return co_await store({std::move(next), {std::move(e)}});
   }
-  co_return false;
+  co_return Did::nothing;
 }
 
-// Whether the one that serves can do without those before it; one of no pods was asked for so.
-bool Worker::serving_ready() const {
-  const Deploy* d = c_.current(target_);
-  kube::Cluster* cluster = this->cluster();
-  if (!d || !cluster || !cluster->is_live()) return false;
-  const kube::ReplicationController* rc = cluster->rc({target_, d->number});
-  return rc && (rc->wanted == 0 || c_.live_ready(target_) > 0);
-}
-
-Task<bool> Worker::apply_policy(Step* step) {
-  auto config = c_.around_.config();
-  const config::Environment* environment = config->environment(target_.environment);
-  if (!environment) co_return false;
-  auto all = c_.state(target_).copy();
-  const bool ready = serving_ready();
-  for (auto [number, wanted] : due(all, environment->retire, now(), ready)) {
-    const Deploy* d = c_.find(target_, number);
-    if (!d) continue;
-    Deploy next = *d;
-    next.wanted = wanted;
-    auto e = event(next, now(), "action", "lemmy",
-                   wanted == Wanted::zeroed ? "to be scaled to 0 by the environment's retire policy"
-                                            : "to be deleted by the environment's retire policy");
+// In place one build runs at a time: the one before is not there any more.
+Task<Worker::Did> Worker::replaced() {
+  const Deploy* current = c_.current(target_);
+  if (!current || !traits_of(*current).in_place) co_return Did::nothing;
+  const int64_t by = current->number;
+  const Deployer where = current->deployer;
+  for (const Deploy& d : c_.state(target_).copy()) {
+    if (d.number == by || d.deployer != where || d.presence != Presence::running) continue;
+    Deploy next = d;
+    next.presence = Presence::none;
+    DeployEvent e = event(next, now(), "action", "lemmy", fmt::format("replaced on its hosts by #{}", by));
     co_return co_await store({std::move(next), {std::move(e)}});
   }
-  if (auto wait = until_due(all, environment->retire, now()))
-    step->sooner(ready ? *wait : std::max<milliseconds>(*wait, seconds{5}));
-  co_return false;
+  co_return Did::nothing;
 }
 
 }  // namespace lemmy::deploy

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 namespace lemmy {
 namespace {
 
@@ -20,9 +22,6 @@ E from_name(const std::string_view (&names)[N], std::string_view text) {
   return E{};
 }
 
-json::value time_or_null(const std::optional<Time>& t) {
-  return t ? json::value(format_time(*t)) : json::value(nullptr);
-}
 template <class T>
 json::value or_null(const std::optional<T>& v) {
   return v ? json::value(*v) : json::value(nullptr);
@@ -119,8 +118,10 @@ json::object to_json(const Deploy& d) {
           {"progress_at", time_or_null(d.progress_at)},
           {"ready_since", time_or_null(d.ready_since)},
           {"serving_since", time_or_null(d.serving_since)},
+          {"serves", d.serves},
           {"finished_at", time_or_null(d.finished_at)},
           {"most_ready", d.most_ready},
+          {"idle_ms", d.idle.count()},
           {"object_name", d.object_name},
           {"replicas", d.replicas},
           {"config_map", d.config_map},
@@ -163,8 +164,10 @@ Result<Deploy> deploy_from_json(const json::value& v) {
   d.progress_at = time_in(*o, "progress_at");
   d.ready_since = time_in(*o, "ready_since");
   d.serving_since = time_in(*o, "serving_since");
+  d.serves = int_or(*o, "serves");
   d.finished_at = time_in(*o, "finished_at");
   d.most_ready = static_cast<int>(int_or(*o, "most_ready"));
+  d.idle = milliseconds{int_or(*o, "idle_ms")};
   d.object_name = text("object_name");
   d.replicas = static_cast<int>(int_or(*o, "replicas"));
   d.config_map = text("config_map");
@@ -207,9 +210,10 @@ bool unsettled(const Deploy& d) {
 }
 
 bool serves_rather(const Deploy* best, const Deploy& d) {
-  return d.presence == Presence::running && d.serving_since &&
-         (!best || *d.serving_since > *best->serving_since ||
-          (*d.serving_since == *best->serving_since && d.number > best->number));
+  if (d.presence != Presence::running || !d.serving_since) return false;
+  // Those kept by a Lemmy of before have no counter: among them the time has to do.
+  auto order = [](const Deploy& of) { return std::tuple(of.serves, *of.serving_since, of.number); };
+  return !best || order(d) > order(*best);
 }
 
 const Deploy* current_deploy(const std::vector<Deploy>& deploys) {

@@ -85,13 +85,18 @@ struct Deploy {
   std::optional<int64_t> follows;  // the deploy that served when this one started
 
   Time created_at{};
-  Time phase_at{};                  // when the phase began
-  std::optional<Time> progress_at;  // when more pods than ever before became ready
-  std::optional<Time> ready_since;  // while settling
-  std::optional<Time>
-      serving_since;  // set when it went live or was restored; the latest one is the current one
+  Time phase_at{};                    // when the phase began
+  std::optional<Time> progress_at;    // when more pods than ever before became ready
+  std::optional<Time> ready_since;    // while settling
+  std::optional<Time> serving_since;  // when it went live or was restored, for people
+  // Who serves: of those that run, the one with the highest. Grows by one for its target each time a deploy
+  // goes live or is restored, in the same write; clocks have no part in it. 0: never, or kept by a Lemmy of
+  // before.
+  int64_t serves = 0;
   std::optional<Time> finished_at;
   int most_ready = 0;  // the most pods that were ever ready at once
+  // So long it has been without progress, as the servers that looked after it counted by their steady clocks.
+  milliseconds idle{0};
 
   std::string object_name;  // of RC and HPA
   int replicas = 0;         // what the RC was started with
@@ -133,8 +138,7 @@ json::object to_json(const DeployEvent& event);
 Result<Deploy> deploy_from_json(const json::value& v);
 DeployEvent event_from_json(const json::object& o);
 
-// The one that answers requests now: of those running, the one that went live or was restored last. nullptr:
-// none.
+// The one that serves: of those running, the one that went live or was restored last. nullptr: none.
 const Deploy* current_deploy(const std::vector<Deploy>& deploys);
 // Whether `d` takes the place of `best` (nullptr: nobody yet) as the current one.
 bool serves_rather(const Deploy* best, const Deploy& d);

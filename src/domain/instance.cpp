@@ -15,10 +15,6 @@ bool made_of(std::string_view text, std::string_view others) {
       text, [&](char c) { return std::isalnum(static_cast<unsigned char>(c)) || others.contains(c); });
 }
 
-json::value time_or_null(const std::optional<Time>& t) {
-  return t ? json::value(format_time(*t)) : json::value(nullptr);
-}
-
 }  // namespace
 
 std::string_view name(InstanceState s) { return kStates[static_cast<size_t>(s)]; }

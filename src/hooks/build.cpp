@@ -76,7 +76,7 @@ Task<net::Response> take_build(Shared state, route::Call call) {
   co_return accepted(*kept, *build);
 }
 
-json::object operation() {
+json::object build_operation() {
   auto text = [](std::string_view about) { return json::object{{"type", "string"}, {"description", about}}; };
   json::object properties{{"project", text("1 to 40 lower-case letters, digits and -")},
                           {"sha", text("7 to 40 lower-case hex digits")},
@@ -105,7 +105,7 @@ void add_build(route::Router& router, Shared state) {
               .kind = route::Kind::hook,
               .summary = "Announce a build",
               .handle = [state](route::Call call) { return take_build(state, std::move(call)); },
-              .openapi = operation()});
+              .openapi = build_operation()});
 }
 
 }  // namespace lemmy::hooks

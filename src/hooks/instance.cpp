@@ -173,7 +173,7 @@ Task<net::Response> take_instance(Shared state, route::Call call) {
   co_return accepted(*kept, asks);
 }
 
-json::object operation() {
+json::object instance_operation() {
   auto text = [](std::string_view about) { return json::object{{"type", "string"}, {"description", about}}; };
   json::object properties{
       {"project", text("1 to 40 lower-case letters, digits and -")},
@@ -203,7 +203,7 @@ void add_instance(route::Router& router, Shared state) {
               .kind = route::Kind::hook,
               .summary = "A host that booted asks for its build",
               .handle = [state](route::Call call) { return take_instance(state, std::move(call)); },
-              .openapi = operation()});
+              .openapi = instance_operation()});
 }
 
 }  // namespace lemmy::hooks

@@ -2,14 +2,19 @@
 
 #include <fmt/format.h>
 
-#include "base/files.h"
+#include <algorithm>
+
 #include "base/strings.h"
 #include "kube/objects.h"
 
 namespace lemmy::kube {
 namespace {
 constexpr milliseconds kLimit{15'000};
-}
+constexpr size_t kLogAsked = 4u << 20, kLogKept = 64u << 10, kLogBegin = 16u << 10;
+// Without another form to fall back to: a server that cannot leave the data out must not send it.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+constexpr const char* kMetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+}  // namespace
 
 std::string Ref::path() const {
   std::string p = api;
@@ -60,63 +65,97 @@ Error api_error(int status, std::string_view body, const std::string& where) {
   return e;
 }
 
-Result<std::shared_ptr<Client>> Client::create(asio::any_io_executor loop, Pool& pool, ClusterAccess access) {
-  auto http = net::Client::create(loop, access.server, access.tls);
-  if (!http) return fail(http.error());
-  std::shared_ptr<Client> c(new Client(loop, pool, std::move(access)));
-  c->http_ = *http;
+Result<std::shared_ptr<Client>> Client::create(asio::any_io_executor loop, Pool& pool, ClusterAccess access,
+                                               std::shared_ptr<net::Resolver> resolver) {
+  std::shared_ptr<Client> c(new Client(loop, pool, std::move(resolver)));
+  auto used = c->use(std::move(access));
+  if (!used) return fail(used.error());
   return c;
 }
 
-// A pointer, not a reference: the caller's frame outlives this one, and it is never spawned.
-Task<Result<>> Client::authorise(net::ClientRequest* request) {
-  if (!access_.username.empty()) {
-    request->headers.emplace("Authorization",
-                             "Basic " + to_base64(access_.username + ":" + access_.password));
-    co_return Result<>{};
-  }
-  if (!access_.token_file.empty() && now() >= bearer_until_) {
-    auto text = co_await pool_.run([file = access_.token_file] { return read_file(file, 1 << 20); });
-    if (!text) co_return fail(text.error());
-    bearer_ = std::string(trim(*text));
-    bearer_until_ = now() + seconds{60};
-  } else if (access_.exec && now() >= bearer_until_) {
-    auto credential = co_await pool_.run(
-        [plugin = *access_.exec, access = access_] { return run_exec_plugin(plugin, access); });
-    if (!credential) co_return fail(credential.error());
-    bearer_ = credential->token;
-    bearer_until_ = credential->expires ? *credential->expires - seconds{30} : now() + std::chrono::hours{24};
-    if (!credential->certificate_pem.empty()) {
-      auto tls = access_.tls;
-      tls.client_certificate_pem = credential->certificate_pem;
-      tls.client_key_pem = credential->key_pem;
-      auto http = net::Client::create(loop_, access_.server, tls);
-      if (!http) co_return fail(http.error());
-      http_ = *http;
-    }
-  }
-  const std::string& token = bearer_.empty() ? access_.token : bearer_;
-  if (!token.empty()) request->headers.emplace("Authorization", "Bearer " + token);
-  co_return Result<>{};
+Client::~Client() { close(); }
+
+Result<> Client::use(ClusterAccess access) {
+  auto http = net::Client::create(loop_, access.server, access.tls, resolver_);
+  if (!http) return fail(http.error());
+  if (http_) http_->close();
+  if (credentials_) credentials_->stop();
+  access_ = std::move(access);
+  http_ = *http;
+  certificate_.clear();
+  credentials_ = std::make_shared<Credentials>(loop_, pool_, access_);
+  if (closed_) close();
+  return {};
 }
 
-Task<Result<net::ClientResponse>> Client::send(net::ClientRequest request, milliseconds limit) {
-  auto ok = co_await authorise(&request);
-  if (!ok) co_return fail(ok.error());
-  auto r = co_await http_->send(std::move(request), limit);
-  if (r && r->status == 401) bearer_until_ = {};  // the next call asks for fresh credentials
-  co_return r;
+void Client::close() {
+  closed_ = true;
+  if (http_) http_->close();
+  if (credentials_) credentials_->stop();
+}
+
+Result<std::shared_ptr<net::Client>> Client::http_for(const Grant& grant) {
+  if (grant.certificate_pem == certificate_) return http_;
+  auto tls = access_.tls;
+  if (!grant.certificate_pem.empty()) {
+    tls.client_certificate_pem = grant.certificate_pem;
+    tls.client_key_pem = grant.key_pem;
+  }
+  auto http = net::Client::create(loop_, access_.server, tls, resolver_);
+  if (!http) return fail(http.error());
+  http_->close();
+  http_ = *http;
+  if (closed_) http_->close();
+  certificate_ = grant.certificate_pem;
+  return http_;
+}
+
+Task<Result<Client::Ready>> Client::authorise(net::ClientRequest request, milliseconds limit) {
+  Ready out;
+  out.credentials = credentials_;
+  auto grant = co_await out.credentials->get(limit);
+  if (!grant) co_return fail(grant.error());
+  if (out.credentials != credentials_)
+    co_return fail(ErrorCode::unavailable, access_.server, "the access of this cluster has just changed");
+  auto http = http_for(*grant);
+  if (!http) co_return fail(http.error());
+  out.http = *http;
+  out.grant = grant->number;
+  out.request = std::move(request);
+  if (!access_.username.empty())
+    out.request.headers.emplace("Authorization",
+                                "Basic " + to_base64(access_.username + ":" + access_.password));
+  else if (!grant->bearer.empty())
+    out.request.headers.emplace("Authorization", "Bearer " + grant->bearer);
+  co_return out;
+}
+
+Task<Result<net::ClientResponse>> Client::send(net::ClientRequest request, milliseconds limit, size_t most) {
+  const auto deadline = Clock::now() + limit;
+  auto left = [deadline] { return std::chrono::ceil<milliseconds>(deadline - Clock::now()); };
+  for (bool again = false;; again = true) {
+    auto ready = co_await authorise(request, left());
+    if (!ready) co_return fail(ready.error());
+    auto r = co_await ready->http->send(std::move(ready->request), left(), most);
+    if (!r || r->status != 401 || again || !ready->credentials->refused(ready->grant)) co_return r;
+  }
 }
 
 Task<Result<std::unique_ptr<net::ClientStream>>> Client::open(net::ClientRequest request,
                                                               milliseconds limit) {
-  auto ok = co_await authorise(&request);
-  if (!ok) co_return fail(ok.error());
-  co_return co_await http_->open(std::move(request), limit);
+  const auto deadline = Clock::now() + limit;
+  auto left = [deadline] { return std::chrono::ceil<milliseconds>(deadline - Clock::now()); };
+  for (bool again = false;; again = true) {
+    auto ready = co_await authorise(request, left());
+    if (!ready) co_return fail(ready.error());
+    auto r = co_await ready->http->open(std::move(ready->request), left());
+    if (!r || (*r)->status() != 401 || again || !ready->credentials->refused(ready->grant))
+      co_return std::move(r);
+  }
 }
 
-Task<Result<json::object>> Client::call(net::ClientRequest request, std::string about) {
-  request.headers.emplace("Accept", "application/json");
+Task<Result<json::object>> Client::call(net::ClientRequest request, std::string about, std::string accept) {
+  request.headers.emplace("Accept", std::move(accept));
   auto r = co_await send(std::move(request), kLimit);
   if (!r) co_return fail(r.error());
   if (r->status < 200 || r->status > 299) co_return fail(api_error(r->status, r->body, about));
@@ -160,21 +199,41 @@ Task<Result<>> Client::scale(Ref ref, int replicas) {
 Task<Result<std::string>> Client::log(std::string ns, std::string pod, std::string container, bool previous,
                                       int lines) {
   std::string where = fmt::format("log of {} in {}", pod, ns);
-  const std::string part =
-      lines > 0 ? fmt::format("tailLines={}&limitBytes=65536", lines) : std::string("limitBytes=16384");
-  auto r = co_await send(
-      {"GET", fmt::format("/api/v1/namespaces/{}/pods/{}/log?container={}&{}{}", ns, net::percent_encode(pod),
-                          net::percent_encode(container), part, previous ? "&previous=true" : "")},
-      kLimit);
-  if (!r) co_return fail(r.error());
-  if (r->status != 200) co_return fail(api_error(r->status, r->body, where));
-  co_return valid_utf8(r->body);
+  const std::string target =
+      fmt::format("/api/v1/namespaces/{}/pods/{}/log?container={}{}", ns, net::percent_encode(pod),
+                  net::percent_encode(container), previous ? "&previous=true" : "");
+  const size_t asked = lines > 0 ? kLogAsked : kLogBegin;
+  for (;;) {
+    net::ClientRequest request{"GET", fmt::format("{}&limitBytes={}", target, asked)};
+    if (lines > 0) request.target += fmt::format("&tailLines={}", lines);
+    auto r = co_await send(std::move(request), kLimit, 2 * asked);
+    if (!r) co_return fail(r.error());
+    if (r->status != 200) co_return fail(api_error(r->status, r->body, where));
+    // A kubelet counts limitBytes from the first of the last lines: when it cut, the end is what is missing.
+    if (lines > 1 && r->body.size() >= asked) {
+      lines = std::max(1, lines / 8);
+      continue;
+    }
+    co_return valid_utf8(lines > 0 ? last_lines(r->body, kLogKept) : std::string_view(r->body));
+  }
+}
+
+std::string_view last_lines(std::string_view text, size_t most) {
+  if (text.size() <= most) return text;
+  const bool whole = text[text.size() - most - 1] == '\n';
+  text.remove_prefix(text.size() - most);
+  const size_t line = text.find('\n');
+  // One line that is longer than all keeps its end.
+  if (!whole && line != text.npos && line + 1 < text.size()) text.remove_prefix(line + 1);
+  return text;
 }
 
 Task<Result<std::string>> Client::secret_version(std::string ns, std::string name) {
-  auto secret = co_await get({"/api/v1", "secrets", ns, name});
-  if (!secret) co_return fail(secret.error());
-  co_return *secret ? parse_version(**secret) : std::string();
+  Ref ref{"/api/v1", "secrets", std::move(ns), std::move(name)};
+  auto secret = co_await call({"GET", ref.path()}, ref.str(), kMetadataOnly);
+  if (secret) co_return parse_version(*secret);
+  if (secret.error().code == ErrorCode::not_found) co_return std::string();
+  co_return fail(secret.error());
 }
 
 Task<Result<std::string>> Client::version() {

@@ -1,10 +1,11 @@
 #pragma once
-// A small Kubernetes API client for one cluster. Loop thread only; files and plug-ins are read on the pool.
+// A small Kubernetes API client for one cluster. Loop thread only; files are read on the pool.
 #include <memory>
 #include <optional>
 
 #include "async/task.h"
 #include "base/json.h"
+#include "kube/credentials.h"
 #include "kube/kubeconfig.h"
 #include "net/client.h"
 
@@ -24,7 +25,14 @@ Ref ref_to(const json::object&
 
 class Client {
  public:
-  static Result<std::shared_ptr<Client>> create(asio::any_io_executor loop, Pool& pool, ClusterAccess access);
+  // resolver: null for one of its own.
+  static Result<std::shared_ptr<Client>> create(asio::any_io_executor loop, Pool& pool, ClusterAccess access,
+                                                std::shared_ptr<net::Resolver> resolver = nullptr);
+  ~Client();
+  // Requests from now on go there, with credentials of their own. Errors: invalid; then nothing has changed.
+  Result<> use(ClusterAccess access);
+  // Keeps no connection, and runs no credential plugin, from now on. Calls still work with what is there.
+  void close();
 
   // Server-side apply, fieldManager lemmy, force: Lemmy owns what it names. dry_run: the server checks
   // everything and keeps nothing. https://kubernetes.io/docs/reference/using-api/server-side-apply/
@@ -34,31 +42,50 @@ class Client {
   Task<Result<>> remove(Ref ref);
   // Sets the count by the scale subresource.
   Task<Result<>> scale(Ref ref, int replicas);
-  // The last `lines` of a container's log, at most 64 KiB; 0: its beginning, at most 16 KiB.
+  // The last `lines` of a container's log, and of these the last 64 KiB, whole lines; 0: its beginning, at
+  // most 16 KiB. Which container: the caller says; Pod::default_container is what kubectl takes.
   Task<Result<std::string>> log(std::string ns, std::string pod, std::string container, bool previous,
                                 int lines);
-  // metadata.resourceVersion of a Secret; empty: there is none. Nothing else of it is looked at.
+  // metadata.resourceVersion of a Secret; empty: there is none. Its data is not sent (PartialObjectMetadata).
   Task<Result<std::string>> secret_version(std::string ns, std::string name);
   Task<Result<std::string>> version();  // "v1.34.4": is it there, and are we let in?
 
-  // For watches: the raw streams.
-  Task<Result<net::ClientResponse>> send(net::ClientRequest request, milliseconds limit);
+  // For watches: raw answers. A 401 is tried once more with fresh credentials, when there are any. `limit` is
+  // for all, credentials included.
+  Task<Result<net::ClientResponse>> send(net::ClientRequest request, milliseconds limit,
+                                         size_t most_bytes = 64u << 20);
   Task<Result<std::unique_ptr<net::ClientStream>>> open(net::ClientRequest request, milliseconds limit);
   const std::string& server() const { return access_.server; }
+  const ClusterAccess& access() const { return access_; }
+  Pool& pool() { return pool_; }  // for what takes long
 
  private:
-  Client(asio::any_io_executor loop, Pool& pool, ClusterAccess access)
-      : loop_(loop), pool_(pool), access_(std::move(access)) {}
-  Task<Result<>> authorise(net::ClientRequest* request);
-  Task<Result<json::object>> call(net::ClientRequest request, std::string about);
+  // A request that may go out now, and with whose credentials.
+  struct Ready {
+    std::shared_ptr<net::Client> http;
+    std::shared_ptr<Credentials> credentials;
+    uint64_t grant = 0;
+    net::ClientRequest request;
+  };
+  Client(asio::any_io_executor loop, Pool& pool, std::shared_ptr<net::Resolver> resolver)
+      : loop_(loop), pool_(pool), resolver_(std::move(resolver)) {}
+  Task<Result<Ready>> authorise(net::ClientRequest request, milliseconds limit);
+  Result<std::shared_ptr<net::Client>> http_for(const Grant& grant);
+  Task<Result<json::object>> call(net::ClientRequest request, std::string about,
+                                  std::string accept = "application/json");
 
   asio::any_io_executor loop_;
   Pool& pool_;
+  std::shared_ptr<net::Resolver> resolver_;
   ClusterAccess access_;
+  std::shared_ptr<Credentials> credentials_;
   std::shared_ptr<net::Client> http_;
-  std::string bearer_;
-  Time bearer_until_{};
+  std::string certificate_;  // of a plugin, that http_ shows
+  bool closed_ = false;
 };
+
+// The end of it, at most `most` bytes, from the beginning of a line.
+std::string_view last_lines(std::string_view text, size_t most);
 
 // What an API server's Status object means: code, message, and what to do.
 Error api_error(int http_status, std::string_view body, const std::string& where);

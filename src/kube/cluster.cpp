@@ -2,291 +2,223 @@
 
 #include <fmt/format.h>
 
-#include <type_traits>
-
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/strings.h"
+#include "kube/feed_metrics.h"
 
 namespace lemmy::kube {
 namespace {
 
-constexpr size_t kEvents = 20'000, kLine = 4u << 20;
-// A server sends a bookmark about each minute, so a watch that is silent for longer is a dead connection.
-constexpr milliseconds kOpen{20'000}, kSilence{150'000};
-// A watch alone would show a server that hangs only then.
-constexpr milliseconds kProbeEvery{10'000}, kProbeLimit{5'000};
+// What a deploy's objects carry; the rest of what somebody labelled as Lemmy's is not even sent.
+constexpr const char* kOurs =
+    "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dlemmy%2Cproject%2Cenvironment%2Cdeploy";
 
 uint64_t seed(const std::string& text) { return std::hash<std::string>()(text); }
 
-constexpr const char* kResources[] = {"pods", "replicationcontrollers", "horizontalpodautoscalers", "events"};
-constexpr std::string_view kLastNews = "lemmy_watch_last_event_timestamp_seconds";
-constexpr std::string_view kReconnects = "lemmy_watch_reconnects_total";
-
-void note_news(const std::string& cluster, const std::string& resource) {
-  metrics::gauge(kLastNews, "When the last list, event or bookmark of a watch came, since 1970",
-                 {{"cluster", cluster}, {"resource", resource}},
-                 static_cast<double>(to_millis(now())) / 1000);
+template <class T>
+const T* first(const std::vector<const T*>& all) {
+  return all.empty() ? nullptr : all.front();
 }
 
-// ended: by the server in order, as each few minutes. lost: refused, reset, silent.
-void note_reconnect(const std::string& cluster, const char* reason, double by = 1) {
-  metrics::count(kReconnects, "Watches that had to be opened again",
-                 {{"cluster", cluster}, {"reason", reason}}, by);
+template <class T>
+Owned owned(std::string_view kind, const T& object) {
+  const Meta& m = object.meta;
+  Owned out{kind, m.ns, m.name, m.uid, m.owner(), m.created, m.deleting};
+  if constexpr (requires { object.wanted; }) out.wanted = object.wanted, out.ready = object.ready;
+  return out;
 }
 
 }  // namespace
 
 Cluster::Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<Client> client,
-                 std::function<void(const Target&)> changed)
-    : name_(std::move(name)), client_(std::move(client)), changed_(std::move(changed)), group_(loop) {}
+                 std::function<void(const Target&)> changed, WatchTimes times)
+    : name_(std::move(name)),
+      client_(std::move(client)),
+      changed_(std::move(changed)),
+      times_(times),
+      group_(loop),
+      wake_(loop) {}
 
 Cluster::~Cluster() { group_.cancel(); }
 
 void Cluster::start() {
-  for (const char* reason : {"ended", "lost"}) note_reconnect(name_, reason, 0);
-  const std::string ours = "labelSelector=app.kubernetes.io%2Fmanaged-by%3Dlemmy";
-  watch<Pod>(pods_, "pods", "/api/v1/pods", ours, parse_pod);
-  watch<ReplicationController>(rcs_, "replicationcontrollers", "/api/v1/replicationcontrollers", ours,
+  begin_metrics(name_);
+  watch<Pod>(pod_feed_, pods_, "pods", "/api/v1/pods", parse_pod);
+  watch<ReplicationController>(rc_feed_, rcs_, "replicationcontrollers", "/api/v1/replicationcontrollers",
                                parse_rc);
-  watch<Autoscaler>(autoscalers_, "horizontalpodautoscalers", "/apis/autoscaling/v2/horizontalpodautoscalers",
-                    ours, parse_autoscaler);
-  watch<Event>(events_, "events", "/api/v1/events", "", parse_event);
+  watch<Autoscaler>(autoscaler_feed_, autoscalers_, "horizontalpodautoscalers",
+                    "/apis/autoscaling/v2/horizontalpodautoscalers", parse_autoscaler);
+  watch_events();
   group_.spawn(fmt::format("probe {}", name_), probe());
-}
-
-Task<> Cluster::probe() {
-  for (;;) {
-    co_await sleep_for(kProbeEvery);
-    auto version = co_await with_deadline(client_->version(), kProbeLimit, client_->server());
-    // Refused is answered: what we may not do shows where it is tried.
-    const bool silent = !version && (version.error().code == ErrorCode::timeout ||
-                                     version.error().code == ErrorCode::unavailable);
-    set_trouble(&silent_, silent ? std::optional(version.error()) : std::nullopt);
-  }
 }
 
 Task<> Cluster::stop() {
   group_.cancel();
   co_await group_.join(std::chrono::seconds{5});
+  client_->close();
 }
 
 void Cluster::forget() {
   pods_.clear();
   rcs_.clear();
   autoscalers_.clear();
-  events_.clear();
-  for (const char* resource : kResources)
-    metrics::forget(kLastNews, {{"cluster", name_}, {"resource", resource}});
-  for (const char* reason : {"ended", "lost"})
-    metrics::forget(kReconnects, {{"cluster", name_}, {"reason", reason}});
-  pods_.trouble = Error{ErrorCode::unavailable, name_, "this cluster has left the configuration"};
+  homeless_.clear();
+  end_metrics(name_);
+  pod_feed_.trouble = Error{ErrorCode::unavailable, name_, "this cluster has left the configuration"};
+}
+
+bool Cluster::counts(const Meta& m) const {
+  return m.is_stamped() && (!namespaces_ || namespaces_->contains(m.ns));
 }
 
 template <class T>
-void Cluster::changed_about(const T& object) {
-  if constexpr (std::is_same_v<T, Event>) {
-    auto pod = pods_.objects.find({object.meta.ns, object.about_name});
-    if (pod != pods_.objects.end()) return changed_(pod->second.meta.owner.target);
-    auto rc = rcs_.objects.find({object.meta.ns, object.about_name});
-    if (rc != rcs_.objects.end()) changed_(rc->second.meta.owner.target);
-  } else {
-    changed_(object.meta.owner.target);
-  }
+void Cluster::drop(Kept<T>& kept, const Key& key) {
+  if (auto gone = kept.take(key)) changed_(gone->meta.target());
 }
 
 template <class T>
-void Cluster::watch(Kind<T>& kind, const std::string& label, const std::string& path,
-                    const std::string& query, std::function<T(const json::object&)> parse) {
-  auto forget = [this, &kind](const std::pair<std::string, std::string>& key) {
-    auto it = kind.objects.find(key);
-    if (it == kind.objects.end()) return;
-    T gone = std::move(it->second);
-    kind.objects.erase(it);
-    kind.disown(gone.meta);
-    changed_about(gone);
-  };
+void Cluster::put(Kept<T>& kept, T object) {
+  const Key key{object.meta.ns, object.meta.name};
+  if (!counts(object.meta)) return drop(kept, key);
+  const T* before = kept.find(key);
+  const Target was = before ? before->meta.target() : Target{}, is = object.meta.target();
+  const bool fresh = kept.put(std::move(object));
+  if (fresh && !homeless_.empty()) adopt_events(key);
+  if (!fresh && was != is) changed_(was);
+  changed_(is);
+}
+
+template <class T>
+void Cluster::watch(Feed& feed, Kept<T>& kept, const std::string& label, const std::string& path,
+                    T (*parse)(const json::object&)) {
   WatchProtocol::Sink sink;
-  sink.begin_list = [&kind] {
-    kind.seen.clear();
-    kind.listing = true;
+  sink.begin_list = [&kept] { kept.begin_list(); };
+  sink.end_list = [this, &kept] {
+    for (const Key& key : kept.not_listed()) drop(kept, key);
   };
-  sink.end_list = [&kind, forget] {
-    std::vector<std::pair<std::string, std::string>> gone;
-    for (const auto& [key, object] : kind.objects)
-      if (!kind.seen.contains(key)) gone.push_back(key);
-    kind.seen.clear();
-    kind.listing = false;
-    for (const auto& key : gone) forget(key);
-  };
-  sink.seen = [this, &kind, parse](const json::object& o) {
-    T parsed = parse(o);
-    if constexpr (std::is_same_v<T, Event>) {
-      if (parsed.about_kind != "Pod" && parsed.about_kind != "ReplicationController") return;
-      if (kind.objects.size() >= kEvents) trim_events();
-    }
-    std::pair key{parsed.meta.ns, parsed.meta.name};
-    if (kind.listing) kind.seen.insert(key);
-    auto [at, fresh] = kind.objects.try_emplace(key);
-    T& slot = at->second;
-    if constexpr (!std::is_same_v<T, Event>) {
-      if (!fresh && slot.meta.owner != parsed.meta.owner) kind.disown(slot.meta);
-      kind.names_of[parsed.meta.owner].insert(parsed.meta.name);
-    }
-    slot = std::move(parsed);
-    changed_about(slot);
-  };
-  sink.deleted = [forget](const json::object& o) {
+  sink.seen = [this, &kept, parse](const json::object& o) { put(kept, parse(o)); };
+  sink.deleted = [this, &kept](const json::object& o) {
     Meta m = parse_meta(o);
-    forget({m.ns, m.name});
+    drop(kept, Key{m.ns, m.name});
   };
-  kind.protocol = std::make_unique<WatchProtocol>(path, query, std::move(sink), 500, seed(name_ + label));
-  kind.trouble = Error{ErrorCode::unavailable, name_, "not connected yet"};
-  group_.spawn(fmt::format("watch {} {}", name_, label), follow(kind.protocol.get(), &kind.trouble, label));
+  feed.read = [this, &kept, path, parse](const std::string& body) -> Result<Page> {
+    auto items = std::make_shared<std::vector<T>>();
+    auto head = read_page(body, path, [&](const json::object& o) {
+      T object = parse(o);
+      if (object.meta.is_stamped()) items->push_back(std::move(object));
+    });
+    if (!head) return fail(head.error());
+    return Page{std::move(*head), [this, &kept, items] {
+                  for (T& object : *items) put(kept, std::move(object));
+                }};
+  };
+  begin(feed, label, path, kOurs, std::move(sink));
 }
 
-void Cluster::trim_events() {
-  // The oldest half goes: events are for explanation only.
-  std::vector<std::pair<Time, std::pair<std::string, std::string>>> by_age;
-  for (const auto& [key, e] : events_.objects) by_age.emplace_back(e.group.last, key);
-  std::nth_element(by_age.begin(), by_age.begin() + by_age.size() / 2, by_age.end());
-  for (size_t i = 0; i < by_age.size() / 2; ++i) events_.objects.erase(by_age[i].second);
+void Cluster::begin(Feed& feed, const std::string& label, const std::string& path, const std::string& query,
+                    WatchProtocol::Sink sink) {
+  feed.label = label;
+  feed.protocol = std::make_unique<WatchProtocol>(path, query, std::move(sink), 500, seed(name_ + label));
+  feed.trouble = Error{ErrorCode::unavailable, name_, "not connected yet"};
+  group_.spawn(fmt::format("watch {} {}", name_, label), follow(&feed));
 }
 
-void Cluster::set_trouble(std::optional<Error>* slot, std::optional<Error> error) {
-  bool was = trouble().has_value();
-  *slot = std::move(error);
-  if (was == trouble().has_value()) return;
-  log::info(was ? "cluster is live" : "cluster is in trouble",
-            {{"cluster", name_}, {"what", *slot ? (*slot)->str() : ""}});
-  for (const Target& t : targets()) changed_(t);
-  changed_({});
+void Cluster::again(Feed& feed, bool from_the_list) {
+  if (!feed.protocol) return;
+  ++feed.asked;
+  if (from_the_list) feed.protocol->relist();
+  if (feed.open) feed.open->close();
 }
 
-Task<> Cluster::follow(WatchProtocol* protocol, std::optional<Error>* trouble, std::string label) {
-  while (!co_await cancelled()) {
-    WatchProtocol::Step step = protocol->next();
-    if (step.delay.count()) co_await sleep_for(step.delay);
-    net::ClientRequest request{"GET", step.target};
-    if (step.what == WatchProtocol::Do::list) {
-      auto r = co_await client_->send(std::move(request), kOpen);
-      Result<> ok;
-      if (r) {
-        ok = protocol->on_list(r->status, r->body, net::header(r->headers, "Retry-After"));
-      } else {
-        protocol->on_connection_lost();
-        note_reconnect(name_, "lost");
-        ok = fail(r.error());
-      }
-      if (ok) note_news(name_, label);
-      if (!ok) set_trouble(trouble, ok.error());
-      if (ok && protocol->synced()) set_trouble(trouble, std::nullopt);
-      continue;
-    }
-    auto stream = co_await client_->open(std::move(request), kOpen);
-    if (!stream) {
-      protocol->on_connection_lost();
-      note_reconnect(name_, "lost");
-      set_trouble(trouble, stream.error());
-      continue;
-    }
-    if ((*stream)->status() != 200) {
-      auto body = co_await (*stream)->read_rest(1 << 16, milliseconds{5000});
-      auto refused = protocol->on_watch_opened((*stream)->status(), body ? *body : "",
-                                               net::header((*stream)->headers(), "Retry-After"));
-      if (!refused) {
-        note_reconnect(name_, "lost");
-        set_trouble(trouble, refused.error());
-      }
-      continue;
-    }
-    set_trouble(trouble, std::nullopt);
-    for (;;) {
-      auto line = co_await (*stream)->read_line(kLine, kSilence);
-      if (!line) {
-        protocol->on_connection_lost();
-        note_reconnect(name_, "lost");
-        log::debug("a watch was cut", {{"cluster", name_}, {"kind", label}, {"what", line.error().what}});
-        break;
-      }
-      if (!*line) {
-        protocol->on_watch_closed();
-        note_reconnect(name_, "ended");
-        break;
-      }
-      if (auto ok = protocol->on_watch_line(**line); !ok) {
-        note_reconnect(name_, "lost");
-        break;
-      }
-      note_news(name_, label);
-    }
-  }
+void Cluster::only(std::optional<std::set<std::string>> namespaces) {
+  if (namespaces == namespaces_) return;
+  // What was not kept must be read again when it counts now.
+  const bool more = namespaces_ && (!namespaces || !std::ranges::includes(*namespaces_, *namespaces));
+  namespaces_ = std::move(namespaces);
+  auto leave = [&](auto& kept) {
+    std::vector<Key> gone;
+    for (const auto& [key, slot] : kept.all())
+      if (!counts(slot.object.meta)) gone.push_back(key);
+    for (const Key& key : gone) drop(kept, key);
+  };
+  leave(pods_), leave(rcs_), leave(autoscalers_);
+  if (!more) return;
+  for (Feed* feed : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &event_feed_}) again(*feed, true);
+  wake_.notify();
+}
+
+Result<> Cluster::use(ClusterAccess access) {
+  if (access == client_->access()) return {};
+  const bool other = access.server != client_->access().server ||
+                     access.tls.ca_pem != client_->access().tls.ca_pem ||
+                     access.tls.server_name != client_->access().tls.server_name;
+  auto used = client_->use(std::move(access));
+  if (!used) return used;
+  for (Feed* feed : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &event_feed_}) again(*feed, other);
+  wake_.notify();
+  return {};
 }
 
 bool Cluster::synced() const {
-  return pods_.protocol && pods_.protocol->synced() && rcs_.protocol->synced() &&
-         autoscalers_.protocol->synced();
+  for (const Feed* f : {&pod_feed_, &rc_feed_, &autoscaler_feed_})
+    if (!f->protocol || !f->protocol->synced()) return false;
+  return true;
 }
 
 std::optional<Error> Cluster::trouble() const {
   // Events only explain: without them the picture is still live.
-  for (const auto* t : {&silent_, &pods_.trouble, &rcs_.trouble, &autoscalers_.trouble})
+  for (const auto* t : {&silent_, &pod_feed_.trouble, &rc_feed_.trouble, &autoscaler_feed_.trouble})
     if (*t) return *t;
   return std::nullopt;
 }
 
-std::vector<const Pod*> Cluster::pods(const Owner& owner) const {
-  std::vector<const Pod*> out;
-  auto of = pods_.names_of.find(owner);
-  if (of == pods_.names_of.end()) return out;
-  for (const std::string& name : of->second) {
-    auto it = pods_.objects.find({owner.target.environment, name});
-    if (it != pods_.objects.end()) out.push_back(&it->second);
-  }
+std::vector<const Pod*> Cluster::pods(const Owner& owner) const { return pods_.of(owner); }
+
+std::vector<const Pod*> Cluster::pods(const Owner& owner, std::string_view controller_uid) const {
+  std::vector<const Pod*> out = pods_.of(owner);
+  std::erase_if(out, [&](const Pod* p) { return p->meta.controller != controller_uid; });
   return out;
 }
 
 int Cluster::ready_pods(const Owner& owner) const {
-  int ready = 0;
-  for (const Pod* pod : pods(owner)) ready += pod->ready && !pod->meta.deleting;
-  return ready;
+  return static_cast<int>(std::ranges::count_if(
+      pods_.of(owner), [](const Pod* pod) { return pod->ready && !pod->meta.deleting; }));
 }
 
-std::vector<EventGroup> Cluster::events_about(const std::string& object_name, const std::string& ns) const {
-  std::vector<EventGroup> out;
-  for (auto it = events_.objects.lower_bound({ns, object_name}); it != events_.objects.end(); ++it) {
-    if (it->first.first != ns || !it->first.second.starts_with(object_name)) break;
-    if (it->second.about_name == object_name) out.push_back(it->second.group);
-  }
-  return out;
+const ReplicationController* Cluster::rc(const Owner& owner) const { return first(rcs_.of(owner)); }
+const Autoscaler* Cluster::autoscaler(const Owner& owner) const { return first(autoscalers_.of(owner)); }
+const ReplicationController* Cluster::rc(std::string_view ns, std::string_view name) const {
+  return rcs_.find(Key{ns, name});
 }
-
-namespace {
-// Pages ask this for every target: never by looking through all objects.
-template <class Kind>
-auto owned(const Kind& kind, const Owner& owner) -> decltype(&kind.objects.begin()->second) {
-  auto of = kind.names_of.find(owner);
-  if (of == kind.names_of.end()) return nullptr;
-  for (const std::string& name : of->second)
-    if (auto it = kind.objects.find({owner.target.environment, name}); it != kind.objects.end())
-      return &it->second;
-  return nullptr;
+const Autoscaler* Cluster::autoscaler(std::string_view ns, std::string_view name) const {
+  return autoscalers_.find(Key{ns, name});
 }
-}  // namespace
-
-const ReplicationController* Cluster::rc(const Owner& owner) const { return owned(rcs_, owner); }
-const Autoscaler* Cluster::autoscaler(const Owner& owner) const { return owned(autoscalers_, owner); }
 
 std::set<Target> Cluster::targets() const {
   std::set<Target> out;
-  for (const auto& [key, rc] : rcs_.objects) out.insert(rc.meta.owner.target);
+  for (const auto& [key, slot] : rcs_.all()) out.insert(slot.object.meta.target());
+  return out;
+}
+
+std::vector<Owned> Cluster::owned() const {
+  std::vector<Owned> out;
+  std::set<std::string_view> controllers;
+  for (const auto& [key, slot] : rcs_.all()) {
+    out.push_back(kube::owned("ReplicationController", slot.object));
+    controllers.insert(slot.object.meta.uid);
+  }
+  for (const auto& [key, slot] : autoscalers_.all())
+    out.push_back(kube::owned("HorizontalPodAutoscaler", slot.object));
+  for (const auto& [key, slot] : pods_.all())
+    if (!controllers.contains(slot.object.meta.controller)) out.push_back(kube::owned("Pod", slot.object));
   return out;
 }
 
 uint64_t Cluster::relists() const {
-  return pods_.protocol ? pods_.protocol->relists() + rcs_.protocol->relists() +
-                              autoscalers_.protocol->relists() + events_.protocol->relists()
-                        : 0;
+  uint64_t out = 0;
+  for (const Feed* f : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &event_feed_})
+    if (f->protocol) out += f->protocol->relists();
+  return out;
 }
 
 }  // namespace lemmy::kube

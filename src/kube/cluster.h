@@ -1,25 +1,50 @@
 #pragma once
 // The live picture of one cluster: one watch each for pods, replication controllers, autoscalers and events,
 // of what Lemmy manages. Loop thread only.
+#include <deque>
 #include <map>
 #include <set>
 
 #include "kube/client.h"
-#include "kube/objects.h"
+#include "kube/kept.h"
 #include "kube/watch.h"
 
 namespace lemmy::kube {
 
+struct WatchTimes {
+  // An API server sends a bookmark about each minute: a watch that is silent for longer is a dead connection.
+  milliseconds silence{75'000};
+  // The same question as a watch's is asked on another connection: what that tells, and the watch does not,
+  // shows a watch that is dead though its connection stands.
+  milliseconds probe_every{10'000}, probe_limit{6'000}, probe_grace{2'000};
+};
+
+// An object with Lemmy's stamp, whether a deploy knows of it or not.
+struct Owned {
+  std::string_view kind;  // "ReplicationController", "HorizontalPodAutoscaler", "Pod"
+  std::string ns, name, uid;
+  Owner owner;  // as its labels say
+  Time created{};
+  bool deleting = false;
+  int wanted = 0, ready = 0;  // of a controller: spec.replicas and what is ready
+};
+
 class Cluster {
  public:
   // changed(target): something of the target is different; also called for every target when reachability
-  // changes.
+  // changes, and then with an empty one.
   Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<Client> client,
-          std::function<void(const Target&)> changed);
+          std::function<void(const Target&)> changed, WatchTimes times = {});
   ~Cluster();
   void start();
-  Task<> stop();
+  Task<> stop();  // the watches end, and no connection is kept; calls still work
   void forget();  // after stop(): the picture, and with it the memory, is given up; calls still work
+  // The namespaces that count; nullopt: all. What is in others is not kept and wakes nobody. Objects always
+  // count only in the namespace that their label `environment` names.
+  void only(std::optional<std::set<std::string>> namespaces);
+  // From now on with this access: a kubeconfig was written anew. Watches begin again; the picture stays, and
+  // is read anew if it may be another cluster. What is the same already changes nothing. Errors: invalid.
+  Result<> use(ClusterAccess access);
 
   const std::string& name() const { return name_; }
   Client& client() { return *client_; }
@@ -28,52 +53,80 @@ class Cluster {
 
   bool is_live() const { return synced() && !trouble(); }  // absence in the picture is absence in the cluster
 
-  std::vector<const Pod*> pods(const Owner& owner) const;  // by name
-  int ready_pods(const Owner& owner) const;                // that are not being deleted
+  // Pointers are good until the next co_await. By name.
+  // What the labels say, whoever made them: for what is shown of a deploy that has no controller.
+  std::vector<const Pod*> pods(const Owner& owner) const;
+  // Of these, those that this controller (by uid) made: what counts for a deploy.
+  std::vector<const Pod*> pods(const Owner& owner, std::string_view controller_uid) const;
+  int ready_pods(const Owner& owner) const;  // that are not being deleted
+  // The same pods asked for now and not taken from the picture: before a verdict that cannot be taken back.
+  // controller_uid: empty for all with the labels. Errors: those of Client; timeout after 15 s in all.
+  Task<Result<std::vector<Pod>>> list_pods(Owner owner, std::string controller_uid);
   std::vector<EventGroup> events_about(const std::string& object_name, const std::string& ns) const;
   const ReplicationController* rc(const Owner& owner) const;
   const Autoscaler* autoscaler(const Owner& owner) const;
+  const ReplicationController* rc(std::string_view ns, std::string_view name) const;
+  const Autoscaler* autoscaler(std::string_view ns, std::string_view name) const;
   std::set<Target> targets() const;
-  size_t pod_count() const { return pods_.objects.size(); }
+  // Controllers and autoscalers with Lemmy's stamp, and pods with it that no controller of the picture made.
+  std::vector<Owned> owned() const;
+  size_t pod_count() const { return pods_.size(); }
   uint64_t relists() const;
 
  private:
-  template <class T>
-  struct Kind {
-    std::map<std::pair<std::string, std::string>, T> objects;  // by namespace and name
-    std::map<Owner, std::set<std::string>> names_of;           // not of events
-    std::set<std::pair<std::string, std::string>> seen;        // during a list
+  struct Page {
+    PageHead head;
+    std::function<void()> put;  // on the loop
+  };
+  // One list and watch.
+  struct Feed {
+    std::string label;
     std::unique_ptr<WatchProtocol> protocol;
+    std::function<Result<Page>(const std::string& body)> read;  // on a pool thread; looks at nothing of ours
     std::optional<Error> trouble;
-    bool listing = false;
-    void clear() {
-      objects.clear();
-      names_of.clear();
-    }
-    void disown(const Meta& meta) {
-      auto of = names_of.find(meta.owner);
-      if (of != names_of.end() && of->second.erase(meta.name) && of->second.empty()) names_of.erase(of);
-    }
+    net::ClientStream* open = nullptr;
+    uint64_t streams = 0;  // opened so far
+    uint64_t asked = 0;    // answers to questions of before are not taken
   };
   template <class T>
-  void watch(Kind<T>& kind, const std::string& label, const std::string& path, const std::string& query,
-             std::function<T(const json::object&)> parse);
+  void watch(Feed& feed, Kept<T>& kept, const std::string& label, const std::string& path,
+             T (*parse)(const json::object&));
+  void watch_events();
+  void begin(Feed& feed, const std::string& label, const std::string& path, const std::string& query,
+             WatchProtocol::Sink sink);
+  Task<> follow(Feed* feed);
+  Task<> list_once(Feed* feed, std::string target);
+  Task<> watch_once(Feed* feed, std::string target);
   Task<> probe();
-  Task<> follow(WatchProtocol* protocol, std::optional<Error>* trouble, std::string label);
+  Task<> probe(Feed* feed);
+  Task<Result<std::vector<Pod>>> list_all_pods(Owner owner, std::string controller_uid);
   void set_trouble(std::optional<Error>* slot, std::optional<Error> error);
-  void trim_events();
+  void again(Feed& feed, bool from_the_list);
+
+  bool counts(const Meta& meta) const;
   template <class T>
-  void changed_about(const T& object);
+  void put(Kept<T>& kept, T object);
+  template <class T>
+  void drop(Kept<T>& kept, const Key& key);
+  void put_event(const Event& event);
+  bool keep_event(const Event& event, bool remove);
+  void adopt_events(const Key& key);
+  void trim_events();
 
   std::string name_;
   std::shared_ptr<Client> client_;
   std::function<void(const Target&)> changed_;
+  WatchTimes times_;
   Group group_;
+  Signal wake_;                  // waits of back-offs are over
   std::optional<Error> silent_;  // it does not answer, whatever the watches say
-  Kind<Pod> pods_;
-  Kind<ReplicationController> rcs_;
-  Kind<Autoscaler> autoscalers_;
-  Kind<Event> events_;
+  std::optional<std::set<std::string>> namespaces_;
+  Kept<Pod> pods_;
+  Kept<ReplicationController> rcs_;
+  Kept<Autoscaler> autoscalers_;
+  Feed pod_feed_, rc_feed_, autoscaler_feed_, event_feed_;
+  size_t events_ = 0;           // at most so many
+  std::deque<Event> homeless_;  // came before the object that they are about
 };
 
 }  // namespace lemmy::kube

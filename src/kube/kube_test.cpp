@@ -3,9 +3,9 @@
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "kube/client.h"
 #include "kube/kubeconfig.h"
 #include "kube/objects.h"
-#include "kube/watch.h"
 
 namespace lemmy::kube {
 namespace {
@@ -78,22 +78,23 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
                                               "./plugin, args: [arg], env: [{name: WHO, value: me}]}}")),
                       "");
   ASSERT_TRUE(a) << a.error().str();
-  auto c = run_exec_plugin(*a->exec, *a);
+  Pool pool{1};
+  auto c = block_on(run_exec_plugin(&pool, *a->exec, a->server));
   ASSERT_TRUE(c) << c.error().str();
   EXPECT_EQ(c->token, "me-arg");
   EXPECT_EQ(c->expires, parse_time("2030-01-01T00:00:00Z"));
 }
 
 TEST(ExecPlugin, that_fails_or_is_missing_says_so) {
-  ClusterAccess a;
+  Pool pool{1};
   ExecPlugin p{"client.authentication.k8s.io/v1", {"sh", "-c", "echo no login >&2; exit 4"}, {}, ""};
-  auto r = run_exec_plugin(p, a);
+  auto r = block_on(run_exec_plugin(&pool, p, ""));
   EXPECT_NE(r.error().what.find("exit code 4"), std::string::npos);
   EXPECT_EQ(r.error().detail, "no login\n");
   p = {"v1", {"no-such-plugin"}, {}, "install it from the wiki"};
-  EXPECT_EQ(run_exec_plugin(p, a).error().hint, "install it from the wiki");
+  EXPECT_EQ(block_on(run_exec_plugin(&pool, p, "")).error().hint, "install it from the wiki");
   p = {"v1", {"sh", "-c", "echo {}"}, {}, ""};
-  EXPECT_FALSE(run_exec_plugin(p, a));
+  EXPECT_FALSE(block_on(run_exec_plugin(&pool, p, "")));
 }
 
 json::object object(std::string_view text) { return parse_json(text, "test")->get_object(); }
@@ -105,8 +106,8 @@ TEST(Pod, that_crash_loops_shows_reason_exit_code_and_restarts) {
     "containerStatuses":[{"name":"app","restartCount":4,"ready":false,
       "state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off"}},
       "lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]}})"));
-  EXPECT_EQ(p.meta.owner.target.str(), "hello/staging");
-  EXPECT_EQ(p.meta.owner.deploy, 12);
+  EXPECT_EQ(p.meta.target().str(), "hello/staging");
+  EXPECT_EQ(p.meta.deploy, 12);
   EXPECT_EQ(pod_status(p), "CrashLoopBackOff");
   EXPECT_EQ(pod_restarts(p), 4);
   EXPECT_EQ(p.containers[0].last->exit_code, 137);
@@ -116,101 +117,46 @@ TEST(Pod, that_crash_loops_shows_reason_exit_code_and_restarts) {
 TEST(Pod, with_fields_missing_or_of_another_type_is_read_without_harm) {
   Pod p =
       parse_pod(object(R"({"metadata":{"labels":{"deploy":"x"}},"status":{"conditions":"none","phase":7}})"));
-  EXPECT_EQ(p.meta.owner.deploy, 0);
+  EXPECT_EQ(p.meta.deploy, 0);
   EXPECT_EQ(pod_status(p), "Pending");
 }
 
-struct Recorder {
-  std::vector<std::string> seen;
-  WatchProtocol protocol{"/api/v1/pods",
-                         "labelSelector=x",
-                         {[this] { seen.push_back("begin"); }, [this] { seen.push_back("end"); },
-                          [this](const json::object& o) { seen.push_back("+" + parse_meta(o).name); },
-                          [this](const json::object& o) { seen.push_back("-" + parse_meta(o).name); }}};
-  void listed() {
-    EXPECT_TRUE(protocol.on_list(
-        200, R"({"metadata":{"resourceVersion":"10"},"items":[{"metadata":{"name":"a"}}]})", ""));
+TEST(Pod, belongs_to_the_owner_that_controls_it) {
+  Pod p = parse_pod(object(R"({"metadata":{"namespace":"staging","name":"a-1","uid":"u",
+    "labels":{"project":"hello","environment":"staging","deploy":"12"},
+    "ownerReferences":[{"uid":"x","controller":false},{"uid":"rc-1","controller":true},{"uid":"y"}]}})"));
+  EXPECT_EQ(p.meta.controller, "rc-1");
+  EXPECT_TRUE(p.meta.is_stamped());
+  for (auto labels : {R"({"environment":"staging","deploy":"12"})", R"({"project":"hello","deploy":"12"})",
+                      R"({"project":"hello","environment":"production","deploy":"12"})",
+                      R"({"project":"hello","environment":"staging","deploy":"12x"})",
+                      R"({"project":"hello","environment":"staging","deploy":"0"})"}) {
+    Meta m =
+        parse_meta(object(std::string(R"({"metadata":{"namespace":"staging","labels":)") + labels + "}}"));
+    EXPECT_FALSE(m.is_stamped()) << labels;
   }
-};
-
-TEST(Watch, lists_page_by_page_then_watches_from_the_list_s_version) {
-  Recorder r;
-  EXPECT_EQ(r.protocol.next().target, "/api/v1/pods?labelSelector=x&limit=500");
-  ASSERT_TRUE(r.protocol.on_list(
-      200, R"({"metadata":{"resourceVersion":"9","continue":"t+1"},"items":[{"metadata":{"name":"z"}}]})",
-      ""));
-  EXPECT_EQ(r.protocol.next().target, "/api/v1/pods?labelSelector=x&limit=500&continue=t%2B1");
-  EXPECT_FALSE(r.protocol.synced());
-  r.listed();
-  EXPECT_EQ(r.seen, (std::vector<std::string>{"begin", "+z", "+a", "end"}));
-  EXPECT_TRUE(r.protocol.synced());
-  auto step = r.protocol.next();
-  EXPECT_EQ(step.what, WatchProtocol::Do::watch);
-  EXPECT_NE(step.target.find("resourceVersion=10"), std::string::npos);
 }
 
-TEST(Watch, goes_on_from_a_bookmark_and_reports_changes) {
-  Recorder r;
-  r.listed();
-  ASSERT_TRUE(r.protocol.on_watch_line(
-      R"({"type":"ADDED","object":{"metadata":{"name":"b","resourceVersion":"11"}}})"));
-  ASSERT_TRUE(r.protocol.on_watch_line(
-      R"({"type":"DELETED","object":{"metadata":{"name":"a","resourceVersion":"12"}}})"));
-  ASSERT_TRUE(
-      r.protocol.on_watch_line(R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"50"}}})"));
-  r.protocol.on_watch_closed();
-  EXPECT_NE(r.protocol.next().target.find("resourceVersion=50"), std::string::npos);
-  EXPECT_EQ(r.seen.back(), "-a");
+TEST(Pod, shows_the_log_of_the_container_that_kubectl_would_show) {
+  auto of = [](std::string_view annotations) {
+    return parse_pod(object(std::string(R"({"metadata":{"name":"a","annotations":{)") +
+                            std::string(annotations) +
+                            R"(}},"spec":{"initContainers":[{"name":"setup"}],
+                            "containers":[{"name":"web"},{"name":"agent"}]},
+                            "status":{"containerStatuses":[{"name":"agent"},{"name":"web"}]}})"))
+        .default_container.str();
+  };
+  EXPECT_EQ(of(""), "web");  // the first of the spec; statuses are sorted by name
+  EXPECT_EQ(of(R"("kubectl.kubernetes.io/default-container":"agent")"), "agent");
+  EXPECT_EQ(of(R"("kubectl.kubernetes.io/default-container":"none")"), "web");
 }
 
-TEST(Watch, lists_again_after_410_as_event_as_status_and_in_the_middle_of_a_list) {
-  Recorder r;
-  r.listed();
-  EXPECT_FALSE(r.protocol.on_watch_line(R"({"type":"ERROR","object":{"code":410,"message":"too old"}})"));
-  EXPECT_EQ(r.protocol.next().what, WatchProtocol::Do::list);
-  EXPECT_FALSE(r.protocol.synced());
-  r.listed();
-  ASSERT_TRUE(r.protocol.on_watch_opened(410, "", ""));
-  EXPECT_EQ(r.protocol.next().what, WatchProtocol::Do::list);
-  ASSERT_TRUE(r.protocol.on_list(200, R"({"metadata":{"continue":"t"},"items":[]})", ""));
-  ASSERT_TRUE(r.protocol.on_list(410, "", ""));
-  EXPECT_EQ(r.protocol.next().target.find("continue"), std::string::npos);
-}
-
-TEST(Watch, backs_off_with_jitter_within_bounds_and_obeys_retry_after) {
-  Recorder r;
-  milliseconds before{0};
-  for (int i = 0; i < 12; ++i) {
-    r.protocol.on_connection_lost();
-    before = r.protocol.next().delay;
-    EXPECT_GE(before, milliseconds{250});
-    EXPECT_LE(before, milliseconds{30'000});
-  }
-  EXPECT_GE(before, milliseconds{15'000});
-  EXPECT_FALSE(r.protocol.on_list(429, "{}", "60"));
-  EXPECT_EQ(r.protocol.next().delay, milliseconds{60'000});
-  EXPECT_EQ(r.protocol.next().delay, milliseconds{0});
-  r.listed();
-  r.protocol.on_connection_lost();
-  EXPECT_LE(r.protocol.next().delay, milliseconds{500});
-}
-
-TEST(Watch, cut_in_the_middle_of_an_event_goes_on_from_the_version_before) {
-  Recorder r;
-  r.listed();
-  EXPECT_FALSE(r.protocol.on_watch_line(R"({"type":"ADDED","object":{"metada)"));
-  auto step = r.protocol.next();
-  EXPECT_NE(step.target.find("resourceVersion=10"), std::string::npos);
-  EXPECT_GT(step.delay, milliseconds{0});
-}
-
-TEST(Watch, refusals_say_what_to_do) {
-  Recorder r;
-  EXPECT_EQ(r.protocol.on_list(401, "", "").error().code, ErrorCode::unauthorized);
-  auto e = r.protocol.on_list(403, R"({"message":"pods is forbidden"})", "").error();
-  EXPECT_EQ(e.what, "pods is forbidden");
-  EXPECT_NE(e.hint.find("rights"), std::string::npos);
-  EXPECT_FALSE(r.protocol.on_list(200, "<html>", ""));
+TEST(Log, keeps_its_last_bytes_in_whole_lines) {
+  EXPECT_EQ(last_lines("a\nb\n", 10), "a\nb\n");
+  EXPECT_EQ(last_lines("aaaa\nbbbb\ncccc\n", 12), "bbbb\ncccc\n");
+  EXPECT_EQ(last_lines("aaaa\nbbbb\ncccc\n", 10), "bbbb\ncccc\n");
+  EXPECT_EQ(last_lines("aaaaaaaaaaaa", 4), "aaaa");
+  EXPECT_EQ(last_lines("x\naaaaaaaaaaaa\n", 4), "aaa\n");
 }
 
 }  // namespace

@@ -159,23 +159,23 @@ Result<ExecCredential> parse_exec_credential(const std::string& text, const Exec
   return c;
 }
 
-Result<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const ClusterAccess& access) {
+Task<Result<ExecCredential>> run_exec_plugin(Pool* pool, ExecPlugin plugin, std::string server) {
   auto environment = plugin.environment;
-  environment["KUBERNETES_EXEC_INFO"] = json::serialize(
-      json::object{{"apiVersion", plugin.api_version},
-                   {"kind", "ExecCredential"},
-                   {"spec", {{"interactive", false}, {"cluster", {{"server", access.server}}}}}});
-  auto ran = run_process(plugin.argv, environment, "", seconds{60});
+  environment["KUBERNETES_EXEC_INFO"] =
+      json::serialize(json::object{{"apiVersion", plugin.api_version},
+                                   {"kind", "ExecCredential"},
+                                   {"spec", {{"interactive", false}, {"cluster", {{"server", server}}}}}});
+  auto ran = co_await run_program(pool, {plugin.argv, std::move(environment), "", seconds{60}});
   if (!ran) {
     Error e = ran.error();
     if (e.code == ErrorCode::not_found && !plugin.install_hint.empty()) e.hint = plugin.install_hint;
-    return fail(e);
+    co_return fail(e);
   }
   if (ran->exit_code != 0)
-    return fail(ErrorCode::unauthorized, plugin.argv[0],
-                fmt::format("the credential plugin ended with exit code {}", ran->exit_code),
-                "run it by hand to see why", shorten(valid_utf8(ran->err), 2000));
-  return parse_exec_credential(ran->out, plugin);
+    co_return fail(ErrorCode::unauthorized, plugin.argv[0],
+                   fmt::format("the credential plugin ended with exit code {}", ran->exit_code),
+                   "run it by hand to see why", shorten(valid_utf8(ran->err), 2000));
+  co_return parse_exec_credential(ran->out, plugin);
 }
 
 }  // namespace lemmy::kube

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "async/pool.h"
 #include "base/error.h"
 #include "base/time.h"
 #include "net/client.h"
@@ -18,6 +19,7 @@ struct ExecPlugin {
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;
   std::string install_hint;
+  bool operator==(const ExecPlugin&) const = default;
 };
 
 struct ClusterAccess {
@@ -28,6 +30,8 @@ struct ClusterAccess {
   std::string token_file;          // read again each minute: service-account tokens rotate
   std::string username, password;  // basic
   std::optional<ExecPlugin> exec;
+  // What was read from files is in here: a kubeconfig that was written anew is another access.
+  bool operator==(const ClusterAccess&) const = default;
 };
 
 // Reads `path`, its `context` (empty: current-context), and the files it names, relative to it. Blocks.
@@ -45,7 +49,7 @@ struct ExecCredential {
   std::optional<Time> expires;
 };
 Result<ExecCredential> parse_exec_credential(const std::string& text, const ExecPlugin& plugin);
-// Runs it, at most 60 s. Blocks.
-Result<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const ClusterAccess& access);
+// Runs it, at most 60 s; `pool` starts it. `server`: of the cluster, told to the plugin.
+Task<Result<ExecCredential>> run_exec_plugin(Pool* pool, ExecPlugin plugin, std::string server);
 
 }  // namespace lemmy::kube

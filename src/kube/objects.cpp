@@ -16,6 +16,17 @@ const json::array& array_at(const json::object& o, std::string_view key) {
   return v && v->is_array() ? v->get_array() : none;
 }
 std::string text(const json::object& o, std::string_view key) { return std::string(text_or(o, key)); }
+// Of many objects, and of this one only.
+Text shared(const json::object& o, std::string_view key) { return Text::shared(text_or(o, key)); }
+Text own(const json::object& o, std::string_view key) { return text_or(o, key); }
+// A message names its pod, or many pods say the same.
+Text message(const json::object& o, const Meta& meta) {
+  std::string_view text = text_or(o, "message");
+  return text.find(meta.name.view()) == text.npos ? Text::shared(text) : Text(text);
+}
+Time time(const json::object& o, std::string_view key) {
+  return parse_time(text_or(o, key)).value_or(Time{});
+}
 int number(const json::object& o, std::string_view key, int otherwise = 0) {
   return static_cast<int>(int_or(o, key, otherwise));
 }
@@ -26,37 +37,52 @@ void each_object(const json::array& a, F f) {
     if (const json::object* o = v.if_object()) f(*o);
 }
 
-ContainerState parse_state(const json::object& o) {
+ContainerState parse_state(const json::object& o, const Meta& meta) {
   ContainerState s;
   if (const json::object& w = object_at(o, "waiting"); !w.empty()) {
-    s.reason = text(w, "reason");
-    s.message = text(w, "message");
+    s.reason = shared(w, "reason");
+    s.message = message(w, meta);
   } else if (o.contains("running")) {
     s.kind = ContainerState::Kind::running;
-    s.since = parse_time(text_or(object_at(o, "running"), "startedAt"));
+    s.since = time(object_at(o, "running"), "startedAt");
   } else if (const json::object& t = object_at(o, "terminated"); !t.empty()) {
     s.kind = ContainerState::Kind::terminated;
-    s.reason = text(t, "reason");
-    s.message = text(t, "message");
+    s.reason = shared(t, "reason");
+    s.message = message(t, meta);
     s.exit_code = number(t, "exitCode");
-    s.since = parse_time(text_or(t, "finishedAt"));
+    s.since = time(t, "finishedAt");
   }
   return s;
 }
 
 void add_containers(Pod& pod, const json::array& statuses, bool init) {
   each_object(statuses, [&](const json::object& o) {
-    Container c{text(o, "name"),
-                text(o, "image"),
-                text(o, "imageID"),
+    Container c{shared(o, "name"),
+                shared(o, "image"),
                 init,
                 bool_or(o, "ready"),
                 number(o, "restartCount"),
-                parse_state(object_at(o, "state"))};
+                parse_state(object_at(o, "state"), pod.meta),
+                {}};
     if (const json::object& last = object_at(o, "lastState"); last.contains("terminated"))
-      c.last = parse_state(last);
+      c.last = parse_state(last, pod.meta);
     pod.containers.push_back(std::move(c));
   });
+}
+
+// As kubectl chooses it: an annotation that names no container of the pod counts for nothing.
+Text default_container(const json::object& object) {
+  const json::object& spec = object_at(object, "spec");
+  std::string_view wanted = text_or(object_at(object_at(object, "metadata"), "annotations"),
+                                    "kubectl.kubernetes.io/default-container");
+  bool known = false;
+  for (std::string_view list : {"containers", "initContainers", "ephemeralContainers"})
+    each_object(array_at(spec, list),
+                [&](const json::object& c) { known = known || text_or(c, "name") == wanted; });
+  if (known && !wanted.empty()) return Text::shared(wanted);
+  const json::array& containers = array_at(spec, "containers");
+  const json::object* first = containers.empty() ? nullptr : containers[0].if_object();
+  return first ? shared(*first, "name") : Text();
 }
 
 }  // namespace
@@ -64,11 +90,19 @@ void add_containers(Pod& pod, const json::array& statuses, bool init) {
 Meta parse_meta(const json::object& object) {
   const json::object& m = object_at(object, "metadata");
   const json::object& labels = object_at(m, "labels");
-  Meta meta{text(m, "namespace"), text(m, "name"), text(m, "uid")};
-  meta.owner.target = {text(labels, "project"), text(labels, "environment")};
+  Meta meta;
+  meta.ns = shared(m, "namespace");
+  meta.name = own(m, "name");
+  meta.uid = own(m, "uid");
+  meta.project = shared(labels, "project");
+  meta.environment = shared(labels, "environment");
   std::string_view deploy = text_or(labels, "deploy");
-  std::from_chars(deploy.data(), deploy.data() + deploy.size(), meta.owner.deploy);
-  meta.created = parse_time(text_or(m, "creationTimestamp")).value_or(Time{});
+  auto [end, bad] = std::from_chars(deploy.data(), deploy.data() + deploy.size(), meta.deploy);
+  if (bad != std::errc() || end != deploy.data() + deploy.size()) meta.deploy = 0;
+  each_object(array_at(m, "ownerReferences"), [&](const json::object& o) {
+    if (bool_or(o, "controller")) meta.controller = shared(o, "uid");
+  });
+  meta.created = time(m, "creationTimestamp");
   meta.deleting = m.contains("deletionTimestamp");
   return meta;
 }
@@ -90,16 +124,18 @@ Pod parse_pod(const json::object& object) {
   Pod p;
   p.meta = parse_meta(object);
   const json::object& status = object_at(object, "status");
-  p.node = text(object_at(object, "spec"), "nodeName");
-  p.phase = text(status, "phase");
-  p.reason = text(status, "reason");
-  p.message = text(status, "message");
-  p.ip = text(status, "podIP");
+  p.node = shared(object_at(object, "spec"), "nodeName");
+  p.phase = shared(status, "phase");
+  p.reason = shared(status, "reason");
+  p.message = message(status, p.meta);
+  p.default_container = default_container(object);
   each_object(array_at(status, "conditions"), [&](const json::object& c) {
     if (text_or(c, "type") == "Ready") p.ready = text_or(c, "status") == "True";
     if (text_or(c, "type") == "PodScheduled" && text_or(c, "status") == "False")
-      p.unschedulable = text(c, "message");
+      p.unschedulable = message(c, p.meta);
   });
+  p.containers.reserve(array_at(status, "initContainerStatuses").size() +
+                       array_at(status, "containerStatuses").size());
   add_containers(p, array_at(status, "initContainerStatuses"), true);
   add_containers(p, array_at(status, "containerStatuses"), false);
   return p;
@@ -152,9 +188,9 @@ Event parse_event(const json::object& object) {
   Event e;
   e.meta = parse_meta(object);
   const json::object& about = object_at(object, "involvedObject");
-  e.about_kind = text(about, "kind");
-  e.about_name = text(about, "name");
-  e.about_uid = text(about, "uid");
+  e.about_kind = shared(about, "kind");
+  e.about_name = own(about, "name");
+  e.about_uid = own(about, "uid");
   e.group = {text(object, "type"), text(object, "reason"), text(object, "message"),
              std::max(1, number(object, "count", 1))};
   // events.k8s.io keeps repeats in series, core/v1 in count and lastTimestamp.
@@ -172,7 +208,7 @@ Event parse_event(const json::object& object) {
 
 std::string pod_status(const Pod& pod) {
   if (pod.meta.deleting) return "Terminating";
-  if (!pod.reason.empty()) return pod.reason;
+  if (!pod.reason.empty()) return pod.reason.str();
   for (const Container& c : pod.containers) {
     bool done = c.state.kind == ContainerState::Kind::terminated && c.state.exit_code == 0;
     if (c.init && done) continue;
@@ -180,10 +216,10 @@ std::string pod_status(const Pod& pod) {
         c.state.reason != "PodInitializing")
       return (c.init ? "Init:" : "") + c.state.reason;
     if (c.state.kind == ContainerState::Kind::terminated && !done)
-      return (c.init ? "Init:" : "") + (c.state.reason.empty() ? "Error" : c.state.reason);
+      return (c.init ? "Init:" : "") + (c.state.reason.empty() ? std::string("Error") : c.state.reason.str());
   }
   if (pod.phase == "Pending" && !pod.unschedulable.empty()) return "Unschedulable";
-  return pod.phase.empty() ? "Pending" : pod.phase;
+  return pod.phase.empty() ? "Pending" : pod.phase.str();
 }
 
 int pod_restarts(const Pod& pod) {

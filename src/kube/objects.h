@@ -1,6 +1,7 @@
 #pragma once
 // The few fields of Kubernetes objects that Lemmy needs: a watch of thousands of pods stays small.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,10 +9,12 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "domain/deploy.h"
+#include "kube/text.h"
 
 namespace lemmy::kube {
 
-// Which deploy an object belongs to, by its labels project, environment and deploy.
+// Which deploy an object says it belongs to, by its labels project, environment and deploy. Labels can be
+// written by anybody, and numbers be given again: what belongs to a deploy is told by Meta::controller.
 struct Owner {
   Target target;
   int64_t deploy = 0;
@@ -19,39 +22,73 @@ struct Owner {
 };
 
 struct Meta {
-  std::string ns, name, uid;
-  Owner owner;
+  Text ns, name, uid;
+  Text project, environment;  // labels
+  int64_t deploy = 0;         // label; 0: none, or no number
+  Text controller;            // uid of the owner that controls it: ownerReferences, controller: true
   Time created{};
   bool deleting = false;
+
+  Target target() const { return {project, environment}; }
+  Owner owner() const { return {target(), deploy}; }
+  // It has the labels that a deploy's objects have, and is in its environment's namespace.
+  bool is_stamped() const { return !project.empty() && environment == ns && deploy > 0; }
 };
 
 struct ContainerState {
-  enum class Kind { waiting, running, terminated } kind = Kind::waiting;
-  std::string reason;
-  std::string message;
+  enum class Kind : uint8_t { waiting, running, terminated } kind = Kind::waiting;
+  Text reason;
+  Text message;
   int exit_code = 0;
-  std::optional<Time> since;  // startedAt or finishedAt
+  Time since{};  // startedAt or finishedAt; zero: not said
+};
+
+// How a container ended the time before, or nothing: as std::optional, in 8 bytes.
+class LastState {
+ public:
+  LastState() = default;
+  LastState(ContainerState s) : state_(std::make_unique<ContainerState>(std::move(s))) {}
+  LastState(std::optional<ContainerState> s) {
+    if (s) state_ = std::make_unique<ContainerState>(std::move(*s));
+  }
+  LastState(const LastState& o) {
+    if (o.state_) state_ = std::make_unique<ContainerState>(*o.state_);
+  }
+  LastState(LastState&&) = default;
+  LastState& operator=(LastState o) noexcept {
+    state_ = std::move(o.state_);
+    return *this;
+  }
+  explicit operator bool() const { return state_ != nullptr; }
+  const ContainerState& operator*() const { return *state_; }
+  const ContainerState* operator->() const { return state_.get(); }
+
+ private:
+  std::unique_ptr<ContainerState> state_;
 };
 
 struct Container {
-  std::string name;
-  std::string image;
-  std::string image_id;
+  Text name;
+  Text image;
   bool init = false;
   bool ready = false;
   int restarts = 0;
   ContainerState state;
-  std::optional<ContainerState> last;  // how it ended the time before
+  LastState last;
 };
 
 struct Pod {
   Meta meta;
-  std::string phase;  // Pending | Running | Succeeded | Failed | Unknown
-  std::string reason, message;
-  std::string node, ip;
+  Text phase;  // Pending | Running | Succeeded | Failed | Unknown
+  Text reason, message;
+  Text node;
   bool ready = false;
-  std::string unschedulable;  // message of PodScheduled=False, reason Unschedulable
-  std::vector<Container> containers;
+  Text unschedulable;  // message of PodScheduled=False, reason Unschedulable
+  // Whose log `kubectl logs` shows: annotation kubectl.kubernetes.io/default-container, else the first of the
+  // spec.
+  // https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container
+  Text default_container;
+  std::vector<Container> containers;  // initContainers first; as the statuses have them, sorted by name
 };
 
 struct ReplicationController {
@@ -71,11 +108,11 @@ struct Autoscaler {
 
 struct Event {
   Meta meta;
-  std::string about_kind, about_name, about_uid;
+  Text about_kind, about_name, about_uid;
   EventGroup group;
 };
 
-// Each takes the object as the API gives it; missing fields keep their defaults.
+// Each takes the object as the API gives it; missing fields keep their defaults. Any thread.
 Meta parse_meta(const json::object& object);
 std::string parse_version(const json::object& object);  // metadata.resourceVersion
 // metadata.ownerReferences but those of `uid`.

@@ -7,6 +7,8 @@
 
 #include "domain/names.h"
 #include "live/view.h"
+#include "pods/place.h"
+#include "pods/verdict.h"
 
 namespace lemmy::live {
 namespace {
@@ -85,14 +87,10 @@ void Board::add_shown(json::object& o, const Deploy& d) const {
   if (d.deployer == Deployer::ansible) {
     ready = d.running;
     wanted = d.replicas;
-    if (auto run = from_.conductor->progress(d.target, d.number)) {
-      ready = 0;
-      for (const auto& [name, host] : run->hosts())
-        ready += host.done && host.state < ansible::HostState::failed;
-    }
+    if (auto run = from_.conductor->report(d)) ready = run->ready();
   } else if (cluster) {
     const kube::Owner owner{d.target, d.number};
-    ready = cluster->ready_pods(owner);
+    ready = pods::judge(pods::pods_of(*cluster, owner), nullptr).ready;
     if (const auto* rc = cluster->rc(owner)) wanted = rc->wanted;
   }
   o["ready"] = ready;
@@ -119,7 +117,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
   std::string health = "none", text = configured ? "never deployed" : "";
   auto judge = [&](const Deploy& d) {
     const kube::Owner owner{target, d.number};
-    return deploy::judge(cluster->pods(owner), cluster->rc(owner));
+    return pods::judge(pods::pods_of(*cluster, owner), cluster->rc(owner));
   };
   if (latest) {
     health = "zeroed";

@@ -7,10 +7,12 @@
 //   "ready"/"wanted_pods" as the cluster shows them now, "actions": ["zero", ...] that make sense now
 // build: domain/build.h to_json(Build), plus "short_sha", "age" (since pushed_at)
 // Times are RFC 3339 texts; absent ones are null.
-#include "deploy/instances.h"
-#include "deploy/releases.h"
-#include "deploy/retention.h"
+#include "deploy/dry_runs.h"
+#include "hosts/instances.h"
+#include "kube/cluster.h"
 #include "live/feed.h"
+#include "release/releases.h"
+#include "retention/retention.h"
 
 namespace lemmy::live {
 
@@ -34,8 +36,8 @@ struct Sources {
   std::function<kube::Cluster*(const std::string& environment)> cluster;
   std::function<std::vector<ClusterState>()> clusters;
   bool simulated = false;  // the playground: every page says so
-  deploy::Instances* instances = nullptr;
-  deploy::Retention* retention = nullptr;
+  hosts::Instances* instances = nullptr;
+  retention::Retention* retention = nullptr;
   std::function<std::optional<StoreTrouble>()> store_trouble = {};
   Pool* pool = nullptr;  // for what takes some milliseconds
 };
@@ -173,8 +175,9 @@ struct Services {
   Feed* feed = nullptr;
   std::function<std::shared_ptr<const config::Config>()> config;
   bool simulated = false;
-  deploy::Instances* instances = nullptr;
-  deploy::Retention* retention = nullptr;
+  hosts::Instances* instances = nullptr;
+  retention::Retention* retention = nullptr;
+  Pool* passwords = nullptr;  // for log-ins alone
 };
 
 }  // namespace lemmy::live

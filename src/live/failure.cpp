@@ -1,8 +1,11 @@
-#include "deploy/failure.h"
+#include "pods/failure.h"
+#include "deploy/difference.h"
+#include "pods/verdict.h"
 
 #include <fmt/format.h>
 
 #include "live/view.h"
+#include "pods/place.h"
 
 namespace lemmy::live {
 namespace {
@@ -14,7 +17,7 @@ bool has_failed(const Deploy& d) {
   return d.phase == Phase::failed || (d.phase == Phase::superseded && d.cause);
 }
 
-bool in_trouble(const Deploy& d, const deploy::Verdict& v) {
+bool in_trouble(const Deploy& d, const pods::Verdict& v) {
   const bool rolls = d.phase == Phase::rolling_out || d.phase == Phase::settling;
   return rolls && (v.fatal > 0 || (v.cause && now() - d.progress_at.value_or(d.phase_at) >= kNoProgress));
 }
@@ -32,8 +35,8 @@ Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
   }
   kube::Cluster* cluster = from_.cluster(target.environment);
   auto verdict = [&] {
-    return cluster ? deploy::judge(cluster->pods({target, number}), cluster->rc({target, number}))
-                   : deploy::Verdict{};
+    return cluster ? pods::judge(pods::pods_of(*cluster, {target, number}), cluster->rc({target, number}))
+                   : pods::Verdict{};
   };
   const bool failed = has_failed(d);
   if (!failed && !in_trouble(d, verdict()))
@@ -60,8 +63,8 @@ Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
     }
     // No wait from here on: the rest is of one moment.
     const std::string first = d.cause ? d.cause->pod : "";
-    json::object pods =
-        deploy::pods_now(cluster ? cluster->pods({target, number}) : std::vector<const kube::Pod*>{}, first);
+    json::object pods = pods::pods_now(
+        cluster ? pods::pods_of(*cluster, {target, number}) : std::vector<const kube::Pod*>{}, first);
     for (auto& [key, value] : pods) out[key] = std::move(value);
     out["events"] = cluster ? events_json(*cluster, d) : json::array{};
     out["at"] = nullptr;

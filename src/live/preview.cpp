@@ -3,8 +3,11 @@
 
 #include "base/strings.h"
 #include "deploy/difference.h"
+#include "deploy/machine.h"
 #include "domain/names.h"
 #include "live/view.h"
+#include "pods/place.h"
+#include "pods/verdict.h"
 
 namespace lemmy::live {
 namespace {
@@ -110,12 +113,12 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
     if (!made) co_return fail(made.error());
     serving = std::move(*made);
   }
-  const bool pods = stored->deployer == Deployer::kubernetes;
+  const bool on_pods = stored->deployer == Deployer::kubernetes;
   std::optional<std::string> version;
-  if (pods) version = co_await secret_version(target);
+  if (on_pods) version = co_await secret_version(target);
   // The Secret is not Lemmy's to bring back: it is that of now against that of then.
   const std::string then = stored->secret_version;
-  const std::string at_present = pods ? version.value_or(kUnknownSecret) : "";
+  const std::string at_present = on_pods ? version.value_or(kUnknownSecret) : "";
   if (serving) serving->deploy.secret_version = then;
   to->deploy.secret_version = at_present;
   auto found = co_await from_.pool->run([serving, to = std::move(*to)] { return compare(serving, to); });
@@ -134,16 +137,17 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
                : !d.serving_since ? fmt::format("#{} was never live", number)
                                   : fmt::format("#{} serves, or is not finished", number);
   out["secret"] = nullptr;
-  if (pods) out["secret"] = deploy::change_of(then, at_present);
+  if (on_pods) out["secret"] = deploy::change_of(then, at_present);
   out["capacity"] = nullptr;
-  if (pods) {
+  if (on_pods) {
     kube::Cluster* cluster = from_.cluster(target.environment);
     const kube::Owner owner{target, current ? current->number : 0};
-    const int ready = cluster && current ? cluster->ready_pods(owner) : 0;
+    const int ready = cluster && current ? pods::judge(pods::pods_of(*cluster, owner), nullptr).ready : 0;
+    const int wanted = cluster ? pods::serving_wants(*cluster, current) : 0;
     const kube::Autoscaler* hpa = cluster && current ? cluster->autoscaler(owner) : nullptr;
     const manifest::Scale& own = found.own;
     out["capacity"] = json::object{
-        {"starts_with", deploy::starting_replicas(own.replicas, own.min, own.max, ready)},
+        {"starts_with", deploy::starting_replicas(own.replicas, own.min, own.max, wanted)},
         {"own", own.replicas},
         {"ready_now", ready},
         {"autoscaler", bounds(own.min, own.max)},

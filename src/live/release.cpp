@@ -1,31 +1,31 @@
 #include <algorithm>
 
-#include "deploy/releases.h"
 #include "domain/names.h"
 #include "live/view.h"
+#include "release/releases.h"
 
 namespace lemmy::live {
 
 Task<Result<json::object>> Board::release(std::string project, std::string id) const {
-  const deploy::Releases releases(from_.conductor, from_.store, from_.config);
+  const release::Releases releases(from_.conductor, from_.store, from_.config);
   auto found = co_await releases.find(project, id);
   if (!found) co_return fail(found.error());
   auto ways = co_await releases.ways_back(*found);
   if (!ways) co_return fail(ways.error());
 
-  using Kind = deploy::WayBack::Kind;
+  using Kind = release::WayBack::Kind;
   bool some = false, all = true;
   json::array deploys;
   for (const Deploy& d : found->deploys) {
-    const deploy::WayBack& way = ways->at(d.target.environment);
+    const release::WayBack& way = ways->at(d.target.environment);
     some = some || way.kind == Kind::goes;
     all = all && way.kind != Kind::cannot;
     json::object o = deploy_json(d);
-    o["way_back"] = json::object{{"kind", deploy::name(way.kind)}, {"to", way.to}, {"why", way.why}};
+    o["way_back"] = json::object{{"kind", release::name(way.kind)}, {"to", way.to}, {"why", way.why}};
     deploys.push_back(std::move(o));
   }
   const Deploy& first = *std::ranges::min_element(found->deploys, {}, &Deploy::created_at);
-  const deploy::ReleaseState state = deploy::state_of(found->deploys);
+  const release::ReleaseState state = release::state_of(found->deploys);
   json::object out;
   out["release"] = json::object{{"id", id},
                                 {"project", project},
@@ -38,9 +38,9 @@ Task<Result<json::object>> Board::release(std::string project, std::string id) c
                                 {"age", age(first.created_at)},
                                 {"url", release_url(project, id)},
                                 {"rollback", first.rollback_of.has_value()},
-                                {"state", deploy::name(state)},
-                                {"title", deploy::title_of(found->deploys)},
-                                {"finished", state != deploy::ReleaseState::in_progress},
+                                {"state", release::name(state)},
+                                {"title", release::title_of(found->deploys)},
+                                {"finished", state != release::ReleaseState::in_progress},
                                 {"can_go_back", some},
                                 {"all_can_go_back", all}};
   out["deploys"] = std::move(deploys);

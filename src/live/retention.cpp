@@ -20,8 +20,8 @@ std::string size_text(int64_t bytes) {
 
 Result<json::object> Board::store() const {
   if (!from_.retention) return fail(ErrorCode::unavailable, "store", "it is not measured here");
-  deploy::Retention& r = *from_.retention;
-  const deploy::Retention::Sizes& sizes = r.sizes();
+  retention::Retention& r = *from_.retention;
+  const retention::Retention::Sizes& sizes = r.sizes();
   const config::Retention policy = from_.config()->retention;
   json::array kinds;
   for (const store::Size& s : sizes.kinds)
@@ -38,7 +38,7 @@ Result<json::object> Board::store() const {
     archive = json::object{{"dir", dir}, {"bytes", sizes.archive}, {"size", size_text(sizes.archive)}};
   json::value trouble = nullptr;
   if (r.trouble()) trouble = error_json(*r.trouble());
-  const deploy::Retention::Gone& gone = r.gone();
+  const retention::Retention::Gone& gone = r.gone();
   auto looked = r.looked_at();
   return json::object{
       {"store", std::move(of_store)},

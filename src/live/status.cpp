@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include "live/view.h"
+#include "pods/place.h"
+#include "pods/verdict.h"
 
 namespace lemmy::live {
 namespace {
@@ -39,8 +41,8 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
 
   json::value hosts = nullptr;
   if (stored->deployer == Deployer::ansible) {
-    if (auto live = from_.conductor->progress(target, number)) {
-      hosts = ansible::to_json(*live);
+    if (auto live = from_.conductor->report(*stored)) {
+      hosts = live->to_json();
     } else if (auto kept = co_await from_.store->document(target, number, "hosts"); kept) {
       if (auto v = parse_json(*kept, "hosts")) hosts = std::move(*v);
     }
@@ -72,7 +74,7 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   json::array pods;
   const kube::Owner owner{target, number};
   if (cluster)
-    for (const kube::Pod* pod : cluster->pods(owner)) pods.push_back(pod_json(*pod));
+    for (const kube::Pod* pod : pods::pods_of(*cluster, owner)) pods.push_back(pod_json(*pod));
   out["pods"] = std::move(pods);
   out["hosts"] = std::move(hosts);
   out["autoscaler"] = cluster ? autoscaler_json(cluster->autoscaler(owner)) : json::value(nullptr);
@@ -131,10 +133,10 @@ Task<Result<std::string>> Board::pod_log(Target target, int64_t number, std::str
   kube::Cluster* cluster = from_.cluster(target.environment);
   if (!cluster) co_return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for it");
   bool ours = false, known = false;
-  for (const kube::Pod* p : cluster->pods({target, number}))
+  for (const kube::Pod* p : pods::pods_of(*cluster, {target, number}))
     if (p->meta.name == pod) {
       ours = true;
-      if (container.empty() && !p->containers.empty()) container = p->containers.back().name;
+      if (container.empty()) container = p->default_container;
       for (const kube::Container& c : p->containers) known = known || c.name == container;
     }
   if (ours && !known)

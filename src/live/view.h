@@ -1,14 +1,14 @@
 #pragma once
 // Inside room live: parts of the board that need no store. Pure.
-#include "deploy/picture.h"
 #include "live/board.h"
+#include "pods/picture.h"
 
 namespace lemmy::live {
 
-using deploy::age;
-using deploy::events_json;
-using deploy::pod_json;
-using deploy::without_names;
+using pods::age;
+using pods::events_json;
+using pods::pod_json;
+using pods::without_names;
 
 json::object store_json(const std::optional<StoreTrouble>& trouble);
 json::value error_json(const std::optional<Error>& e);

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "base/source_dir_test.h"
+
 namespace lemmy::manifest {
 namespace {
 
@@ -12,7 +14,8 @@ constexpr const char* kFirst = "aaaaaaa00000000";
 constexpr const char* kSecond = "bbbbbbb00000000";
 
 struct Comparing : testing::Test {
-  std::shared_ptr<const config::Config> config = *config::load(LEMMY_SOURCE_DIR "/share/playground/config");
+  std::shared_ptr<const config::Config> config =
+      *config::load(kSourceDir + std::string("/share/playground/config"));
   config::Project project = *config->project("hello-world");
 
   void edit(const std::string& from, const std::string& to) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/source_dir_test.h"
 #include "manifest/explain.h"
 
 namespace lemmy::manifest {
@@ -17,7 +18,7 @@ struct Expected {
 };
 
 TEST(ExplainingAtRandom, every_field_has_the_line_and_exactly_the_keys_that_went_into_it) {
-  auto config = *config::load(std::filesystem::path(LEMMY_SOURCE_DIR) / "share/playground/config");
+  auto config = *config::load(std::filesystem::path(kSourceDir) / "share/playground/config");
   config::Project project = *config->project("hello-world");
   std::mt19937 random(20261125);
   auto pick = [&](size_t n) { return random() % n; };

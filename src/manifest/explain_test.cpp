@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/files.h"
+#include "base/source_dir_test.h"
 #include "base/strings.h"
 
 namespace lemmy::manifest {
@@ -14,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = LEMMY_SOURCE_DIR;
-const Build kBuild{"hello-world", "0123456789abcdef0123", "main"};
+const fs::path kRoot = kSourceDir;
+const Build kExplained{"hello-world", "0123456789abcdef0123", "main"};
 
 struct Explaining : testing::Test {
   std::shared_ptr<const config::Config> config = *config::load(kRoot / "share/playground/config");
@@ -24,7 +25,7 @@ struct Explaining : testing::Test {
   Result<Explanation> explain(const std::string& environment = "production") {
     auto r = Renderer::create(*config, project);
     if (!r) return fail(r.error());
-    return (*r)->explain(environment, kBuild, 7);
+    return (*r)->explain(environment, kExplained, 7);
   }
   // With this template and these values of the environment "production".
   Result<Explanation> explain(const std::string& text, const std::string& values) {
@@ -169,7 +170,7 @@ TEST_F(Explaining, the_sample_projects_are_explained_as_in_the_golden_files) {
       for (const auto& environment : p.environments) {
         if (environment.deployer != Deployer::kubernetes) continue;
         auto renderer = *Renderer::create(*loaded, p);
-        auto e = renderer->explain(environment.name, kBuild, 7);
+        auto e = renderer->explain(environment.name, kExplained, 7);
         ASSERT_TRUE(e) << e.error().str();
         EXPECT_TRUE(e->complete);
         std::string text;
@@ -193,8 +194,8 @@ TEST_F(Explaining, every_field_of_the_samples_is_accounted_for_and_the_manifests
     for (const auto& environment : p.environments) {
       if (environment.deployer != Deployer::kubernetes) continue;
       auto renderer = *Renderer::create(*config, p);
-      auto e = *renderer->explain(environment.name, kBuild, 7);
-      auto m = *renderer->render(environment.name, kBuild, 7);
+      auto e = *renderer->explain(environment.name, kExplained, 7);
+      auto m = *renderer->render(environment.name, kExplained, 7);
       EXPECT_EQ(json::serialize(e.manifests.rc), json::serialize(m.rc));
       EXPECT_EQ(json::serialize(e.manifests.final), json::serialize(m.final));
       EXPECT_EQ(e.objects[0].fields.size(), fields(m.final).size());

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/files.h"
+#include "base/source_dir_test.h"
 
 namespace lemmy::manifest {
 namespace {
@@ -11,7 +12,7 @@ const Build kBuild{"hello-world", "0123456789abcdef0123", "feature/x", "registry
 
 struct Render : testing::Test {
   std::shared_ptr<const config::Config> config =
-      *config::load(std::filesystem::path(LEMMY_SOURCE_DIR) / "docs/examples/config");
+      *config::load(std::filesystem::path(kSourceDir) / "docs/examples/config");
   config::Project project = *config->project("hello-world");
 
   void use(const std::string& text) {
@@ -177,7 +178,7 @@ TEST_F(Render, a_standard_that_renders_something_else_is_refused) {
 }
 
 TEST_F(Render, the_template_in_the_docs_renders_for_every_environment) {
-  std::string doc = *read_file(std::filesystem::path(LEMMY_SOURCE_DIR) / "docs/templates.md");
+  std::string doc = *read_file(std::filesystem::path(kSourceDir) / "docs/templates.md");
   const std::string fence = "```jinja\n";
   size_t start = doc.find(fence);
   ASSERT_NE(start, doc.npos);

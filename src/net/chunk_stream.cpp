@@ -11,7 +11,6 @@ namespace {
 
 namespace http = boost::beast::http;
 using asio::ip::tcp;
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kWriteTime{30};
 // Of what is not even sent, and of all that the peer has not confirmed (the system doubles it).
 constexpr int kUnsent = 16 << 10, kUnconfirmed = 64 << 10;

@@ -86,6 +86,7 @@ class LineStream : public ClientStream {
     }
     co_return buffer_.substr(start_, most);
   }
+  void close() override { connection_->close(); }
 
  private:
   Task<Result<>> fill(std::chrono::milliseconds limit) {
@@ -108,7 +109,8 @@ class LineStream : public ClientStream {
 
 class PooledClient : public Client, public std::enable_shared_from_this<PooledClient> {
  public:
-  PooledClient(asio::any_io_executor e, Origin origin) : executor_(e), origin_(std::move(origin)) {}
+  PooledClient(asio::any_io_executor e, Origin origin, std::shared_ptr<Resolver> resolver)
+      : executor_(e), origin_(std::move(origin)), resolver_(std::move(resolver)) {}
 
   Task<Result<ClientResponse>> send(ClientRequest request, std::chrono::milliseconds limit,
                                     size_t most) override {
@@ -127,11 +129,16 @@ class PooledClient : public Client, public std::enable_shared_from_this<PooledCl
     co_return co_await with_deadline(start(shared_from_this(), std::move(request), where), limit, where);
   }
 
+  void close() override {
+    closed_ = true;
+    pool_.clear();
+  }
+
  private:
   static Task<Result<std::unique_ptr<ClientStream>>> start(std::shared_ptr<PooledClient> self,
                                                            ClientRequest request, std::string where) {
     request.target = self->origin_.prefix + request.target;
-    auto connection = co_await connect(self->executor_, self->origin_);
+    auto connection = co_await connect(self->executor_, self->origin_, self->resolver_);
     if (!connection) co_return fail(connection.error());
     auto stream = std::make_unique<LineStream>(std::move(*connection), where);
     auto started = co_await stream->start(std::move(request), self->origin_.host_header);
@@ -146,7 +153,7 @@ class PooledClient : public Client, public std::enable_shared_from_this<PooledCl
       std::unique_ptr<Connection> connection = again ? nullptr : self->take();
       bool reused = connection != nullptr;
       if (!connection) {
-        auto fresh = co_await connect(self->executor_, self->origin_);
+        auto fresh = co_await connect(self->executor_, self->origin_, self->resolver_);
         if (!fresh) co_return fail(fresh.error());
         connection = std::move(*fresh);
       }
@@ -176,34 +183,39 @@ class PooledClient : public Client, public std::enable_shared_from_this<PooledCl
   }
 
   std::unique_ptr<Connection> take() {
-    while (!pool_.empty()) {
-      auto [at, connection] = std::move(pool_.back());
-      pool_.pop_back();
-      if (Clock::now() - at < kPooledFor) return std::move(connection);
-    }
-    return nullptr;
+    drop_old();
+    if (pool_.empty()) return nullptr;
+    auto connection = std::move(pool_.back().second);
+    pool_.pop_back();
+    return connection;
   }
   void give_back(std::unique_ptr<Connection> c) {
+    if (closed_) return;
+    drop_old();
     if (pool_.size() >= kPooled) pool_.pop_front();
     pool_.emplace_back(Clock::now(), std::move(c));
   }
-
+  void drop_old() {
+    while (!pool_.empty() && Clock::now() - pool_.front().first >= kPooledFor) pool_.pop_front();
+  }
   asio::any_io_executor executor_;
   Origin origin_;
-  std::deque<std::pair<Clock::time_point, std::unique_ptr<Connection>>> pool_;
+  std::shared_ptr<Resolver> resolver_;
+  std::deque<std::pair<Clock::time_point, std::unique_ptr<Connection>>> pool_;  // the oldest first
+  bool closed_ = false;
 };
 
 }  // namespace
 
 Result<std::shared_ptr<Client>> Client::create(asio::any_io_executor executor, const std::string& base,
-                                               TlsOptions tls) {
+                                               TlsOptions tls, std::shared_ptr<Resolver> resolver) {
   auto url = boost::urls::parse_uri(base);
   if (!url || (url->scheme() != "http" && url->scheme() != "https") || url->host().empty())
     return fail(ErrorCode::invalid, base, "this is not an http or https address");
   Origin o;
   o.host = url->host_address();
   o.tls = url->scheme() == "https";
-  o.port = url->port().empty() ? (o.tls ? "443" : "80") : std::string(url->port());
+  o.port = url->port().empty() ? (o.tls ? 443 : 80) : url->port_number();
   o.prefix = std::string(url->encoded_path());
   while (o.prefix.ends_with('/')) o.prefix.pop_back();
   o.host_header = std::string(url->encoded_host_and_port());
@@ -215,7 +227,8 @@ Result<std::shared_ptr<Client>> Client::create(asio::any_io_executor executor, c
     o.context = *context;
     o.verify = !tls.insecure_skip_verify;
   }
-  return std::make_shared<PooledClient>(executor, std::move(o));
+  if (!resolver) resolver = std::make_shared<Resolver>(executor);
+  return std::make_shared<PooledClient>(executor, std::move(o), std::move(resolver));
 }
 
 }  // namespace lemmy::net

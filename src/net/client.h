@@ -1,5 +1,6 @@
 #pragma once
 #include "net/http.h"
+#include "net/resolver.h"
 
 namespace lemmy::net {
 
@@ -10,6 +11,7 @@ struct TlsOptions {
   std::string client_key_pem;
   std::string server_name;  // for SNI and the name check instead of the URL's host; DNS name or IP address
   bool insecure_skip_verify = false;
+  bool operator==(const TlsOptions&) const = default;
 };
 
 struct ClientRequest {
@@ -35,17 +37,20 @@ class ClientStream {
   virtual Task<Result<std::optional<std::string>>> read_line(size_t most, std::chrono::milliseconds idle) = 0;
   // The rest, at most `most` bytes: error bodies.
   virtual Task<Result<std::string>> read_rest(size_t most, std::chrono::milliseconds limit) = 0;
+  // Closes the connection: who reads gets unavailable.
+  virtual void close() = 0;
 };
 
-// A client for one origin with a small pool of kept-alive connections. Loop thread only.
-// Errors: unavailable (refused, no such host, cut), timeout, too_large, rejected (certificate not trusted,
-// named).
+// A client for one origin with a small pool of kept-alive connections; those that were idle for 50 s go at
+// the next request. Loop thread only. Errors: unavailable (refused, no such host, cut), timeout, too_large,
+// rejected (certificate not trusted, named).
 class Client {
  public:
   // base: http://host:port or https://host:port, a path prefix is kept. Fails with invalid on a bad URL or
-  // PEM.
+  // PEM. resolver: null for one of its own.
   static Result<std::shared_ptr<Client>> create(asio::any_io_executor executor, const std::string& base,
-                                                TlsOptions tls = {});
+                                                TlsOptions tls = {},
+                                                std::shared_ptr<Resolver> resolver = nullptr);
   virtual ~Client() = default;
   // A request on a kept-alive connection that turns out dead before any byte of the answer is tried once more
   // on a fresh one, for GET, HEAD, PUT, PATCH and DELETE only (idempotent in how Lemmy uses them), not for
@@ -55,6 +60,8 @@ class Client {
   // Opens a streamed response; `limit` covers connecting and the headers. Uses a connection of its own.
   virtual Task<Result<std::unique_ptr<ClientStream>>> open(ClientRequest request,
                                                            std::chrono::milliseconds limit) = 0;
+  // Closes the connections that nobody uses, and keeps none from now on. Requests still work.
+  virtual void close() = 0;
 };
 
 }  // namespace lemmy::net

@@ -1,5 +1,6 @@
 #include "net/connection.h"
 
+#include <netinet/tcp.h>
 #include <openssl/x509v3.h>
 
 #include <boost/asio/ssl.hpp>
@@ -14,7 +15,7 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kLookup{10'000};
 
 template <class S>
 class Over : public Connection {
@@ -51,6 +52,7 @@ class Over : public Connection {
     beast::get_lowest_layer(stream_).expires_never();
     co_return ec;
   }
+  void close() override { beast::get_lowest_layer(stream_).close(); }
 
  private:
   S stream_;
@@ -64,6 +66,16 @@ using Secure = Over<beast::ssl_stream<beast::tcp_stream>>;
 std::string verify_failure(SSL* ssl) {
   long code = SSL_get_verify_result(ssl);
   return code == X509_V_OK ? "" : X509_verify_cert_error_string(code);
+}
+
+// A peer that has gone without a word is noticed within a minute, also where nothing is to be sent.
+void prepare(tcp::socket& socket) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  for (auto [option, value] :
+       {std::pair{TCP_KEEPIDLE, 20}, {TCP_KEEPINTVL, 10}, {TCP_KEEPCNT, 3}, {TCP_USER_TIMEOUT, 30'000}})
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
 }
 
 Result<> check_name(SSL* ssl, const std::string& name) {
@@ -99,19 +111,24 @@ Result<std::shared_ptr<asio::ssl::context>> make_tls_context(const TlsOptions& o
   return context;
 }
 
-Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor, Origin origin) {
-  tcp::resolver resolver(executor);
-  auto [resolve_ec, endpoints] = co_await resolver.async_resolve(origin.host, origin.port, kTuple);
-  if (resolve_ec)
-    co_return fail(ErrorCode::unavailable, origin.text, "no such host: " + resolve_ec.message());
-  beast::tcp_stream tcp_stream(executor);
-  tcp_stream.expires_never();
-  auto [ec, endpoint] = co_await tcp_stream.async_connect(endpoints, kTuple);
-  if (ec)
-    co_return fail(ErrorCode::unavailable, origin.text, "cannot connect: " + ec.message(),
+Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor, Origin origin,
+                                                  std::shared_ptr<Resolver> resolver) {
+  auto addresses = co_await resolver->resolve(origin.host, kLookup);
+  if (!addresses) {
+    Error e = addresses.error();
+    if (e.code == ErrorCode::timeout) e.code = ErrorCode::unavailable;
+    e.where = origin.text;
+    co_return fail(std::move(e));
+  }
+  std::vector<tcp::endpoint> endpoints;
+  for (const asio::ip::address& a : *addresses) endpoints.emplace_back(a, origin.port);
+  auto socket = co_await connect_first(executor, std::move(endpoints));
+  if (!socket)
+    co_return fail(ErrorCode::unavailable, origin.text, "cannot connect: " + socket.error().what,
                    "is it running and reachable from here?");
-  error_code ignored;
-  tcp_stream.socket().set_option(tcp::no_delay(true), ignored);
+  prepare(*socket);
+  beast::tcp_stream tcp_stream(std::move(*socket));
+  tcp_stream.expires_never();
   if (!origin.tls) co_return std::unique_ptr<Connection>(std::make_unique<Plain>(std::move(tcp_stream)));
 
   auto secure =

@@ -61,6 +61,46 @@ TEST(Client, bounds_the_answer) {
   });
 }
 
+TEST(Client, that_is_closed_keeps_no_connection_and_still_works) {
+  with_server(echo, [](std::string url, Server& server) -> Task<> {
+    auto client = *Client::create(co_await asio::this_coro::executor, url);
+    auto first = co_await client->send({"GET", "/"}, 5s);
+    EXPECT_TRUE(first);
+    EXPECT_EQ(server.connections(), 1u);
+    client->close();
+    for (int i = 0; i < 200 && server.connections(); ++i) co_await sleep_for(5ms);
+    EXPECT_EQ(server.connections(), 0u);
+    auto second = co_await client->send({"GET", "/"}, 5s);
+    EXPECT_TRUE(second);
+    for (int i = 0; i < 200 && server.connections(); ++i) co_await sleep_for(5ms);
+    EXPECT_EQ(server.connections(), 0u);
+  });
+}
+
+TEST(Client, whose_stream_is_closed_under_its_reader_tells_him_at_once) {
+  auto handler = [](Request) -> Task<Response> {
+    Response out;
+    out.stream = [](std::shared_ptr<Stream> s) -> Task<> {
+      (void)co_await s->write(std::make_shared<const std::string>("one\n"));
+      co_await sleep_for(20s);
+    };
+    co_return out;
+  };
+  with_server(handler, [](std::string url, Server&) -> Task<> {
+    auto e = co_await asio::this_coro::executor;
+    auto client = *Client::create(e, url);
+    auto stream = co_await client->open({"GET", "/"}, 5s);
+    EXPECT_TRUE(stream);
+    if (!stream) co_return;
+    auto line = co_await (*stream)->read_line(100, 5s);
+    EXPECT_TRUE(line && *line == "one");
+    asio::steady_timer later(e, 20ms);
+    later.async_wait([s = stream->get()](auto) { s->close(); });
+    auto cut = co_await (*stream)->read_line(100, 15s);
+    EXPECT_EQ(cut.error().code, ErrorCode::unavailable);
+  });
+}
+
 TEST(Form, is_decoded_and_bad_escapes_are_refused) {
   auto f = parse_form("a=1&b=x%2By+z&c");
   ASSERT_TRUE(f);
@@ -88,7 +128,7 @@ issue() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout
 issue server IP:127.0.0.1,DNS:cluster.example
 issue client DNS:client
 )"));
-    auto r = run_process({"sh", "make.sh"}, {}, dir.string(), 60s);
+    auto r = run_process({{"sh", "make.sh"}, {}, dir.string(), 60s});
     ASSERT_TRUE(r && r->exit_code == 0) << (r ? r->err : r.error().str());
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(dir); }

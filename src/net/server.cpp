@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-
 #include <set>
 
+#include "async/race.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -19,7 +18,6 @@ namespace {
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kWriteTime{30};
 constexpr size_t kMostDrained = 16 << 20;
 
@@ -82,18 +80,14 @@ Task<bool> Server::State::respond_stream(beast::tcp_stream& stream, Response& ou
   if (!how.head) text += chunks->begin();
   stream.expires_after(kWriteTime);
   auto [ec, n] = co_await asio::async_write(stream, asio::buffer(text), kTuple);
-  if (ec) co_return false;
+  if (ec || stopping) co_return false;
   if (how.head) co_return how.keep_alive;
   streaming.insert(&stream);
   auto run = out.stream;  // keeps the closure alive while its coroutine runs
-  auto [order, error, ignored] = co_await asio::experimental::make_parallel_group(
-                                     asio::co_spawn(executor, run(chunks), asio::deferred),
-                                     asio::co_spawn(executor, until_gone(&stream), asio::deferred))
-                                     .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+  const size_t first = co_await race(run(chunks), until_gone(&stream));
   streaming.erase(&stream);
-  const bool gone = order[0] != 0 || !chunks->open();
+  const bool gone = first != 0 || !chunks->open();
   chunks->close();
-  if (error && order[0] == 0) std::rethrow_exception(error);
   if (gone) co_return false;
   const std::string end = chunks->end();
   stream.expires_after(kWriteTime);

@@ -14,6 +14,7 @@ net::Response get(World& world, const net::Request& request, const Route& route)
   if (!o) return reply(not_found(*route.what, route.name));
   if (asks_table(request))
     return reply(200, json::serialize(table(*route.what, {o}, std::to_string(o->version))));
+  if (asks_metadata(request)) return reply(200, json::serialize(metadata_of(*o)));
   net::Response out = reply(200, "");
   out.shared_body = o->text();
   return out;
@@ -73,13 +74,15 @@ net::Response list(World& world, const net::Request& request, const Route& route
     if (more) t["metadata"].get_object()["continue"] = next;
     return reply(200, json::serialize(t));
   }
+  const bool metadata = asks_metadata(request);
   std::string body = fmt::format(R"({{"kind":"{}List","apiVersion":"{}","metadata":{{"resourceVersion":"{}")",
-                                 route.what->type, route.what->version, version);
+                                 metadata ? "PartialObjectMetadata" : route.what->type,
+                                 metadata ? "meta.k8s.io/v1" : route.what->version, version);
   if (more) body += fmt::format(R"(,"continue":"{}")", next);
   body += R"(},"items":[)";
   for (size_t i = 0; i < found.size(); ++i) {
     if (i) body += ',';
-    body += *found[i]->text();
+    body += metadata ? json::serialize(metadata_of(*found[i])) : *found[i]->text();
   }
   body += "]}";
   return reply(200, std::move(body));
@@ -146,6 +149,14 @@ net::Response dispatch(std::shared_ptr<World> world, const net::Request& r) {
 
 bool asks_table(const net::Request& r) {
   return net::header(r.headers, "Accept").find("as=Table") != std::string::npos;
+}
+
+bool asks_metadata(const net::Request& r) {
+  return net::header(r.headers, "Accept").find("as=PartialObjectMetadata") != std::string::npos;
+}
+
+json::object metadata_of(const Object& o) {
+  return {{"kind", "PartialObjectMetadata"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", o.meta()}};
 }
 
 net::Response reply(int status, std::string body) {

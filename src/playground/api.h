@@ -35,6 +35,9 @@ net::Response remove(World& world, const net::Request& request, const Route& rou
 bool dry(const net::Request& request);
 Answer<json::object> read_body(const net::Request& request);
 Answer<> check_version(const json::object& body, const Route& to, const Stored& before);
+// Metadata-only fetches: PartialObjectMetadata is asked for instead of the object.
+bool asks_metadata(const net::Request& request);
+json::object metadata_of(const Object& object);
 // table.cpp: what kubectl prints.
 bool asks_table(const net::Request& request);
 json::object table(const Resource& what, const std::vector<Stored>& objects, const std::string& version);

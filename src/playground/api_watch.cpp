@@ -59,6 +59,7 @@ Task<> follow(std::shared_ptr<World> world, Ask ask, std::shared_ptr<net::Stream
   auto deadline = Clock::now() + ask.timeout;
   auto next_bookmark = Clock::now() + kBookmark;
   uint64_t at = ask.from, epoch = world->streams_epoch;
+  const uint64_t silent = world->silent_epoch;
   std::string text;
   if (ask.initial) {
     at = store.version();
@@ -67,6 +68,8 @@ Task<> follow(std::shared_ptr<World> world, Ask ask, std::shared_ptr<net::Stream
     if (ask.initial_end) text += bookmark(*ask.what, at, true);
   }
   for (;;) {
+    while (silent != world->silent_epoch && epoch == world->streams_epoch && !world->stopping)
+      co_await sleep_for(milliseconds{20});
     std::vector<Change> changes;
     if (!store.since(kind, at, kBatch, &changes)) {
       Failure old = expired(fmt::format("too old resource version: {} ({})", at, store.oldest(kind)));

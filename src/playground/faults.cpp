@@ -24,6 +24,9 @@ void Faults::expire_watches() {
 void Faults::cut_streams() {
   if (on_cut_streams) on_cut_streams();
 }
+void Faults::silence_streams() {
+  if (on_silence_streams) on_silence_streams();
+}
 void Faults::unreachable(bool is) {
   if (is == std::exchange(unreachable_, is)) return;
   if (on_unreachable) on_unreachable(is);

@@ -30,6 +30,9 @@ class Faults {
   void expire_watches();
   // Cuts every open watch and followed log in the middle of a line.
   void cut_streams();
+  // Watches that are open now say nothing any more, and do not end; others are well. As behind a balancer
+  // that forgot a connection.
+  void silence_streams();
   // Nothing listens on the port until it is set back to false.
   void unreachable(bool is);
   void clear();  // no fault any more; reachable again
@@ -43,7 +46,7 @@ class Faults {
     std::string message;
   };
   Verdict judge(const std::string& method, const std::string& path, bool watch);
-  std::function<void()> on_expire, on_cut_streams;
+  std::function<void()> on_expire, on_cut_streams, on_silence_streams;
   std::function<void(bool)> on_unreachable;
 
  private:

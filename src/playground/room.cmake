@@ -1,4 +1,4 @@
-lemmy_room(playground FLOOR 7 USES kube net async domain base ASIO)
+lemmy_room(playground FLOOR 8 USES kube net async domain base ASIO)
 
 # The sample projects become part of the binary.
 set(sample ${CMAKE_SOURCE_DIR}/share/playground/config)
@@ -8,6 +8,6 @@ if(LEMMY_TESTS)
   # A simulated cluster of its own process, which the contract suite compares with a real one.
   add_executable(simulated_cluster ${CMAKE_CURRENT_LIST_DIR}/tool/main.cpp)
   target_link_libraries(simulated_cluster PRIVATE playground)
-  target_precompile_headers(simulated_cluster REUSE_FROM pch_asio)
+  lemmy_use_pch(simulated_cluster asio)
   set_target_properties(simulated_cluster PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endif()

@@ -48,6 +48,7 @@ std::shared_ptr<SimulatedCluster> SimulatedCluster::create(asio::any_io_executor
     ++w->streams_epoch;
     for (size_t k = 0; k < kKinds; ++k) w->store.changed(static_cast<Kind>(k)).notify();
   };
+  w->faults.on_silence_streams = [w] { ++w->silent_epoch; };
   w->faults.on_unreachable = [s = std::weak_ptr(state)](bool is) {
     auto state = s.lock();
     if (!state || state->world->stopping) return;

@@ -41,7 +41,7 @@ json::array cells(const Object& o) {
             kube::pod_status(p),
             std::to_string(kube::pod_restarts(p)),
             age(o),
-            p.ip,
+            text_or(o.part("status"), "podIP"),
             p.node};
   }
   if (o.kind == Kind::rc) {
@@ -77,11 +77,7 @@ json::object table(const Resource& what, const std::vector<Stored>& objects, con
                      {"format", name == "Name" ? "name" : ""},
                      {"description", ""},
                      {"priority", name == "IP" || name == "Node" ? 1 : 0}});
-  for (const Stored& o : objects)
-    rows.push_back(
-        {{"cells", cells(*o)},
-         {"object",
-          {{"kind", "PartialObjectMetadata"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", o->meta()}}}});
+  for (const Stored& o : objects) rows.push_back({{"cells", cells(*o)}, {"object", metadata_of(*o)}});
   return {{"kind", "Table"},
           {"apiVersion", "meta.k8s.io/v1"},
           {"metadata", {{"resourceVersion", version}}},

@@ -89,6 +89,7 @@ struct World {
   std::unique_ptr<Replication> replication;
   std::unique_ptr<Autoscaling> autoscaling;
   uint64_t streams_epoch = 0;  // rises when open streams are to be cut
+  uint64_t silent_epoch = 0;   // rises when open watches are to say nothing more
   bool stopping = false;
 
   milliseconds paced(milliseconds d) const { return milliseconds(int64_t(double(d.count()) * options.pace)); }

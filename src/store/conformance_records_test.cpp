@@ -40,7 +40,9 @@ TEST_P(StoreConformance, records_tell_all_that_is_kept) {
                                                {RecordKind::deploy, 12},
                                                {RecordKind::event, 14},
                                                {RecordKind::document, 3},
-                                               {RecordKind::instance, 2}}));
+                                               {RecordKind::instance, 2},
+                                               {RecordKind::entry, 5},
+                                               {RecordKind::feed, 3}}));
 }
 
 TEST_P(StoreConformance, records_come_back_from_another_store_as_they_went_into_it) {
@@ -65,6 +67,13 @@ TEST_P(StoreConformance, records_come_back_from_another_store_as_they_went_into_
   EXPECT_TRUE(*run(copy->document(t, 1, "log")) == *run(store->document(t, 1, "log")));
   EXPECT_EQ(run(copy->instances("", "", {}))->items, run(store->instances("", "", {}))->items);
   EXPECT_EQ(*run(copy->unsettled_instances()), *run(store->unsettled_instances()));
+  EXPECT_EQ(run(copy->entries("lock", "", {}))->items, run(store->entries("lock", "", {}))->items);
+  EXPECT_EQ(*run(copy->entry(kConsumer, "mail")), *run(store->entry(kConsumer, "mail")));
+  const auto [feed, as_was] = std::pair(run(copy->feed(0, 10)).value(), run(store->feed(0, 10)).value());
+  EXPECT_EQ(feed.items.size(), 3u);
+  EXPECT_EQ(feed.items, as_was.items);
+  EXPECT_EQ(feed.last, as_was.last);
+  EXPECT_EQ(feed.let_go, as_was.let_go);
 }
 
 TEST_P(StoreConformance, records_loaded_again_change_nothing) {
@@ -114,6 +123,25 @@ TEST_P(StoreConformance, numbers_go_on_behind_those_of_the_records) {
   auto after = *run(copy->deploy_events(t, 11, before, 10));
   ASSERT_EQ(after.size(), 1u);
   EXPECT_GT(after[0].seq, before);
+  // Of a feed of which nothing is left, what its consumers had come to is left.
+  const Feed told = *run(copy->feed(0, 10));
+  Entry lock = *run(copy->entry("lock", "hello/b"));
+  const int64_t was = lock.revision;
+  Writes w{.put = {lock}, .tell = {told.items.at(0)}};
+  w.tell[0].id = "next";
+  auto written = run(copy->write_all(w, {}));
+  ASSERT_TRUE(written) << written.error().str();
+  EXPECT_GT(written->put.at(0), was);
+  EXPECT_GT(run(copy->feed(told.last, 10))->items.at(0).seq, told.last);
+  auto empty = GetParam().make(loop.get_executor());
+  ASSERT_TRUE(run(empty->load({record_of(Entry{kConsumer, "mail", json::object{{"at", 700}}, 5})})));
+  ASSERT_TRUE(run(empty->write_all({.tell = w.tell}, {})));
+  EXPECT_GT(run(empty->feed(700, 10))->items.at(0).seq, 700);
+  // A deploy that was archived came back without its target.
+  ASSERT_TRUE(
+      run(empty->load({*deploy_record({"hello", "staging"}, 30, 1, json::serialize(to_json(deploy())))})));
+  EXPECT_EQ(run(empty->create_deploy(deploy(), event("x")))->number, 31);
+  EXPECT_EQ(run(empty->latest_deploys())->at(0).number, 31);
   // What was asked for before is known.
   lemmy::Deploy again = deploy();
   again.request_id = "ask-1";

@@ -178,8 +178,9 @@ TEST_P(StoreConformance, sizes_count_what_there_is) {
     return out;
   };
   auto empty = sizes();
-  ASSERT_EQ(empty.size(), 6u);
-  for (const char* kind : {"builds", "deliveries", "deploys", "events", "documents", "instances"})
+  ASSERT_EQ(empty.size(), 8u);
+  for (const char* kind :
+       {"builds", "deliveries", "deploys", "events", "documents", "instances", "entries", "feed"})
     EXPECT_EQ(empty[kind].count, 0) << kind;
   created();
   created();
@@ -193,6 +194,13 @@ TEST_P(StoreConformance, sizes_count_what_there_is) {
   EXPECT_EQ(some["events"].count, 2);
   EXPECT_EQ(some["documents"].count, 1);
   EXPECT_EQ(some["instances"].count, 1);
+  FeedItem item;
+  item.id = item.kind = "x";
+  ASSERT_TRUE(
+      run(store->write_all({.put = {{"lock", "a", {}, 0}, {"lock", "b", {}, 0}}, .tell = {item}}, {})));
+  some = sizes();
+  EXPECT_EQ(some["entries"].count, 2);
+  EXPECT_EQ(some["feed"].count, 1);
   if (some["documents"].bytes != -1) {
     EXPECT_GE(some["documents"].bytes, 100'000);
     EXPECT_GT(some["deploys"].bytes, 0);

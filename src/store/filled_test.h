@@ -65,6 +65,24 @@ inline void fill(Samples& s, Store& store) {
               .tries = 2,
               .next_try = from_millis(1'790'000'001'000)};
   must(s.run(store.record_instances({i}, {})));
+
+  FeedItem told;
+  told.target = one.target;
+  told.kind = "lock";
+  told.at = from_millis(1'790'000'000'888);
+  for (const char* id : {"gone", "a/1 ~", "b"}) {
+    told.id = id;
+    told.number = *id == 'a' ? 1 : 0;
+    told.body = json::object{{"text", std::string("grüße \"\\ ") + id}, {"n", (1ll << 53) + 1}};
+    Writes w{.put = {{"lock", std::string("hello/") + id, told.body, 0}}, .tell = {told}};
+    must(s.run(store.write_all(w, {})));
+  }
+  const int64_t first = s.run(store.feed(0, 1))->items.at(0).seq;
+  must(s.run(store.write_all({.put = {entry_of({"mail", first, 0})}}, {})));
+  must(s.run(store.trim_feed(from_millis(1'800'000'000'000), 1000, 10, {})));
+  told.target = {};
+  told.id = "of none";
+  must(s.run(store.write_all({.tell = {told}}, {})));
 }
 
 }  // namespace lemmy::store

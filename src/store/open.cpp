@@ -22,6 +22,15 @@ Result<Backend> backend_of(const std::string& url) {
 }
 std::string path_of(const std::string& url) { return url.substr(7); }
 
+// It has no tables that tell of a newer Lemmy: it is asked.
+Task<Result<std::unique_ptr<Store>>> open_known_datastore(asio::any_io_executor loop, std::string url) {
+  auto opened = open_datastore(loop, url);
+  if (!opened) co_return fail(opened.error());
+  auto schema = co_await static_cast<DatastoreStore&>(**opened).schema();
+  if (!schema) co_return fail(schema.error());
+  co_return std::move(*opened);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite(asio::any_io_executor loop, const std::string& path) {
@@ -34,7 +43,7 @@ Task<Result<std::unique_ptr<Store>>> open_store(asio::any_io_executor loop, std:
   auto backend = backend_of(url);
   if (!backend) co_return fail(backend.error());
   if (*backend == Backend::sqlite) co_return open_sqlite(loop, path_of(url));
-  if (*backend == Backend::datastore) co_return open_datastore(loop, url);
+  if (*backend == Backend::datastore) co_return co_await open_known_datastore(loop, url);
   auto address = postgres::read_address(url);
   if (!address) co_return fail(address.error());
   auto s = co_await PostgresStore::open(loop, std::move(*address), {});
@@ -46,7 +55,7 @@ Task<Result<std::unique_ptr<Store>>> open_for_reading(asio::any_io_executor loop
                                                       Reading how) {
   auto backend = backend_of(url);
   if (!backend) co_return fail(backend.error());
-  if (*backend == Backend::datastore) co_return open_datastore(loop, url);
+  if (*backend == Backend::datastore) co_return co_await open_known_datastore(loop, url);
   if (*backend == Backend::sqlite) {
     auto s = SqliteStore::open_reading(loop, path_of(url), how == Reading::alone);
     if (!s) co_return fail(s.error());
@@ -78,9 +87,9 @@ Task<Result<About>> look_at(asio::any_io_executor loop, std::string url, bool th
     if (!found) co_return fail(found.error());
     out = {"PostgreSQL", found->version, postgres::newest_schema()};
   } else {
-    auto place = datastore::parse_url(url);
-    if (!place) co_return fail(place.error());
-    out = {"Datastore", 1, 1};  // it has no tables
+    auto opened = co_await open_known_datastore(loop, url);
+    if (!opened) co_return fail(opened.error());
+    out = {"Datastore", DatastoreStore::kSchema, DatastoreStore::kSchema};
   }
   co_return out;
 }

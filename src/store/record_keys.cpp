@@ -46,6 +46,8 @@ const Sorting& sorting_of(RecordKind kind) {
       {4, {{"seq", 3, true}}},
       {4, {{"project", 0}, {"environment", 1}, {"number", 2, true}, {"name", 3}}},
       {3, {{"project", 0}, {"environment", 1}, {"id", 2}}},
+      {2, {{"kind", 0}, {"key", 1}}},
+      {2, {{"seq", 0, true}}},
   };
   return all[static_cast<size_t>(kind)];
 }

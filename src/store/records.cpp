@@ -6,8 +6,8 @@
 namespace lemmy::store {
 namespace {
 
-constexpr std::string_view kNames[] = {"build", "delivery", "target",  "deploy",
-                                       "event", "document", "instance"};
+constexpr std::string_view kNames[] = {"build",    "delivery", "target", "deploy", "event",
+                                       "document", "instance", "entry",  "feed"};
 
 // Bytes that JSON cannot have as text.
 json::value bytes_json(const std::string& s) {
@@ -60,6 +60,11 @@ struct Fields {
     return t.value_or(Time{});
   }
   Target target() { return {text("project"), text("environment")}; }
+  json::object object(std::string_view key) {
+    const json::value* v = o.if_contains(key);
+    need(v && v->is_object(), key);
+    return v && v->is_object() ? v->get_object() : json::object();
+  }
 };
 
 Result<Content> read_content(RecordKind kind, const json::value& v, const std::string& body, Fields& f) {
@@ -111,6 +116,16 @@ Result<Content> read_content(RecordKind kind, const json::value& v, const std::s
       auto i = instance_from_json(v);
       if (!i) return fail(i.error());
       return std::move(*i);
+    }
+    case RecordKind::entry:
+      return Entry{f.text("kind"), f.text("key"), f.object("body"), f.number("revision", 1)};
+    case RecordKind::feed: {
+      FeedItem i{.seq = f.number("seq", 1), .id = f.text("id"), .target = f.target()};
+      i.number = f.number("number", 0);
+      i.at = f.time("at");
+      i.kind = f.text("kind");
+      i.body = f.object("body");
+      return i;
     }
   }
   return fail(ErrorCode::invalid, "record", "its kind is not known");
@@ -186,6 +201,23 @@ Record record_of(const Document& d) {
 
 Record record_of(const Instance& i) {
   return {RecordKind::instance, key_of({i.target.project, i.target.environment, i.id}), body_of(to_json(i))};
+}
+
+Record record_of(const Entry& e) {
+  json::object o{{"kind", e.kind}, {"key", e.key}, {"revision", e.revision}, {"body", e.body}};
+  return {RecordKind::entry, key_of({e.kind, e.key}), body_of(o)};
+}
+
+Record record_of(const FeedItem& i) {
+  json::object o{{"seq", i.seq},
+                 {"id", i.id},
+                 {"project", i.target.project},
+                 {"environment", i.target.environment},
+                 {"number", i.number},
+                 {"at", format_time(i.at)},
+                 {"kind", i.kind},
+                 {"body", i.body}};
+  return {RecordKind::feed, key_of({number_text(i.seq), i.id}), body_of(o)};
 }
 
 Result<Record> deploy_record(const Target& t, int64_t number, int64_t revision, std::string_view body) {

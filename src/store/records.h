@@ -7,9 +7,9 @@
 
 namespace lemmy::store {
 
-inline constexpr RecordKind kRecordKinds[] = {RecordKind::build,   RecordKind::delivery, RecordKind::target,
-                                              RecordKind::deploy,  RecordKind::event,    RecordKind::document,
-                                              RecordKind::instance};
+inline constexpr RecordKind kRecordKinds[] = {
+    RecordKind::build,    RecordKind::delivery, RecordKind::target, RecordKind::deploy, RecordKind::event,
+    RecordKind::document, RecordKind::instance, RecordKind::entry,  RecordKind::feed};
 std::string_view name(RecordKind k);  // "build"
 std::optional<RecordKind> record_kind_from(std::string_view name);
 
@@ -41,12 +41,15 @@ Record record_of(const Delivery& d);
 Record record_of(const LastNumber& n);
 Record record_of(const Document& d);
 Record record_of(const Instance& i);
+Record record_of(const Entry& e);
+Record record_of(const FeedItem& i);
 // `body` is the JSON as it is stored; what the backend keeps beside it is written into it.
 Result<Record> deploy_record(const Target& t, int64_t number, int64_t revision, std::string_view body);
 Result<Record> event_record(const Target& t, int64_t number, int64_t seq, std::string_view body);
 
 // Errors: invalid, naming the record: it is no JSON, something is missing, or the key is not its own.
-using Content = std::variant<Build, Delivery, LastNumber, KeptDeploy, KeptEvent, Document, Instance>;
+using Content =
+    std::variant<Build, Delivery, LastNumber, KeptDeploy, KeptEvent, Document, Instance, Entry, FeedItem>;
 Result<Content> read_record(const Record& r);
 
 // Read, and the documents' texts compressed: takes long.

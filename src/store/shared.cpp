@@ -30,6 +30,40 @@ std::optional<DeployEvent> stored_event(const std::string& body, int64_t seq) {
   return e;
 }
 
+std::string place(const Entry& e) { return e.kind + " " + e.key; }
+
+Result<Entry> stored_entry(std::string kind, std::string key, int64_t revision, const std::string& body) {
+  Entry e{std::move(kind), std::move(key), {}, revision};
+  auto v = parse_json(body, "stored " + place(e));
+  if (!v) return fail(v.error());
+  if (!v->is_object()) return fail(ErrorCode::internal, "stored " + place(e), "it is not a JSON object");
+  e.body = std::move(v->get_object());
+  return e;
+}
+
+Result<FeedItem> stored_item(FeedItem i, const std::string& body) {
+  auto v = parse_json(body, "stored item " + i.id);
+  if (!v) return fail(v.error());
+  if (!v->is_object()) return fail(ErrorCode::internal, "stored item " + i.id, "it is not a JSON object");
+  i.body = std::move(v->get_object());
+  return i;
+}
+
+Entry let_go_entry(int64_t seq, int64_t revision) {
+  return {kFeedState, kLetGo, json::object{{"seq", seq}}, revision};
+}
+
+int64_t feed_seq_in(const Entry& e) {
+  if (e.kind == kConsumer) return int_or(e.body, "at");
+  return e.kind == kFeedState ? int_or(e.body, "seq") : 0;
+}
+
+MayGo may_go(const std::vector<Entry>& consumers, int64_t last, int64_t keep) {
+  MayGo out{.passed = INT64_MAX, .too_many = last - std::min(last, std::max<int64_t>(keep, 0))};
+  for (const Entry& e : consumers) out.passed = std::min(out.passed, feed_seq_in(e));
+  return out;
+}
+
 bool is_open(const Instance& i) {
   return i.result.state == InstanceState::running || i.result.next_try.has_value();
 }
@@ -128,6 +162,9 @@ std::unexpected<Error> too_large_document(const Target& t, int64_t number, const
 std::unexpected<Error> no_such_instance(const Target& t, const std::string& id) {
   return fail(ErrorCode::not_found, "instance " + id, t.str() + " has no such instance",
               "did it call POST /hooks/instance? lemmy instances lists those that did");
+}
+std::unexpected<Error> stale_entry(const Entry& e) {
+  return fail(ErrorCode::conflict, place(e), "it was changed by somebody else", "look again and repeat");
 }
 std::unexpected<Error> lost_lease(const std::string& name) {
   return fail(ErrorCode::forbidden, "lease " + name, "another server has taken over",

@@ -19,5 +19,5 @@ if(LEMMY_TESTS)
   # What tests/template compares with Python's Jinja2.
   add_executable(jinja_render ${CMAKE_SOURCE_DIR}/src/template/tool/main.cpp)
   target_link_libraries(jinja_render PRIVATE template)
-  target_precompile_headers(jinja_render REUSE_FROM pch_plain)
+  lemmy_use_pch(jinja_render plain)
 endif()

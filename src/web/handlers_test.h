@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "base/source_dir_test.h"
+#include "pods/place.h"
 #include "web/pages.h"
 #include "web/web.h"
 
@@ -16,7 +18,7 @@ struct Handlers : testing::Test {
   Handlers() {
     std::filesystem::remove_all(dir);
     std::filesystem::create_directories(dir);
-    for (auto& entry : std::filesystem::directory_iterator(LEMMY_SOURCE_DIR "/docs/examples/config"))
+    for (auto& entry : std::filesystem::directory_iterator(kSourceDir + std::string("/docs/examples/config")))
       if (entry.path().filename() != "access.yaml")
         std::filesystem::copy(entry.path(), dir / entry.path().filename(),
                               std::filesystem::copy_options::recursive);
@@ -29,11 +31,18 @@ struct Handlers : testing::Test {
     cluster =
         std::make_unique<kube::Cluster>("main", loop.get_executor(), client.value(), [](const Target&) {});
     auto one_cluster = [this](const std::string&) { return cluster.get(); };
-    deploy::Surroundings around{loop.get_executor(), &pool,
-                                store.get(),         now_config,
-                                one_cluster,         [this](const Target& t) { feed.changed(t); }};
+    auto changed = [this](const Target& t) { feed.changed(t); };
+    place = std::make_unique<pods::Place>(cluster.get(), pods::Surroundings{&pool, store.get(), now_config});
+    deploy::Surroundings around{loop.get_executor(),
+                                &pool,
+                                store.get(),
+                                now_config,
+                                [this](const Deploy&) -> Result<deploy::Place*> { return place.get(); },
+                                changed};
     conductor = std::make_unique<deploy::Conductor>(around);
-    instances = std::make_unique<deploy::Instances>(around, conductor.get());
+    instances = std::make_unique<hosts::Instances>(
+        loop.get_executor(), hosts::Surroundings{store.get(), now_config, changed, nullptr, {}, &pool},
+        conductor.get());
     board = std::make_unique<live::Board>(live::Sources{store.get(),
                                                         conductor.get(),
                                                         now_config,
@@ -102,8 +111,9 @@ struct Handlers : testing::Test {
   std::shared_ptr<config::Config> config;
   config::Problems problems;
   std::unique_ptr<store::Store> store;
-  std::unique_ptr<deploy::Instances> instances;
+  std::unique_ptr<hosts::Instances> instances;
   std::unique_ptr<kube::Cluster> cluster;
+  std::unique_ptr<pods::Place> place;
   std::unique_ptr<deploy::Conductor> conductor;
   std::unique_ptr<live::Board> board;
   std::unique_ptr<route::Router> router;

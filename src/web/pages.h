@@ -73,7 +73,7 @@ class Pages : public std::enable_shared_from_this<Pages> {
   Answer html(route::Call call, std::string name, json::object context, int status = 200) const;
   json::object context(const route::Call& call) const;  // of a page that does not update itself
   Answer confirm_deploy(route::Call call, Form form) const;
-  Answer confirm_roll_back(route::Call call, deploy::Release release) const;
+  Answer confirm_roll_back(route::Call call, release::Release release) const;
   Answer confirm_act(route::Call call, Form form, int64_t number, deploy::Action action) const;
 
   route::Router* router_;

@@ -13,12 +13,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string draw(const std::string& name, const json::object& context) {
-  auto r = render(name, json::value(context));
-  if (!r) ADD_FAILURE() << name << ": " << r.error().str() << "\n" << r.error().detail;
-  return r.value_or("");
-}
-
 constexpr const char* kHostile = "<script>alert(1)</script>\"'&";
 
 TEST(Pages, hostile_names_and_messages_are_escaped_everywhere) {

@@ -12,12 +12,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string draw(const std::string& name, const json::object& context) {
-  auto r = render(name, json::value(context));
-  if (!r) ADD_FAILURE() << name << ": " << r.error().str() << "\n" << r.error().detail;
-  return r.value_or("");
-}
-
 TEST(ReleasePage, shows_pods_and_hosts_side_by_side_and_why_one_cannot_go_back) {
   std::string html = draw("release.html.j2", sample::release("failed"));
   EXPECT_THAT(html, AllOf(HasSubstr("Failed in hosts"), HasSubstr("to #11"), HasSubstr("pods ready"),

@@ -1,5 +1,5 @@
 // Releases: the form that asks where a build shall go together, and the way back.
-#include "deploy/releases.h"
+#include "release/releases.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kReasonBytes = 500;
 
-deploy::Releases releases_of(const live::Services& s) { return {s.conductor, s.store, s.config}; }
+release::Releases releases_of(const live::Services& s) { return {s.conductor, s.store, s.config}; }
 
 std::string release_path(const std::string& project, const std::string& id) {
   return fmt::format("/projects/{}/releases/{}", project, id);
@@ -56,7 +56,7 @@ Pages::Answer Pages::release_form(route::Call call) {
 Pages::Answer Pages::release(route::Call call) {
   auto form = net::parse_form(call.request.body);
   if (!form) co_return error(call, form.error());
-  deploy::ReleaseRequest request;
+  release::ReleaseRequest request;
   request.project = call.param("project");
   request.who = call.who.name;
   for (auto& [name, value] : *form) {
@@ -82,7 +82,7 @@ Pages::Answer Pages::roll_back_release(route::Call call) {
   for (const Deploy& d : old->deploys) names.push_back(d.target.environment);
   if (auto ok = route::may_deploy(call, names); !ok) co_return error(call, ok.error());
   if ((*form)["confirm"] != "yes") co_return co_await confirm_roll_back(std::move(call), std::move(*old));
-  deploy::ReleaseRollBack request;
+  release::ReleaseRollBack request;
   request.project = old->project;
   request.release = old->id;
   request.who = call.who.name;
@@ -94,15 +94,15 @@ Pages::Answer Pages::roll_back_release(route::Call call) {
   co_return see_other(release_path(made->project, made->id));
 }
 
-Pages::Answer Pages::confirm_roll_back(route::Call call, deploy::Release release) const {
+Pages::Answer Pages::confirm_roll_back(route::Call call, release::Release release) const {
   auto releases = releases_of(services_);
   auto ways = co_await releases.ways_back(release);
   if (!ways) co_return error(call, ways.error());
-  using Kind = deploy::WayBack::Kind;
+  using Kind = release::WayBack::Kind;
   json::array lines;
   bool cannot = false;
   for (const Deploy& d : release.deploys) {
-    const deploy::WayBack& way = ways->at(d.target.environment);
+    const release::WayBack& way = ways->at(d.target.environment);
     cannot = cannot || way.kind == Kind::cannot;
     const std::string line = way.kind == Kind::goes ? fmt::format("back to #{}", way.to)
                              : way.kind == Kind::cannot

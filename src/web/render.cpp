@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "base/printable.h"
 #include "template/template.h"
 #include "web/embedded.h"
 
@@ -18,7 +19,9 @@ Result<std::string> render(const std::string& name, const json::value& context) 
     if (!made) throw std::logic_error(made.error().str() + "\n" + made.error().detail);
     return *made;
   }();
-  return templates->render(name, context);
+  auto html = templates->render(name, context);
+  if (html) *html = in_order(*html);  // whatever a branch or a message holds
+  return html;
 }
 
 }  // namespace lemmy::web

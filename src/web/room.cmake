@@ -1,4 +1,4 @@
-lemmy_room(web FLOOR 7 USES live route manifest template net ASIO)
+lemmy_room(web FLOOR 8 USES live route manifest template net ASIO)
 
 # Templates and assets become part of the binary: one generated file with an .incbin for each.
 file(GLOB web_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_LIST_DIR}

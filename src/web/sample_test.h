@@ -3,6 +3,18 @@
 #include "domain/deploy.h"
 #include "web/assets.h"
 #include "web/context.h"
+#include "web/render.h"
+
+namespace lemmy::web {
+
+// A page of the embedded templates; "" and a failure of the test when it cannot be made.
+inline std::string draw(const std::string& name, const json::object& context) {
+  auto r = render(name, json::value(context));
+  if (!r) ADD_FAILURE() << name << ": " << r.error().str() << "\n" << r.error().detail;
+  return r.value_or("");
+}
+
+}  // namespace lemmy::web
 
 namespace lemmy::web::sample {
 

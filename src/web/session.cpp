@@ -17,7 +17,8 @@ Pages::Answer Pages::login(route::Call call) {
   if (!form) co_return error(call, form.error());
   const std::string next = local_path((*form)["next"]);
   const std::string name = (*form)["name"];
-  auto cookie = co_await router_->sign_in(call, name, (*form)["password"], services_.pool);
+  auto cookie = co_await router_->sign_in(call, name, (*form)["password"],
+                                          services_.passwords ? services_.passwords : services_.pool);
   if (cookie) {
     net::Response r = see_other(next);
     r.headers.emplace("Set-Cookie", *cookie);

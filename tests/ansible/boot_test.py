@@ -13,6 +13,8 @@ import time
 import unittest
 from pathlib import Path
 
+import yaml
+
 from ssh_hosts import HOSTS, NET, ROOT, inside, sh
 from ssh_server import SshServer
 
@@ -40,13 +42,14 @@ http.server.HTTPServer(("169.254.169.254", 80), Metadata).serve_forever()
 """
 
 
-def line_of(page, what):
-    """What cloud-init runs: the runcmd of the first example of this page that has `what`."""
+def user_data(page, what, replace):
+    """The first example of user data in this page that has `what`, read as cloud-init reads it, with texts replaced."""
     text = Path(ROOT, "docs", page).read_text()
-    for block in re.findall(r"runcmd:\n((?:[ ]+.*\n)+)", text):
+    for block in re.findall(r"```yaml\n((?:## template: jinja\n)?#cloud-config\n.*?)```", text, flags=re.S):
         if what in block:
-            script = re.sub(r"^ *- (\|\n)?", "", block)
-            return re.sub(r"^ +", "", script, flags=re.M)
+            for old, new in replace.items():
+                block = block.replace(old, new)
+            return yaml.safe_load(block)
     raise AssertionError(f"{page} has no example with {what}")
 
 
@@ -93,13 +96,20 @@ class Boot(SshServer):
         return base64.encodebytes(made.stdout).decode()
 
     def boots(self, host, page="instances.md", what="v1.instance_id", **other):
-        """Starts what cloud-init runs on this host; `other` replaces texts of the line."""
-        line = line_of(page, what)
-        for text, by in {"https://lemmy.example.com": self.url, "Bearer TOKEN": f"Bearer {OF_HOSTS}", "=web": "=shop",
-                         "=staging": "=production-hosts", "=production ": "=production-hosts ",
-                         "{{ v1.instance_id }}": f"i-{host}", **other}.items():
-            line = line.replace(text, by)
-        return subprocess.Popen(inside(host, "sh", "-euc", line), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        """Starts what cloud-init runs on this host; `other` replaces texts of its user data."""
+        token = f"{self.dir}/{host}/lemmy-token"
+        data = user_data(page, what, {
+            "https://lemmy.example.com": self.url, "lmy_...": OF_HOSTS, "/etc/lemmy-token": token, "=web": "=shop",
+            "=staging": "=production-hosts", "=production ": "=production-hosts ", "{{ v1.instance_id }}": f"i-{host}",
+            **other})
+        for file in data.get("write_files", []):
+            with open(file["path"], "w", opener=lambda path, flags: os.open(path, flags, int(file["permissions"], 8))) as f:
+                f.write(file["content"])
+        for command in data["runcmd"]:  # texts go to a shell, lists of texts are arguments
+            self.assertIsInstance(command, str)
+        script = "\n".join(data["runcmd"])
+        self.assertNotIn(OF_HOSTS, script, "everybody on the host sees arguments")
+        return subprocess.Popen(inside(host, "sh", "-euc", script), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 text=True)
 
     def boots_by_aws(self, host, **other):

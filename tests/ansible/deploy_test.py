@@ -83,6 +83,15 @@ class Hosts(unittest.TestCase):
         n = self.lemmy.deploy(project, "staging", sha)
         return n, sha, self.lemmy.wait_phase(project, "staging", n, *until) if until else None
 
+    def boots(self, host):
+        path = "/api/v1/projects/worker/environments/staging/instances"
+        code, answer = self.lemmy.call("POST", "/hooks/instance", {"project": "worker", "environment": "staging",
+                                                                   "instance_id": host})
+        self.assertEqual(code, 202, answer)
+        wait_for("the host's run", lambda: any(
+            i["instance_id"] == host and i["state"] == "converged" and not i["pending"]
+            for i in self.lemmy.call("GET", path)[1]["instances"]))
+
     def on_hosts(self):
         return {p.name: p.read_text().split() for p in self.out.iterdir()}
 
@@ -113,6 +122,28 @@ class Hosts(unittest.TestCase):
         self.assertIn("PLAY RECAP", log)
         self.assertIn("Note the build", log)
         self.assertEqual(list((self.work / "data/runs").glob("worker.staging.*")), [], "the store has the log")
+
+    def test_nothing_that_builds_people_and_configuration_say_is_run(self):
+        mark = self.work / "mark"
+        command = "{{ lookup('pipe', 'touch %s') }}" % mark
+        for kind in ("message", "{% raw %}", "replace {{ user }} {# placeholder #}"):
+            text = command if kind == "message" else kind
+            self.project("worker", mode=text, more=[{"key": text}])
+            self.configured()
+            sha = new_sha()
+            self.lemmy.announce("worker", sha, message=text, branch=text, author=text,
+                                url="https://example.com/" + text.replace(" ", "+"))
+            code, answer = self.lemmy.call("POST", "/api/v1/projects/worker/environments/staging/dry-runs", {"build": sha})
+            self.assertEqual(code, 202, answer)
+            path = f"/api/v1/projects/worker/environments/staging/dry-runs/{answer['id']}"
+            done = wait_for("the dry run", lambda path=path: (r := self.lemmy.call("GET", path)[1])["finished"] and r)
+            self.assertEqual(done["state"], "passed", done)
+            n = self.lemmy.deploy("worker", "staging", sha, reason=text)
+            status = self.lemmy.wait_phase("worker", "staging", n, "live", "failed")
+            self.assertEqual(status["deploy"]["phase"], "live", status)
+            self.assertEqual((self.out / "one").read_text(), f"{sha} {text}\n")
+            self.boots("two")
+            self.assertFalse(mark.exists())
 
     def test_a_failing_host_is_named_with_task_and_output(self):
         self.project("worker", fails_on="two")

@@ -39,7 +39,7 @@ class Hosts(SshHosts):
     def test_a_bad_build_stops_at_the_first_host_when_serial_says_one(self):
         self.release("bbbbbbb1")
         self.refuse("web1", "bbbbbbb2")
-        result = self.release("bbbbbbb2", serial=1)
+        result = self.release("bbbbbbb2", vars={"serial": 1})
         self.assertEqual(result["outcome"]["exit_code"], 2)
         self.assertEqual(self.states, {"web1": "failed"})
         failure = result["progress"]["failure"]
@@ -51,13 +51,13 @@ class Hosts(SshHosts):
     def test_a_tolerated_share_of_failed_hosts_does_not_stop_the_others(self):
         self.release("ccccccc1")
         self.refuse("web1", "ccccccc2")
-        result = self.release("ccccccc2", max_fail_percentage=50)
+        result = self.release("ccccccc2", vars={"max_fail_percentage": 50})
         self.assertEqual(result["outcome"]["exit_code"], 2)
         self.assertEqual(self.states, {"web1": "failed", "web2": "changed", "web3": "changed"})
         self.assertEqual(self.serving()[1:], ["ccccccc2"] * 2)
 
     def test_a_host_whose_sshd_is_off_is_unreachable_and_the_others_are_released(self):
-        result = self.release("ddddddd1", "project_shop:refused", max_fail_percentage=50)
+        result = self.release("ddddddd1", "project_shop:refused", vars={"max_fail_percentage": 50})
         self.assertEqual(self.states, {**dict.fromkeys(HOSTS, "changed"), "off": "unreachable"})
         self.assertTrue(result["progress"]["failure"]["unreachable"])
         self.assertIn("sshd", result["progress"]["failure"]["hint"])

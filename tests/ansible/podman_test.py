@@ -113,7 +113,7 @@ class Containers(SshServer):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)[0]
 
-    def said(self, host):
+    def answer(self, host):
         return self.podman(host, "logs", "shop").stdout.decode().strip()
 
     def deploy(self, image, *more):
@@ -139,7 +139,7 @@ class Containers(SshServer):
             env = dict(e.split("=", 1) for e in c["Config"]["Env"])
             self.assertEqual((env["GREETING"], env["BUILD"], env["BRANCH"]), (greeting, sha, "main"))
             self.assertNotIn("KEY", env)
-            self.assertEqual(self.said(host), f"{sha} of shop in production-hosts: {greeting}, the key of {host}")
+            self.assertEqual(self.answer(host), f"{sha} of shop in production-hosts: {greeting}, the key of {host}")
             self.assertEqual(len(self.podman(host, "ps", "--all", "--quiet").stdout.split()), 1)
             ids.append(c["Id"])
         return ids
@@ -183,6 +183,25 @@ class Containers(SshServer):
         _, code, out, err = self.deploy("localhost/shop:2")
         self.assertEqual(code, 1, out)
         self.assertIn("shop has not stayed up; it said: no database at db.example.com", err + out)
+        self.roll_back(number)
+
+    def test_a_value_that_podman_would_read_as_several_is_refused_and_the_old_container_goes_on(self):
+        _, ids = self.stands()
+        for env in ({"NOTE": "one\nADMIN=yes"}, {"NOTE": "one\r"}, {"A=B": "x"}, {"A\nB": "x"}, {"#A": "x"}):
+            self.configure(**HELLO, **env)
+            _, code, out, err = self.deploy("localhost/shop:2")
+            self.assertEqual(code, 1, out)
+            self.assertIn("no variable of one line", err + out)
+        self.assertEqual(self.stands()[1], ids)
+
+    def test_values_arrive_as_they_are(self):
+        self.stands()
+        number = self.current()
+        odd = {"TEMPLATE": "{{ lookup('pipe', 'id') }}", "GO": "{{.Name}}", "RAW": "{% raw %}", "QUOTES": " '\"$HOME` \\ ", "EMPTY": ""}
+        self.configure(**HELLO, **odd)
+        self.everywhere(self.deployed("localhost/shop:2"), "localhost/shop:2")
+        env = dict(e.split("=", 1) for e in self.container("web1")["Config"]["Env"])
+        self.assertEqual({name: env.get(name) for name in odd}, odd)
         self.roll_back(number)
 
     def test_an_image_that_cannot_be_fetched_says_so_and_the_old_container_goes_on(self):

@@ -40,11 +40,18 @@ class SshServer(SshHosts):
 
     @classmethod
     def take_down(cls):
+        code, said = 0, ""
         if hasattr(cls, "server"):
             cls.server.terminate()
-            cls.server.wait(20)
+            try:
+                code = cls.server.wait(20)
+            except subprocess.TimeoutExpired:
+                cls.server.kill()
+                code = cls.server.wait()
             cls.log.close()
+            said = cls.said()
         super().take_down()
+        assert code == 0, f"lemmy ended with {code}\n{said}"
 
     @classmethod
     def said(cls):

@@ -48,18 +48,19 @@ class Simulated:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        code = self.process.wait(10)
         self.process.stdout.close()
         self.dir.cleanup()
+        assert code == 0, f"the simulated cluster ended with {code}"
 
 
 class Cases:
     server = None
 
-    def call(self, method, path, body=None, kind="application/json"):
+    def call(self, method, path, body=None, kind="application/json", accept="application/json"):
         connection = self.server.connect()
         connection.request(method, path, None if body is None else json.dumps(body),
-                           {"Content-Type": kind, "Accept": "application/json", **self.server.headers()})
+                           {"Content-Type": kind, "Accept": accept, **self.server.headers()})
         answer = connection.getresponse()
         text = answer.read().decode()
         connection.close()
@@ -197,6 +198,39 @@ class Cases:
             if not after:
                 break
         self.assertEqual(sorted(n for n in names if n.startswith("files-")), [f"files-{i}" for i in range(5)])
+
+    def test_metadata_alone_can_be_asked_for_of_one_object_and_of_lists(self):
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": self.ns},
+                  "data": {"password": "aHVudGVyMg=="}}
+        made = self.apply("secrets/web", secret)[1]
+        wanted = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+        status, one = self.call("GET", self.core("secrets/web"), accept=wanted)
+        self.assertEqual((status, one["kind"], one["apiVersion"]), (200, "PartialObjectMetadata", "meta.k8s.io/v1"))
+        self.assertEqual(one["metadata"]["resourceVersion"], made["metadata"]["resourceVersion"])
+        self.assertNotIn("data", one)
+        wanted = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        status, all_of_them = self.call("GET", self.core("secrets"), accept=wanted)
+        self.assertEqual((status, all_of_them["kind"]), (200, "PartialObjectMetadataList"))
+        self.assertEqual([(o["metadata"]["name"], "data" in o) for o in all_of_them["items"]], [("web", False)])
+
+    def test_a_label_that_is_there_can_be_asked_for_whatever_it_says(self):
+        self.apply("replicationcontrollers/web", self.rc(replicas=0))
+        for selector, found in (("project%2Cenvironment%2Cdeploy", 1), ("project%2Cnothing", 0)):
+            items = self.call("GET", self.core(f"replicationcontrollers?labelSelector={selector}"))[1]["items"]
+            self.assertEqual(len(items), found, selector)
+
+    def test_pods_name_the_controller_that_made_them_by_uid(self):
+        uid = self.apply("replicationcontrollers/web", self.rc(replicas=1))[1]["metadata"]["uid"]
+        wait_for("a pod", self.pods)
+        owners = self.pods()[0]["metadata"]["ownerReferences"]
+        self.assertEqual([o["uid"] for o in owners if o.get("controller")], [uid])
+
+    def test_a_short_watch_tells_what_changed_since_its_version_and_ends_by_itself(self):
+        version = self.call("GET", self.core("configmaps"))[1]["metadata"]["resourceVersion"]
+        self.apply("configmaps/files", self.config_map())
+        query = f"resourceVersion={version}&timeoutSeconds=1&fieldSelector=metadata.name%3Dfiles"
+        status, events = self.watch(query, lambda e: False)
+        self.assertEqual((status, [e["type"] for e in events]), (200, ["ADDED"]))
 
     def watch(self, query, until, limit=20):
         connection = self.server.connect()

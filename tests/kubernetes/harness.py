@@ -166,14 +166,19 @@ class Lemmy:
         self.process.stdout.close()
 
     def stop(self):
-        if self.process and self.alive():
+        """Ends it, and looks at how it ended, now or before: well, or killed by a test."""
+        if not self.process:
+            return
+        if self.alive():
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise AssertionError("lemmy did not stop on SIGTERM")
-            self.process.stdout.close()
+                raise AssertionError(f"lemmy did not stop on SIGTERM\n{self.said()}")
+        self.process.stdout.close()
+        code = self.process.returncode
+        assert code in (0, -signal.SIGKILL), f"lemmy ended with {code}\n{self.said()}"
 
     def call(self, method, path, body=None, headers=None):
         """(status, JSON or text). Connection errors come as OSError."""

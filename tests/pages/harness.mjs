@@ -27,7 +27,7 @@ export async function startServer({ port = 0, data, config = sampleConfig } = {}
     { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, LEMMY_PAGES_DATA: made } });
   let log = "";
   child.stderr.on("data", (text) => (log += text));
-  const ended = new Promise((done) => child.on("exit", done));
+  const ended = new Promise((done) => child.on("exit", (code, signal) => done(code ?? signal)));
   const url = await new Promise((done, failed) => {
     let out = "";
     child.stdout.on("data", (text) => {
@@ -44,8 +44,9 @@ export async function startServer({ port = 0, data, config = sampleConfig } = {}
     signal: (name) => child.kill(name),
     async stop({ keep = false } = {}) {
       child.kill("SIGTERM");
-      await ended;
+      const code = await ended;
       if (!keep) rmSync(made, { recursive: true, force: true });
+      assert.equal(code, 0, `the server ended with ${code}: ${log.slice(-8000)}`);
     },
   };
 }

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -103,24 +104,40 @@ class Server:
                 return self
             if not line:
                 break
-        self.process.kill()
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+        time.sleep(0.1)  # for what it said last
         raise AssertionError("the server did not start:\n" + "".join(self.log))
 
     def _read_log(self):
         for line in self.process.stderr:
             self.log.append(line)
 
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
+    def end(self, number=signal.SIGTERM):
+        """Ends it as people and systems do, and looks at how it ended; its folder stays."""
+        if not self.process:
+            return
+        process, self.process = self.process, None
+        late = False
+        if process.poll() is None:
+            process.send_signal(number)
             try:
-                self.process.wait(20)
+                process.wait(20)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        for stream in (self.process.stdout, self.process.stderr):
+                late = True
+                process.kill()
+                process.wait()
+        for stream in (process.stdout, process.stderr):
             stream.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        assert not late, "the server did not end:\n" + "".join(self.log[-50:])
+        assert process.returncode == 0, f"the server ended with {process.returncode}:\n" + "".join(self.log[-50:])
+
+    def stop(self):
+        try:
+            self.end()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def url(self):

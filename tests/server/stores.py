@@ -58,7 +58,7 @@ class Stores(unittest.TestCase):
 
     def contents(self, url):
         found = table(self.store("check", url)[0])
-        self.assertEqual(len(found), 7, found)
+        self.assertEqual(len(found), 9, found)
         return found
 
     def copy_of_source(self):

@@ -58,11 +58,10 @@ class Playground(unittest.TestCase):
         self.quiet_deploy()
         pages = [(p, self.have(p)) for p in ("/instances", PROJECT)] + [self.quiet_deploy()]
         with self.open(*pages) as stream:
-            stream.until(lambda name, _: name == "hello")
-            came = stream.quiet(4)
-            self.assertEqual(came, [])
-            self.assertLess(stream.bytes, 300)
-            self.assertNotEqual(self.server.get(pages[-1][0]).body, b"")
+            stream.until(lambda name, _: name == "beat")  # after 15 s in which nothing else was sent
+            self.assertEqual([name for name, _, _ in stream.events], ["hello", "beat"])
+            self.assertLess(stream.bytes, 400)
+        self.assertNotEqual(self.server.get(pages[-1][0]).body, b"")
 
     def test_a_program_is_not_told_of_ages_either(self):
         self.quiet_deploy()
@@ -166,8 +165,7 @@ class Restarted(unittest.TestCase):
         try:
             Playground.announce(server, 1)
             page = re.search(r'data-have="(\w+)"', server.get(PROJECT).body.decode())[1]
-            server.process.terminate()
-            server.process.wait(20)
+            server.end()
             server.start()
             with Stream(server.port, live((PROJECT, page))) as stream:
                 stream.until(lambda name, _: name == "hello")
@@ -175,6 +173,24 @@ class Restarted(unittest.TestCase):
             Playground.announce(server, 2)
             with Stream(server.port, live((PROJECT, page))) as stream:
                 stream.until(lambda name, data: name in ("main", "patch") and sha(2) in str(data))
+        finally:
+            server.stop()
+
+
+class Stopping(unittest.TestCase):
+    def test_streams_do_not_keep_a_server_from_ending_and_end_with_it(self):
+        server = Server().start()
+        try:
+            Playground.announce(server, 1)
+            server.call("POST", f"/api/v1{DEPLOYS}", {"build": sha(1)})
+            streams = [Stream(server.port, path) for path in
+                       (live("/"), live("/", PROJECT, f"{DEPLOYS}/1"), f"/api/v1{DEPLOYS}/1/events") * 5]
+            for stream in streams:
+                stream.until(lambda name, _: name in ("main", "status", "trouble"))
+            server.end()  # looks at the exit code, and waits for 20 s at most
+            for stream in streams:
+                with stream:
+                    wait_until(lambda s=stream: s.read(0.2) is not None and s.ended, 5, "a stream goes on")
         finally:
             server.stop()
 

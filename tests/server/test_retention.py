@@ -106,7 +106,7 @@ class OnACluster(unittest.TestCase):
         self.assertEqual(store["archive"]["dir"], str(self.folder / "kept"))
         self.assertGreaterEqual(store["forgotten"]["deploys"], 3)
         kinds = {k["kind"]: k for k in store["store"]["kinds"]}
-        self.assertEqual(sorted(kinds), ["builds", "deliveries", "deploys", "documents", "events", "instances"])
+        self.assertEqual(sorted(kinds), ["builds", "deliveries", "deploys", "documents", "entries", "events", "feed", "instances"])
         self.assertTrue(all(k["bytes"] >= 0 for k in kinds.values()), kinds)
         page = self.server.get("/store")
         self.assertEqual((page.status, b"deploys of a target" in page.body), (200, True))

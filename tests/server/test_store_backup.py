@@ -72,8 +72,8 @@ class Backups(Stores):
         self.refused("were changed")
         rewritten([*lines, lines[1]])
         self.refused("something follows its end")
-        rewritten([lines[0].replace(b'"version":1', b'"version":2'), *lines[1:]])
-        self.refused("format 2", code=5)
+        rewritten([lines[0].replace(b'"version":2', b'"version":99'), *lines[1:]])
+        self.refused("format 99", code=5)
 
     def test_what_is_no_backup_is_refused(self):
         for content in (b"", b"text\n", gzip.compress(b"text\n"), self.source.read_bytes()):

@@ -82,6 +82,8 @@ class Postgres(Stores):
         self.assertIn("from schema 0 to", out)
         self.assertIn("nothing to do", self.store("migrate", self.url())[0])
         self.psql(f"UPDATE {self.schema}.lemmy_schema SET version = 1;"
+                  f"DROP TABLE {self.schema}.lemmy_entries, {self.schema}.lemmy_feed;"
+                  f"DROP SEQUENCE {self.schema}.lemmy_revisions;"
                   f"ALTER TABLE {self.schema}.lemmy_instances DROP COLUMN launched_at")
         _, err = self.store("check", self.url(), code=5)
         self.assertIn("lemmy store migrate", err)

@@ -123,8 +123,9 @@ class Cluster:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        code = self.process.wait(10)
         self.process.stdout.close()
+        assert code == 0, f"the simulated cluster ended with {code}"
 
 
 class Sqlite:
@@ -202,20 +203,22 @@ def emulator_jar():
 
 
 class Datastore:
-    """Google's Datastore emulator; a place is a namespace. What it holds is in memory: it is stopped by SIGSTOP."""
+    """Google's Datastore emulator; a place is a namespace. What it holds is in memory, unless told: it is stopped by
+    SIGSTOP."""
     name, shared = "Datastore", True
 
-    def __init__(self, folder):
+    def __init__(self, folder, on_disk=False):
         jar = emulator_jar()
         main = ["java", "-Xmx1g", "-Duser.language=en", "-cp", jar,
                 "com.google.cloud.datastore.emulator.CloudDatastore"]
-        data = str(Path(folder) / "datastore")
+        self.data = Path(folder) / "datastore"
+        data = str(self.data)
         subprocess.run([*main, "create", "--project_id=lemmy", data], check=True, capture_output=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         with open(Path(folder) / "datastore.log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [*main, "start", "--host=127.0.0.1", f"--port={self.port}", "--store_on_disk=False",
+                [*main, "start", "--host=127.0.0.1", f"--port={self.port}", f"--store_on_disk={on_disk}",
                  "--consistency=1.0", data], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         end = time.monotonic() + 90
         while True:
@@ -234,6 +237,13 @@ class Datastore:
 
     def env(self, port=None):
         return {"DATASTORE_EMULATOR_HOST": f"127.0.0.1:{port or self.port}"}
+
+    def written(self):
+        """The file it wrote to disk; it is stopped for that."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/shutdown", method="POST")
+        urllib.request.urlopen(request, timeout=30).close()
+        self.process.wait(60)
+        return (self.data / "WEB-INF/appengine-generated/local_db.bin").read_bytes()
 
     def close(self):
         self.process.kill()

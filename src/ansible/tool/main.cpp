@@ -12,16 +12,16 @@ int main(int argc, char** argv) {
   if (argc != 8) return 64;
   auto variables = parse_json(read_file(argv[7]).value_or(""), argv[7]);
   if (!variables || !variables->is_object()) return 65;
-  asio::io_context loop;
   Pool pool(2);
-  Runs runs(loop.get_executor(), &pool, Tools{argv[1]}, argv[3]);
   auto progress = std::make_shared<Progress>();
   Plan plan{.id = argv[4], .ansible_dir = argv[2], .playbook = argv[5], .hosts = argv[6]};
   plan.variables = variables->get_object();
   plan.limit = std::chrono::minutes(2);
-  auto result = asio::co_spawn(loop, runs.run(plan, progress, nullptr), asio::use_future);
-  loop.run();
-  auto outcome = result.get();
+  auto run = [&](Plan p) -> Task<Result<Outcome>> {
+    Runs runs(co_await asio::this_coro::executor, &pool, Tools{argv[1]}, argv[3]);
+    co_return co_await runs.run(std::move(p), progress, nullptr);
+  };
+  auto outcome = block_on(run(plan));
   json::object out{{"outcome", nullptr}, {"error", nullptr}, {"progress", to_json(*progress)}};
   if (outcome)
     out["outcome"] = {{"exit_code", outcome->exit_code}, {"log_file", outcome->log_file}};

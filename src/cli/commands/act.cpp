@@ -43,7 +43,7 @@ constexpr const char* kExitCodes =
 constexpr const char* kRollbackCodes =
     "\nExit codes: as of `lemmy deploy`; 0 when --preview was shown, 8 when the answer was no";
 
-struct Arguments {
+struct ActArguments {
   RemoteOptions remote;
   Target target;
   int64_t number = 0;
@@ -58,7 +58,7 @@ Error with_flag(Error e, bool confirms) {
   return e;
 }
 
-Task<Result<int>> preview(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> preview(std::shared_ptr<Remote> remote, ActArguments a) {
   auto shown = co_await remote->get(deploy_path(a.target, a.number) + "/rollback-preview");
   if (!shown) co_return fail(shown.error());
   if (a.remote.json())
@@ -69,7 +69,7 @@ Task<Result<int>> preview(std::shared_ptr<Remote> remote, Arguments a) {
 }
 
 // People see what it changes; programs were asked when somebody wrote them.
-Task<Result<>> ask_first(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<>> ask_first(std::shared_ptr<Remote> remote, ActArguments a) {
   auto shown = co_await remote->get(deploy_path(a.target, a.number) + "/rollback-preview");
   if (!shown) co_return fail(shown.error());
   print_preview(stderr, shown->as_object());
@@ -77,7 +77,7 @@ Task<Result<>> ask_first(std::shared_ptr<Remote> remote, Arguments a) {
   co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was rolled back");
 }
 
-Task<Result<int>> act(std::shared_ptr<Remote> remote, const Kind* kind, Arguments a) {
+Task<Result<int>> act(std::shared_ptr<Remote> remote, const Kind* kind, ActArguments a) {
   auto limit = parse_duration(a.timeout);
   if (!limit) co_return fail(limit.error());
   if (a.preview) co_return co_await preview(remote, a);
@@ -118,7 +118,7 @@ void add_actions(CLI::App& app, Action& action) {
     const bool rollback = *k.done == '\0';
     auto* c = app.add_subcommand(k.name, k.summary);
     c->footer(std::string(k.manual) + (rollback ? kRollbackCodes : kExitCodes));
-    auto a = std::make_shared<Arguments>();
+    auto a = std::make_shared<ActArguments>();
     c->add_option("PROJECT", a->target.project)->required();
     c->add_option("ENVIRONMENT", a->target.environment)->required();
     c->add_option("NUMBER", a->number, "of the deploy")->required()->check(CLI::PositiveNumber);

@@ -7,11 +7,11 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kBuildsManual =
     R"(Lists the builds of a project, newest first, and where each is deployed: an asterisk marks the one that serves.
 Exit codes: 0, 3 not allowed, 4 no such project, 6 the server cannot be reached.)";
 
-struct Arguments {
+struct BuildsArguments {
   RemoteOptions remote;
   std::string project, after;
   int limit = 20;
@@ -27,7 +27,7 @@ std::string places(const json::object& targets) {
   return out;
 }
 
-Task<Result<int>> builds(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> builds(std::shared_ptr<Remote> remote, BuildsArguments a) {
   auto page = co_await remote->get(fmt::format("{}/builds?limit={}&after={}", project_path(a.project),
                                                a.limit, net::percent_encode(a.after)));
   if (!page) co_return fail(page.error());
@@ -55,8 +55,8 @@ Task<Result<int>> builds(std::shared_ptr<Remote> remote, Arguments a) {
 
 void add_builds(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("builds", "List the builds of a project");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kBuildsManual);
+  auto a = std::make_shared<BuildsArguments>();
   c->add_option("PROJECT", a->project)->required();
   c->add_option("--limit", a->limit)->check(CLI::Range(1, 1000))->capture_default_str();
   c->add_option("--after", a->after, "goes on after the page that said so");

@@ -7,17 +7,17 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kDeliveriesManual =
     R"(Lists the hook calls that came in, newest first: accepted, of an unknown project, or refused and why.
 Exit codes: 0, 3 not allowed, 6 the server cannot be reached.)";
 
-struct Arguments {
+struct DeliveriesArguments {
   RemoteOptions remote;
   std::string after;
   int limit = 20;
 };
 
-Task<Result<int>> deliveries(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> deliveries(std::shared_ptr<Remote> remote, DeliveriesArguments a) {
   auto page = co_await remote->get(
       fmt::format("/api/v1/deliveries?limit={}&after={}", a.limit, net::percent_encode(a.after)));
   if (!page) co_return fail(page.error());
@@ -44,8 +44,8 @@ Task<Result<int>> deliveries(std::shared_ptr<Remote> remote, Arguments a) {
 
 void add_deliveries(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("deliveries", "List the hook calls that came in");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kDeliveriesManual);
+  auto a = std::make_shared<DeliveriesArguments>();
   c->add_option("--limit", a->limit)->check(CLI::Range(1, 1000))->capture_default_str();
   c->add_option("--after", a->after, "goes on after the page that said so");
   add_remote_options(*c, a->remote);

@@ -11,7 +11,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kDeployManual =
     R"(Deploys a build and waits until it is live, showing each step and the pods that are ready. Standard error gets the
 progress, standard output the outcome. Ctrl-C ends the waiting, not the deploy: `lemmy cancel` does that.
 With --check nothing is deployed: on hosts the playbook runs with --check --diff, on pods the cluster is asked whether it
@@ -21,7 +21,7 @@ fail, and its cause was shown, 2 bad arguments,
 3 not allowed, 4 no such project, environment or build, 5 refused as things are, 6 the server cannot be reached or
 --timeout passed, 8 the deploy was cancelled or superseded.)";
 
-struct Arguments {
+struct DeployArguments {
   RemoteOptions remote;
   Target target;
   std::string build, reason, timeout = "1h";
@@ -29,7 +29,7 @@ struct Arguments {
 };
 
 // A protected environment asks people; programs were asked when somebody wrote them.
-Task<Result<>> confirm(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<>> confirm(std::shared_ptr<Remote> remote, DeployArguments a) {
   if (a.yes || !isatty(STDIN_FILENO)) co_return Result<>{};
   auto project = co_await remote->get(project_path(a.target.project) + "?limit=1");
   if (!project) co_return fail(project.error());
@@ -44,7 +44,7 @@ Task<Result<>> confirm(std::shared_ptr<Remote> remote, Arguments a) {
   co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was deployed");
 }
 
-Task<Result<int>> deploy(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> deploy(std::shared_ptr<Remote> remote, DeployArguments a) {
   auto limit = parse_duration(a.timeout);
   if (!limit) co_return fail(limit.error());
   if (a.check) co_return co_await dry_run(remote, a.target, a.build, *limit, a.remote.json());
@@ -74,8 +74,8 @@ Task<Result<int>> deploy(std::shared_ptr<Remote> remote, Arguments a) {
 
 void add_deploy(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("deploy", "Deploy a build and wait until it is live");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kDeployManual);
+  auto a = std::make_shared<DeployArguments>();
   c->add_option("PROJECT", a->target.project)->required();
   c->add_option("ENVIRONMENT", a->target.environment)->required();
   c->add_option("--build", a->build, "sha, or its first 7 digits or more")->required();

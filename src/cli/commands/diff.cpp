@@ -10,7 +10,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kDiffManual =
     R"(Shows what the configuration on disk would change in what runs there: the fields that are added (+), removed (-)
 or changed (~), with the old and the new value and where the new one comes from. It renders for the build that runs
 unless --build names another, and for the same deploy number. The pods of an autoscaled deploy are not compared:
@@ -20,18 +20,18 @@ Exit codes: 0, also when there are differences; with --exit-code 1 then; 2 the c
 
 constexpr size_t kMostRows = 200;
 
-struct Arguments {
+struct DiffArguments {
   RemoteOptions remote;
   Target target;
   std::string dir = "config", build;
   bool exit_code = false;
 };
 
-Error no_build(const Arguments& a, std::string what) {
+Error no_build(const DiffArguments& a, std::string what) {
   return {ErrorCode::not_found, a.target.project, std::move(what), "`lemmy builds` lists them"};
 }
 
-Task<Result<Build>> build_of(std::shared_ptr<Remote> remote, Arguments a, json::object status) {
+Task<Result<Build>> build_of(std::shared_ptr<Remote> remote, DiffArguments a, json::object status) {
   if (a.build.empty() || text_or(object_in(status, "deploy"), "build").starts_with(a.build)) {
     const json::object& b = object_in(status, "build");
     Build build{a.target.project, std::string(text_or(object_in(status, "deploy"), "build")),
@@ -61,14 +61,14 @@ Task<Result<Build>> build_of(std::shared_ptr<Remote> remote, Arguments a, json::
 }
 
 // Documents that are not there: an older server, or a deploy that did not get that far.
-Task<Result<json::value>> document(std::shared_ptr<Remote> remote, Arguments a, int64_t number,
+Task<Result<json::value>> document(std::shared_ptr<Remote> remote, DiffArguments a, int64_t number,
                                    std::string name) {
   auto text = co_await remote->get(deploy_path(a.target, number) + "/" + name);
   if (!text && text.error().code == ErrorCode::not_found) co_return json::value();
   co_return text;
 }
 
-int show(const Arguments& a, int64_t number, const std::vector<FieldChange>& changes) {
+int show(const DiffArguments& a, int64_t number, const std::vector<FieldChange>& changes) {
   if (a.remote.json()) {
     print_json(json::object{{"project", a.target.project},
                             {"environment", a.target.environment},
@@ -85,7 +85,7 @@ int show(const Arguments& a, int64_t number, const std::vector<FieldChange>& cha
   return a.exit_code && !changes.empty() ? 1 : 0;
 }
 
-Task<Result<int>> diff(std::shared_ptr<Remote> remote, Arguments a,
+Task<Result<int>> diff(std::shared_ptr<Remote> remote, DiffArguments a,
                        std::shared_ptr<const config::Config> config) {
   auto state = co_await remote->get(target_path(a.target));
   if (!state) co_return fail(state.error());
@@ -128,7 +128,7 @@ Task<Result<int>> diff(std::shared_ptr<Remote> remote, Arguments a,
   co_return show(a, number, changes);
 }
 
-int run(const Arguments& a) {
+int run(const DiffArguments& a) {
   auto config = config::load(a.dir);
   if (!config) return report(config.error());
   return run_remote(a.remote, [a, config = *config](auto remote) { return diff(remote, a, config); });
@@ -138,8 +138,8 @@ int run(const Arguments& a) {
 
 void add_diff(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("diff", "Show what the configuration on disk changes in what runs");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kDiffManual);
+  auto a = std::make_shared<DiffArguments>();
   c->add_option("PROJECT", a->target.project)->required();
   c->add_option("ENVIRONMENT", a->target.environment)->required();
   c->add_option("--build", a->build, "7-40 hex digits; the build that runs unless given");

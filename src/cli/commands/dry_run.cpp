@@ -8,8 +8,6 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr milliseconds kPause{700};
-
 void show(const json::object& run) {
   const json::object& hosts = object_in(run, "hosts");
   for (const json::value& v : array_in(hosts, "hosts")) {
@@ -71,7 +69,7 @@ Task<Result<int>> dry_run(std::shared_ptr<Remote> remote, Target target, std::st
       (void)co_await remote->post(all + "/" + id + "/cancel", "{}", {});
       co_return fail(ErrorCode::timeout, target.str(), "the dry run took too long, and is cancelled");
     }
-    co_await sleep_for(kPause);
+    co_await sleep_for(kAskEvery);
     run = co_await remote->get(all + "/" + id);
     if (!run) co_return fail(run.error());
     const std::string task = field(object_in(run->as_object(), "hosts"), "task");

@@ -11,7 +11,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kHookManual =
     R"(Announces a build to a server, as a build system does. The call is signed with the secret in --secret-file or
 LEMMY_HOOK_SECRET (never an argument: other users of the machine see those); without either it is sent unsigned,
 which a server without access.yaml takes. It is sent again when the server may not have got it, and counted once.
@@ -24,19 +24,19 @@ last brings it there. Signed or not as `lemmy hook build`; --delivery makes it c
 what became of it.
 Exit codes: as of `lemmy hook build`.)";
 
-struct Arguments {
+struct HookArguments {
   RemoteOptions remote;
   Build build;
   InstanceCall instance;
   std::string secret_file, delivery;
 };
 
-Result<std::string> secret_of(const Arguments& a) {
+Result<std::string> secret_of(const HookArguments& a) {
   if (!a.secret_file.empty()) return read_secret(a.secret_file);
   return from_environment("LEMMY_HOOK_SECRET");
 }
 
-Task<Result<json::value>> call(std::shared_ptr<Remote> remote, Arguments a, std::string path,
+Task<Result<json::value>> call(std::shared_ptr<Remote> remote, HookArguments a, std::string path,
                                json::object o) {
   auto secret = secret_of(a);
   if (!secret) co_return fail(secret.error());
@@ -58,7 +58,7 @@ Task<Result<json::value>> call(std::shared_ptr<Remote> remote, Arguments a, std:
   co_return answer;
 }
 
-Task<Result<int>> ask(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> ask(std::shared_ptr<Remote> remote, HookArguments a) {
   const InstanceCall& i = a.instance;
   if (auto ok = check_instance_call(i); !ok) co_return fail(ok.error());
   json::object o{{"project", i.target.project}, {"environment", i.target.environment}, {"instance_id", i.id}};
@@ -73,7 +73,7 @@ Task<Result<int>> ask(std::shared_ptr<Remote> remote, Arguments a) {
   co_return 0;
 }
 
-Task<Result<int>> announce(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> announce(std::shared_ptr<Remote> remote, HookArguments a) {
   if (auto ok = check_build(a.build); !ok) co_return fail(ok.error());
   json::object o{{"project", a.build.project}, {"sha", a.build.sha}, {"branch", a.build.branch}};
   for (auto [key, value] : {std::pair{"image", &a.build.image},
@@ -101,8 +101,8 @@ void add_hook(CLI::App& app, Action& action) {
   auto* hook = app.add_subcommand("hook", "Call a server's hooks");
   hook->require_subcommand(1);
   auto* c = hook->add_subcommand("build", "Announce a build");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kHookManual);
+  auto a = std::make_shared<HookArguments>();
   c->add_option("--project", a->build.project)->required();
   c->add_option("--sha", a->build.sha, "7-40 lower-case hex digits")->required();
   c->add_option("--branch", a->build.branch)->required();

@@ -7,18 +7,18 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kInstancesManual =
     R"(Lists hosts that booted and asked for their build (POST /hooks/instance), newest call first: what each asked for,
 what it got, and why not. --run-again ID runs the playbook on one of them once more, as if it had called again.
 Exit codes: 0, 2 bad arguments, 3 not allowed, 4 no such instance, 6 the server cannot be reached.)";
 
-struct Arguments {
+struct InstancesArguments {
   RemoteOptions remote;
   std::string project, environment, after, run_again;
   int limit = 50;
 };
 
-Task<Result<int>> list(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> list(std::shared_ptr<Remote> remote, InstancesArguments a) {
   auto page = co_await remote->get(fmt::format(
       "/api/v1/instances?limit={}&project={}&environment={}&after={}", a.limit,
       net::percent_encode(a.project), net::percent_encode(a.environment), net::percent_encode(a.after)));
@@ -44,7 +44,7 @@ Task<Result<int>> list(std::shared_ptr<Remote> remote, Arguments a) {
   co_return 0;
 }
 
-Task<Result<int>> run_again(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> run_again(std::shared_ptr<Remote> remote, InstancesArguments a) {
   if (a.project.empty() || a.environment.empty())
     co_return fail(ErrorCode::invalid, "PROJECT ENVIRONMENT", "both are needed with --run-again",
                    "lemmy instances PROJECT ENVIRONMENT --run-again ID");
@@ -62,8 +62,8 @@ Task<Result<int>> run_again(std::shared_ptr<Remote> remote, Arguments a) {
 
 void add_instances(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("instances", "List hosts that asked for their build");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kInstancesManual);
+  auto a = std::make_shared<InstancesArguments>();
   c->add_option("project", a->project, "only of this project");
   c->add_option("environment", a->environment, "only of this environment");
   c->add_option("--limit", a->limit)->check(CLI::Range(1, 1000))->capture_default_str();

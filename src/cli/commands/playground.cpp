@@ -15,7 +15,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kPlaygroundManual =
     R"(Runs the server with sample projects, builds that arrive, and a simulated cluster: nothing is installed, nothing
 leaves this machine, and nothing runs for real. Every page says so. Each start begins with an empty store, as the
 cluster is empty too; the sample configuration stays as you edited it, unless --fresh writes it anew.
@@ -114,7 +114,7 @@ int run(std::shared_ptr<Playground> p) {
 
 void add_playground(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("playground", "Run the server with sample projects and a simulated cluster");
-  c->footer(kManual);
+  c->footer(kPlaygroundManual);
   auto p = std::make_shared<Playground>();
   p->options.data_dir = "data/playground";
   add_server_options(*c, p->options);

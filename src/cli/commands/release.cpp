@@ -10,7 +10,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kReleaseManual =
     R"(Deploys one build to several environments together, on pods and on hosts, and waits until all have ended:
   lemmy release PROJECT BUILD ENVIRONMENT...
   lemmy release rollback PROJECT RELEASE     every environment goes back to what ran before, as a new release
@@ -19,10 +19,9 @@ Exit codes: 0 live everywhere (with --no-wait: accepted), 1 a deploy failed, 2 b
 project, environment, build or release, 5 refused as things are, such as a roll back that not all can do (--partial),
 6 the server cannot be reached or --timeout passed, 8 some were cancelled or superseded and none failed.)";
 
-constexpr milliseconds kPause{700};
 constexpr seconds kPatience{60};  // how long a server may stay away
 
-struct Arguments {
+struct ReleaseArguments {
   RemoteOptions remote;
   std::string project, build, release, reason, timeout = "1h";
   std::vector<std::string> environments;
@@ -30,7 +29,7 @@ struct Arguments {
 };
 
 // A protected environment asks people; programs were asked when somebody wrote them.
-Task<Result<>> confirm(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<>> confirm(std::shared_ptr<Remote> remote, ReleaseArguments a) {
   if (a.yes || !isatty(STDIN_FILENO)) co_return Result<>{};
   auto project = co_await remote->get(project_path(a.project) + "?limit=1");
   if (!project) co_return fail(project.error());
@@ -81,7 +80,7 @@ int conclude(const json::value& release, bool json) {
   return state == "failed" ? kDeployFailed : exit_code(ErrorCode::cancelled);
 }
 
-Task<Result<int>> follow(std::shared_ptr<Remote> remote, Arguments a, json::value release,
+Task<Result<int>> follow(std::shared_ptr<Remote> remote, ReleaseArguments a, json::value release,
                          milliseconds at_most) {
   const json::object r = object_in(release.as_object(), "release");
   const std::string path = project_path(a.project) + "/releases/" + field(r, "id");
@@ -96,7 +95,7 @@ Task<Result<int>> follow(std::shared_ptr<Remote> remote, Arguments a, json::valu
     if (Clock::now() > deadline)
       co_return fail(ErrorCode::timeout, "release " + field(r, "id"), "not all of it has ended",
                      "its deploys go on; see: lemmy status " + a.project);
-    co_await sleep_for(kPause);
+    co_await sleep_for(kAskEvery);
     auto fresh = co_await remote->get(path);
     if (fresh) {
       contact = Clock::now();
@@ -109,7 +108,7 @@ Task<Result<int>> follow(std::shared_ptr<Remote> remote, Arguments a, json::valu
   }
 }
 
-Task<Result<int>> ask(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> ask(std::shared_ptr<Remote> remote, ReleaseArguments a) {
   auto limit = parse_duration(a.timeout);
   if (!limit) co_return fail(limit.error());
   const bool back = !a.release.empty();
@@ -146,7 +145,7 @@ Task<Result<int>> ask(std::shared_ptr<Remote> remote, Arguments a) {
   co_return 0;
 }
 
-void add_common(CLI::App& c, Arguments& a) {
+void add_common(CLI::App& c, ReleaseArguments& a) {
   c.add_option("--reason", a.reason, "for the history");
   c.add_flag("--no-wait", a.no_wait, "return once it is accepted");
   c.add_option("--timeout", a.timeout, "how long to wait")->capture_default_str();
@@ -157,20 +156,20 @@ void add_common(CLI::App& c, Arguments& a) {
 
 void add_release(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("release", "Deploy a build to several environments together");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kReleaseManual);
+  auto a = std::make_shared<ReleaseArguments>();
   // Not marked as required: `release rollback` has none of them.
   c->add_option("PROJECT", a->project);
   c->add_option("BUILD", a->build, "sha, or its first 7 digits or more");
   c->add_option("ENVIRONMENT", a->environments);
   c->add_flag("--yes", a->yes, "do not ask before protected environments");
   add_common(*c, *a);
-  auto set = [&action](std::shared_ptr<Arguments> chosen) {
+  auto set = [&action](std::shared_ptr<ReleaseArguments> chosen) {
     action = [chosen] { return run_remote(chosen->remote, [chosen](auto r) { return ask(r, *chosen); }); };
   };
   auto* back = c->add_subcommand("rollback", "Roll a release back, in all its environments together");
-  back->footer(kManual);
-  auto b = std::make_shared<Arguments>();
+  back->footer(kReleaseManual);
+  auto b = std::make_shared<ReleaseArguments>();
   back->add_option("PROJECT", b->project)->required();
   back->add_option("RELEASE", b->release, "its id")->required();
   back->add_flag("--partial", b->partial, "also when some environments cannot go back");

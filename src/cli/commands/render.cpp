@@ -9,7 +9,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kRenderManual =
     R"(Prints what a deploy of that build would send, without sending anything: the final JSON
 of the project's template, then every manifest with Lemmy's names, labels, variables and mounts.
 --explain prints each field with its value and where it comes from: the template's line and column that wrote
@@ -18,14 +18,14 @@ it, the expression there, and behind <- the keys of environments.json that it fo
 docs/provenance.md says more. --explain needs no --build.
 Exit codes: 0, 2 the configuration or the arguments are wrong, 4 no such project or environment.)";
 
-struct Arguments {
+struct RenderArguments {
   std::string dir = "config", project, environment, sha, branch = "main", image, show = "all",
               output = "table";
   int64_t number = 1;
   bool explain = false;
 };
 
-int explain(const Arguments& a, const manifest::Renderer& renderer, const Build& build) {
+int explain(const RenderArguments& a, const manifest::Renderer& renderer, const Build& build) {
   auto explanation = renderer.explain(a.environment, build, a.number);
   if (!explanation) return report(explanation.error());
   json::object all = to_json(*explanation);
@@ -53,7 +53,7 @@ int explain(const Arguments& a, const manifest::Renderer& renderer, const Build&
   return 0;
 }
 
-int render(Arguments a) {
+int render(RenderArguments a) {
   if (a.explain && a.sha.empty()) a.sha = std::string(40, '0');
   if (a.sha.empty())
     return report(
@@ -99,8 +99,8 @@ int render(Arguments a) {
 
 void add_render(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("render", "Print what a deploy would send");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kRenderManual);
+  auto a = std::make_shared<RenderArguments>();
   c->add_option("PROJECT", a->project)->required();
   c->add_option("ENVIRONMENT", a->environment)->required();
   c->add_option("--build", a->sha, "7-40 hex digits");

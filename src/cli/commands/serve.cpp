@@ -4,7 +4,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kServeManual =
     R"(Runs the server until SIGINT or SIGTERM. A deploy that is under way when it stops goes on when it starts again.
 Clusters come from clusters.yaml in the configuration folder; without it from --kubeconfig, else $KUBECONFIG,
 the mounted service account, or ~/.kube/config. Without access.yaml it answers to this machine only.
@@ -15,7 +15,7 @@ cannot be used.)";
 
 void add_serve(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("serve", "Run the server");
-  c->footer(kManual);
+  c->footer(kServeManual);
   auto o = std::make_shared<app::Options>();
   add_server_options(*c, *o);
   c->add_option("--config", o->config_dir, "the configuration folder")->capture_default_str();

@@ -8,13 +8,13 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kStatusManual =
     R"(Without arguments what runs where; with a project its environments; with an environment its deploys and the pods
 of the newest; with a number that deploy, and why it failed: the cause, a sample of the pods that fail alike with its
 log, and what differs from the last good deploy. The health is ok, busy, bad, zeroed, none or unknown (the cluster cannot be seen).
 Exit codes: 0 whatever the health, 3 not allowed, 4 no such project or environment, 6 the server cannot be reached.)";
 
-struct Arguments {
+struct StatusArguments {
   RemoteOptions remote;
   Target target;
   int limit = 10;
@@ -84,7 +84,7 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
   if (!pods.empty()) pods.print();
 }
 
-Task<Result<int>> overview(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> overview(std::shared_ptr<Remote> remote, StatusArguments a) {
   auto all = co_await remote->get("/api/v1/projects");
   if (!all) co_return fail(all.error());
   if (a.remote.json())
@@ -94,7 +94,7 @@ Task<Result<int>> overview(std::shared_ptr<Remote> remote, Arguments a) {
   co_return 0;
 }
 
-Task<Result<int>> project(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> project(std::shared_ptr<Remote> remote, StatusArguments a) {
   auto one = co_await remote->get(fmt::format("{}?limit={}", project_path(a.target.project), a.limit));
   if (!one) co_return fail(one.error());
   if (a.remote.json())
@@ -115,7 +115,7 @@ Task<Result<json::object>> read_deploy(std::shared_ptr<Remote> remote, Target ta
   co_return out;
 }
 
-Task<Result<int>> deploy(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> deploy(std::shared_ptr<Remote> remote, StatusArguments a) {
   auto status = co_await read_deploy(remote, a.target, a.number);
   if (!status) co_return fail(status.error());
   if (a.remote.json()) {
@@ -127,7 +127,7 @@ Task<Result<int>> deploy(std::shared_ptr<Remote> remote, Arguments a) {
   co_return 0;
 }
 
-Task<Result<int>> environment(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> environment(std::shared_ptr<Remote> remote, StatusArguments a) {
   auto state = co_await remote->get(target_path(a.target));
   if (!state) co_return fail(state.error());
   auto deploys = co_await remote->get(fmt::format("{}/deploys?limit={}", target_path(a.target), a.limit));
@@ -154,7 +154,7 @@ Task<Result<int>> environment(std::shared_ptr<Remote> remote, Arguments a) {
   co_return 0;
 }
 
-Task<Result<int>> status(std::shared_ptr<Remote> remote, Arguments a) {
+Task<Result<int>> status(std::shared_ptr<Remote> remote, StatusArguments a) {
   if (a.target.project.empty()) return overview(remote, std::move(a));
   if (a.target.environment.empty()) return project(remote, std::move(a));
   if (a.number == 0) return environment(remote, std::move(a));
@@ -165,8 +165,8 @@ Task<Result<int>> status(std::shared_ptr<Remote> remote, Arguments a) {
 
 void add_status(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("status", "Show what runs where");
-  c->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  c->footer(kStatusManual);
+  auto a = std::make_shared<StatusArguments>();
   c->add_option("PROJECT", a->target.project);
   c->add_option("ENVIRONMENT", a->target.environment);
   c->add_option("NUMBER", a->number, "of a deploy")->check(CLI::PositiveNumber);

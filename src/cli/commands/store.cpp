@@ -8,7 +8,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kStoreManual =
     R"(A store is sqlite:PATH, postgres://USER@HOST:PORT/DATABASE or datastore://PROJECT, as for lemmy serve --store; a
 password in a URL is seen in the list of processes: PGPASSWORD or a pgpass file is better.
 A copy or a restore goes into an empty store. One that did not end is known: servers do not start on it, and the
@@ -16,7 +16,7 @@ same command run again goes on. All is read back and compared before it is said 
 Progress goes to standard error. Exit codes: 0 done, or sound, 2 an argument or a file is wrong, 4 there is no such
 store, 5 a server uses it, it is not empty, or its schema does not fit, 6 it cannot be reached, 70 it is damaged.)";
 
-struct Arguments {
+struct StoreArguments {
   std::string from, to;
 };
 using Work = std::function<Task<Result<int>>(asio::any_io_executor)>;
@@ -31,10 +31,11 @@ int run(Work work) {
   asio::io_context loop{1};
   int code = exit_code(ErrorCode::internal);
   std::exception_ptr failure;
-  asio::co_spawn(loop, run_work(std::move(work), loop.get_executor(), &code), [&](std::exception_ptr e) {
-    failure = e;
-    loop.stop();  // kept-alive connections are not waited for
-  });
+  spawn(loop.get_executor(), "command", run_work(std::move(work), loop.get_executor(), &code), {},
+        [&](std::exception_ptr e) {
+          failure = e;
+          loop.stop();  // kept-alive connections are not waited for
+        });
   loop.run();
   if (failure) std::rethrow_exception(failure);
   return code;
@@ -45,12 +46,12 @@ int run(Work work) {
 void add_store(CLI::App& app, Action& action) {
   auto* store = app.add_subcommand("store", "Check, migrate, copy, back up and restore a store");
   store->require_subcommand(1);
-  store->footer(kManual);
-  auto a = std::make_shared<Arguments>();
+  store->footer(kStoreManual);
+  auto a = std::make_shared<StoreArguments>();
   auto command = [&](const char* name, const char* summary, std::vector<const char*> names,
-                     std::function<Task<Result<int>>(asio::any_io_executor, const Arguments&)> work) {
+                     std::function<Task<Result<int>>(asio::any_io_executor, const StoreArguments&)> work) {
     auto* c = store->add_subcommand(name, summary);
-    c->footer(kManual);
+    c->footer(kStoreManual);
     std::string* into[] = {&a->from, &a->to};
     for (size_t i = 0; i < names.size(); ++i) c->add_option(names[i], *into[i])->required();
     c->callback([&action, a, work] {
@@ -58,15 +59,15 @@ void add_store(CLI::App& app, Action& action) {
     });
   };
   command("check", "Read all of it and say whether it is sound; changes nothing", {"URL"},
-          [](auto loop, const Arguments& given) { return check_store(loop, given.from); });
+          [](auto loop, const StoreArguments& given) { return check_store(loop, given.from); });
   command("migrate", "Take the schema forward to this Lemmy's", {"URL"},
-          [](auto loop, const Arguments& given) { return migrate_store(loop, given.from); });
+          [](auto loop, const StoreArguments& given) { return migrate_store(loop, given.from); });
   command("copy", "Copy everything into an empty store of any kind, and compare", {"FROM", "TO"},
-          [](auto loop, const Arguments& given) { return copy_store(loop, given.from, given.to); });
+          [](auto loop, const StoreArguments& given) { return copy_store(loop, given.from, given.to); });
   command("backup", "Write everything into one file", {"URL", "FILE"},
-          [](auto loop, const Arguments& given) { return backup_store(loop, given.from, given.to); });
+          [](auto loop, const StoreArguments& given) { return backup_store(loop, given.from, given.to); });
   command("restore", "Load a backup into an empty store", {"FILE", "URL"},
-          [](auto loop, const Arguments& given) { return restore_store(loop, given.from, given.to); });
+          [](auto loop, const StoreArguments& given) { return restore_store(loop, given.from, given.to); });
 }
 
 }  // namespace lemmy::cli

@@ -8,13 +8,13 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kTokenManual =
     R"(Tokens are for programs that call the API, and with --instances for hosts that ask for the build of one target
 when they boot. They stand in access.yaml of a configuration folder. A new token is printed once, on standard output:
 only its hash is kept.
 Exit codes: 0, 2 something is malformed, 4 no such token or folder, 5 the name is taken.)";
 
-struct Arguments {
+struct TokenArguments {
   std::string dir = "config", name, role, expires, output = "table";
   std::vector<std::string> projects;
   std::string target;      // of --instances PROJECT/ENVIRONMENT
@@ -49,7 +49,7 @@ Result<Target> read_target(const std::string& text) {
   return target;
 }
 
-void show(const Arguments& a, json::object made, const std::string& token, const char* use) {
+void show(const TokenArguments& a, json::object made, const std::string& token, const char* use) {
   made["token"] = token;
   if (a.output == "json")
     print_json(made);
@@ -58,7 +58,7 @@ void show(const Arguments& a, json::object made, const std::string& token, const
   fmt::print(stderr, "token {} is shown this once; {}\n", a.name, use);
 }
 
-int add_for_instances(const Arguments& a) {
+int add_for_instances(const TokenArguments& a) {
   auto target = read_target(a.target);
   if (!target) return report(target.error());
   const access::NewToken made = access::make_token();
@@ -70,7 +70,7 @@ int add_for_instances(const Arguments& a) {
   return 0;
 }
 
-int add(const Arguments& a) {
+int add(const TokenArguments& a) {
   if (!a.target.empty()) return add_for_instances(a);
   if (a.role.empty())
     return report({ErrorCode::invalid, "--role", "a token of the API needs a role",
@@ -88,7 +88,7 @@ int add(const Arguments& a) {
   return 0;
 }
 
-int remove(const Arguments& a) {
+int remove(const TokenArguments& a) {
   auto done = edit_access(a.dir, [&](const std::string& t) {
     return a.instances ? access::remove_instance_token(t, a.name) : access::remove_token(t, a.name);
   });
@@ -97,7 +97,7 @@ int remove(const Arguments& a) {
   return 0;
 }
 
-int list(const Arguments& a) {
+int list(const TokenArguments& a) {
   auto known = load_access(a.dir);
   if (!known) return report(known.error());
   if (a.output != "json") {
@@ -125,10 +125,10 @@ int list(const Arguments& a) {
 void add_token(CLI::App& app, Action& action) {
   auto* token = app.add_subcommand("token", "Add, remove and list tokens of the API and of instances");
   token->require_subcommand(1);
-  auto a = std::make_shared<Arguments>();
-  auto command = [&](const char* name, const char* summary, int (*run)(const Arguments&), bool named) {
+  auto a = std::make_shared<TokenArguments>();
+  auto command = [&](const char* name, const char* summary, int (*run)(const TokenArguments&), bool named) {
     auto* c = token->add_subcommand(name, summary);
-    c->footer(kManual);
+    c->footer(kTokenManual);
     if (named) c->add_option("NAME", a->name)->required();
     c->add_option("--config", a->dir, "the configuration folder")->capture_default_str();
     c->add_option("--output", a->output, "table or json")->check(CLI::IsMember({"table", "json"}));

@@ -7,16 +7,16 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kUserManual =
     R"(Changes access.yaml of a configuration folder; its comments stay. A server takes it over within seconds. A password
 is asked for on the terminal, or is the first line of standard input; only its hash is kept.
 Exit codes: 0, 2 something is malformed, 4 no such user or folder, 5 the name is taken.)";
 
-struct Arguments {
+struct UserArguments {
   std::string dir = "config", name, role, output = "table";
 };
 
-int add(const Arguments& a) {
+int add(const UserArguments& a) {
   auto role = read_role(a.role);
   if (!role) return report(role.error());
   // Before anybody types a password.
@@ -36,7 +36,7 @@ int add(const Arguments& a) {
   return 0;
 }
 
-int password(const Arguments& a) {
+int password(const UserArguments& a) {
   auto known = load_access(a.dir);
   if (!known) return report(known.error());
   if (!known->user(a.name))
@@ -51,14 +51,14 @@ int password(const Arguments& a) {
   return 0;
 }
 
-int remove(const Arguments& a) {
+int remove(const UserArguments& a) {
   auto done = edit_access(a.dir, [&](const std::string& t) { return access::remove_user(t, a.name); });
   if (!done) return report(done.error());
   fmt::print("{} is gone\n", a.name);
   return 0;
 }
 
-int list(const Arguments& a) {
+int list(const UserArguments& a) {
   auto known = load_access(a.dir);
   if (!known) return report(known.error());
   if (a.output != "json") {
@@ -78,10 +78,10 @@ int list(const Arguments& a) {
 void add_user(CLI::App& app, Action& action) {
   auto* user = app.add_subcommand("user", "Add, change and list users");
   user->require_subcommand(1);
-  auto a = std::make_shared<Arguments>();
-  auto command = [&](const char* name, const char* summary, int (*run)(const Arguments&), bool named) {
+  auto a = std::make_shared<UserArguments>();
+  auto command = [&](const char* name, const char* summary, int (*run)(const UserArguments&), bool named) {
     auto* c = user->add_subcommand(name, summary);
-    c->footer(kManual);
+    c->footer(kUserManual);
     if (named) c->add_option("NAME", a->name)->required();
     c->add_option("--config", a->dir, "the configuration folder")->capture_default_str();
     c->callback([&action, a, run] { action = [a, run] { return run(*a); }; });

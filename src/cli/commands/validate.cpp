@@ -10,7 +10,7 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr const char* kManual =
+constexpr const char* kValidateManual =
     R"(Checks a configuration tree: every file, every key, and that every project renders
 for each of its environments. Prints all problems, each with file, line, key and what to do.
 With --against FOLDER, or --against REVISION of the git repository that the tree is in, it renders every
@@ -97,7 +97,7 @@ int validate(const std::string& dir, bool quiet) {
 
 void add_validate(CLI::App& app, Action& action) {
   auto* c = app.add_subcommand("validate", "Check a configuration tree");
-  c->footer(kManual);
+  c->footer(kValidateManual);
   auto a = std::make_shared<Against>();
   a->dir = "config";
   c->add_option("--config", a->dir, "the configuration folder")->capture_default_str();

@@ -14,7 +14,8 @@
 namespace lemmy::cli {
 namespace {
 
-constexpr int64_t kFormat = 1;
+constexpr int64_t kFormat = 2;
+constexpr int64_t kFirst = 1;  // ends with the instances
 constexpr const char* kName = "lemmy-backup";
 constexpr size_t kChunk = 256u << 10, kLine = 256u << 20;
 constexpr size_t kTogether = 200;
@@ -141,9 +142,10 @@ Result<std::unique_ptr<BackupReader>> BackupReader::open(const std::string& path
   auto head = parse_json(*line, path);
   if (!head || !head->is_object() || text_or(head->get_object(), "format") != kName) return not_one();
   const json::object& o = head->get_object();
-  if (int64_t format = int_or(o, "version"); format != kFormat)
+  r->format_ = int_or(o, "version");
+  if (r->format_ < kFirst || r->format_ > kFormat)
     return fail(ErrorCode::conflict, path,
-                fmt::format("the backup has format {}, this Lemmy knows {}", format, kFormat),
+                fmt::format("the backup has format {}, this Lemmy knows up to {}", r->format_, kFormat),
                 "restore it with the newer Lemmy that wrote it; nothing was written");
   return r;
 }
@@ -183,6 +185,7 @@ Result<> BackupReader::read_end(const json::value& end) {
     const store::Tally& seen = seen_[kind];
     const json::value* told = find(end, {"end", name(kind)});
     const json::object* o = told ? told->if_object() : nullptr;
+    if (format_ == kFirst && kind > store::RecordKind::instance && seen.count() == 0) continue;
     if (!o || int_or(*o, "count", -1) != seen.count())
       return damaged(fmt::format("records of kind {} are missing, or too many", name(kind)));
     if (text_or(*o, "hash") != seen.hash())

@@ -51,6 +51,7 @@ class BackupReader {
   size_t from_ = 0;  // in the buffer
   gzFile stream_ = nullptr;
   bool ended_ = false;
+  int64_t format_ = 0;
   store::Tallies seen_, told_;
 };
 

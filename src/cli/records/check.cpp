@@ -30,6 +30,8 @@ Task<Result<>> ask_as_a_server(Store* s) {
   if (!events) co_return fail(events.error());
   auto unsettled = co_await s->unsettled_deploys();
   if (!unsettled) co_return fail(unsettled.error());
+  auto entries = co_await s->entries(kConsumer, "", {1, ""});
+  if (!entries) co_return fail(entries.error());
   auto open = co_await s->unsettled_instances();
   if (!open) co_return fail(open.error());
   for (const Target& of :

@@ -7,7 +7,7 @@ namespace lemmy::cli {
 namespace {
 
 constexpr int kWidth = 30;
-constexpr milliseconds kRedraw{100}, kLine{10'000};
+constexpr milliseconds kRedraw{100}, kLogged{10'000};
 
 }  // namespace
 
@@ -26,8 +26,8 @@ Counts counts_of(const std::vector<store::Size>& sizes) {
 }
 
 std::string_view plural(store::RecordKind kind) {
-  static constexpr std::string_view all[] = {"builds", "deliveries", "targets",  "deploys",
-                                             "events", "documents",  "instances"};
+  static constexpr std::string_view all[] = {"builds",    "deliveries", "targets", "deploys", "events",
+                                             "documents", "instances",  "entries", "feed"};
   return all[static_cast<size_t>(kind)];
 }
 
@@ -47,7 +47,7 @@ void Progress::seen(store::RecordKind kind, int64_t count) {
   const bool fresh = kind_ != kind;
   kind_ = kind;
   count_ = count;
-  if (Clock::now() - drawn_ < (terminal_ ? kRedraw : kLine) && !(terminal_ && fresh)) return;
+  if (Clock::now() - drawn_ < (terminal_ ? kRedraw : kLogged) && !(terminal_ && fresh)) return;
   drawn_ = Clock::now();
   draw(false);
 }

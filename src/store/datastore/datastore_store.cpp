@@ -61,6 +61,17 @@ Task<Result<std::vector<Entity>>> DatastoreStore::flagged(std::string kind, std:
   return api_->query(std::move(q));
 }
 
+Task<Result<int64_t>> DatastoreStore::schema() {
+  auto found = co_await api_->lookup({{"LemmySchema", "schema"}});
+  if (!found) co_return fail(found.error());
+  const int64_t version = found->empty() ? kSchema : found->front().integer("version");
+  if (version > kSchema)
+    co_return fail(ErrorCode::conflict, api_->place().url,
+                   fmt::format("what is kept has schema {}, this Lemmy knows up to {}", version, kSchema),
+                   "run the newer Lemmy that wrote it; nothing was changed");
+  co_return version;
+}
+
 Task<Result<>> DatastoreStore::check() {
   // Taking away what is not there shows that the account may write; changes nothing.
   Key nothing{"LemmyCheck", random_hex(8)};

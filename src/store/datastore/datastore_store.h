@@ -38,39 +38,12 @@ class DatastoreStore : public Store {
   ~DatastoreStore() override;
   Sharing sharing() const override { return Sharing::polled; }
 
-  Task<Result<Accepted>> accept(Delivery delivery, std::optional<Build> build) override;
-  Task<Result<Listing<Build>>> builds(std::string project, Page page) override;
-  Task<Result<Build>> build(std::string project, std::string sha) override;
-  Task<Result<std::vector<std::string>>> projects_with_builds() override;
-  Task<Result<Listing<Delivery>>> deliveries(Page page) override;
-  Task<Result<std::vector<Delivery>>> oldest_deliveries(int limit) override;
-  Task<Result<Deploy>> create_deploy(Deploy deploy, DeployEvent first) override;
-  using Store::update_deploy;
-  Task<Result<Deploy>> update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) override;
-  Task<Result<Deploy>> deploy(Target target, int64_t number) override;
-  Task<Result<Listing<Deploy>>> deploys(Target target, Page page) override;
-  Task<Result<std::vector<Deploy>>> unsettled_deploys() override;
-  Task<Result<std::vector<Deploy>>> latest_deploys() override;
-  Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number, int64_t after_seq,
-                                                       int limit) override;
-  Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override;
-  Task<Result<std::string>> document(Target target, int64_t number, std::string name) override;
-  Task<Result<std::vector<std::string>>> document_names(Target target, int64_t number) override;
-  Task<Result<Accepted>> accept_instance(Delivery delivery, std::optional<InstanceCall> call) override;
-  Task<Result<>> record_instances(std::vector<Instance> instances, Fence fence) override;
-  Task<Result<Listing<Instance>>> instances(std::string project, std::string environment, Page page) override;
-  Task<Result<Instance>> instance(Target target, std::string id) override;
-  Task<Result<std::vector<Instance>>> unsettled_instances() override;
-  Task<Result<Lease>> lease(std::string name) override;
-  Task<Result<Lease>> swap_lease(Lease lease) override;
-  Task<Result<>> forget_deploy(Target target, int64_t number, int64_t revision, Fence fence) override;
-  Task<Result<int>> forget_builds(std::string project, std::vector<std::string> shas, Fence fence) override;
-  Task<Result<int>> forget_deliveries(Time before, int limit, Fence fence) override;
-  Task<Result<std::vector<Size>>> sizes() override;
-  Task<Result<Listing<Record>>> dump(RecordKind kind, Page page) override;
-  Task<Result<>> load(std::vector<Record> records) override;
-  Task<Result<>> check() override;
+#include "store/overrides.inc"
 
+  // The version of what is kept, 1 unless a newer Lemmy wrote another. Errors: conflict when this one does
+  // not know it.
+  Task<Result<int64_t>> schema();
+  static constexpr int64_t kSchema = 1;
   uint64_t commits() const { return writer_->commits(); }
 
  private:
@@ -85,10 +58,16 @@ class DatastoreStore : public Store {
   // Takes away what belongs to a deploy that is gone, and its mark.
   Task<Result<>> sweep(Target target, int64_t number);
   Task<Result<int>> forget_keys(std::vector<datastore::Key> keys, Fence fence);  // those that are there
+  // Gives the next numbers to items that wait for one (feed.cpp).
+  Task<Result<>> number_items();
+  Task<Result<std::vector<Entry>>> consumers();
   Task<Result<Listing<Record>>> dump_ledger(Page page);
+  Task<Result<Listing<Record>>> dump_feed(Page page);
   Task<Result<std::optional<Record>>> read_document(datastore::Key head);
   Task<Result<>> write_entities(std::vector<datastore::Entity> entities);
   Task<Result<>> raise_last_seqs(std::map<datastore::Key, int64_t> seqs);
+  Task<Result<>> raise_numbers(Target target, int64_t last, int64_t newest);
+  Task<Result<>> raise_feed(int64_t seq);
   template <class T>
   Task<Result<T>> write(std::vector<datastore::Key> reads, std::function<Result<T>(datastore::View&)> work) {
     return datastore::Writer::run<T>(writer_, std::move(reads), std::move(work));

@@ -4,9 +4,10 @@
 namespace lemmy::store {
 using namespace datastore;
 
-Entity datastore::target_entity(const Target& t, int64_t last) {
+Entity datastore::target_entity(const Target& t, int64_t last, int64_t newest) {
   Entity e(target_key(t));
   e.set_integer("last", last);
+  e.set_integer("newest", newest);
   e.set_text("project", t.project);
   e.set_text("environment", t.environment);
   return e;
@@ -17,9 +18,15 @@ Key datastore::request_key(const Target& t, const std::string& request, const st
           name_of({t.project, t.environment, request.empty() ? otherwise : sha256_hex(request)})};
 }
 
-Entity datastore::request_entity(Key key, int64_t number) {
+int64_t datastore::newest_of(const Entity& target) {
+  // Before numbers could be raised it was the last one.
+  return target.integer(target.properties.contains("newest") ? "newest" : "last");
+}
+
+Entity datastore::request_entity(Key key, int64_t number, const std::string& mark) {
   Entity e(std::move(key));
   e.set_integer("number", number);
+  e.set_text("by", mark);
   return e;
 }
 
@@ -86,30 +93,36 @@ Result<Deploy> put_deploy(View& view, const Deploy& d, std::vector<DeployEvent> 
 
 }  // namespace
 
+Result<MadeDeploy> datastore::make_deploy(View& view, Deploy d, const DeployEvent& first, const Key& request,
+                                          const std::string& mark, Sequence& sequence) {
+  if (const Entity* known = view.find(request)) return MadeDeploy{known->integer("number"), std::nullopt};
+  const Entity* was = view.find(target_key(d.target));
+  d.number = 1 + (was ? was->integer("last") : 0);
+  d.revision = 1;
+  view.put(target_entity(d.target, d.number, d.number));
+  view.put(request_entity(request, d.number, mark));
+  auto stored = put_deploy(view, d, {first}, 0, mark, sequence);
+  if (!stored) return fail(stored.error());
+  return MadeDeploy{d.number, std::move(*stored)};
+}
+
+Result<Deploy> datastore::change_deploy(View& view, Deploy d, std::vector<DeployEvent> events,
+                                        const std::string& mark, Sequence& sequence) {
+  const Entity* was = view.find(deploy_key(d.target, d.number));
+  if (!was || was->integer("revision") != d.revision) return stale_deploy(d.target, d.number);
+  ++d.revision;
+  return put_deploy(view, d, std::move(events), was->integer("last_seq"), mark, sequence);
+}
+
 Task<Result<Deploy>> DatastoreStore::create_deploy(Deploy deploy, DeployEvent first) {
-  struct Made {
-    int64_t number = 0;
-    std::optional<Deploy> deploy;  // none: the request was there before
-  };
   const std::string mark = new_mark();
   const Target t = deploy.target;
-  const Key target = target_key(t);
   const Key request = request_key(t, deploy.request_id, mark);
-  auto made = co_await write<Made>({target, request},
-                                   [=, deploy = std::move(deploy), first = std::move(first),
-                                    sequence = sequence_](View& view) -> Result<Made> {
-                                     if (const Entity* known = view.find(request))
-                                       return Made{known->integer("number"), std::nullopt};
-                                     Deploy d = deploy;
-                                     const Entity* was = view.find(target);
-                                     d.number = 1 + (was ? was->integer("last") : 0);
-                                     d.revision = 1;
-                                     view.put(target_entity(t, d.number));
-                                     view.put(request_entity(request, d.number));
-                                     auto stored = put_deploy(view, d, {first}, 0, mark, *sequence);
-                                     if (!stored) return fail(stored.error());
-                                     return Made{d.number, std::move(*stored)};
-                                   });
+  auto made = co_await write<MadeDeploy>({target_key(t), request},
+                                         [=, deploy = std::move(deploy), first = std::move(first),
+                                          sequence = sequence_](View& view) -> Result<MadeDeploy> {
+                                           return make_deploy(view, deploy, first, request, mark, *sequence);
+                                         });
   if (!made) co_return fail(made.error());
   if (made->deploy) co_return std::move(*made->deploy);
   co_return co_await this->deploy(t, made->number);
@@ -124,12 +137,17 @@ Task<Result<Deploy>> DatastoreStore::update_deploy(Deploy deploy, std::vector<De
                          const Entity* was = view.find(key);
                          if (has_mark(was, mark)) return read_deploy(*was);
                          if (auto ok = check_fence(view, fence); !ok) return fail(ok.error());
-                         if (!was || was->integer("revision") != deploy.revision)
-                           return stale_deploy(deploy.target, deploy.number);
-                         Deploy d = deploy;
-                         ++d.revision;
-                         return put_deploy(view, d, events, was->integer("last_seq"), mark, *sequence);
+                         return change_deploy(view, deploy, events, mark, *sequence);
                        });
+}
+
+Task<Result<int64_t>> DatastoreStore::raise_number(Target target, int64_t at_least) {
+  return write<int64_t>({target_key(target)}, [=](View& view) -> Result<int64_t> {
+    const Entity* was = view.find(target_key(target));
+    const int64_t last = was ? was->integer("last") : 0;
+    if (last < at_least) view.put(target_entity(target, at_least, was ? newest_of(*was) : 0));
+    return std::max(last, at_least);
+  });
 }
 
 Task<Result<Deploy>> DatastoreStore::deploy(Target target, int64_t number) {
@@ -164,7 +182,7 @@ Task<Result<std::vector<Deploy>>> DatastoreStore::latest_deploys() {
   if (!targets) co_return fail(targets.error());
   std::vector<Key> keys;
   for (const Entity& e : *targets)
-    keys.push_back(deploy_key({e.text("project"), e.text("environment")}, e.integer("last")));
+    keys.push_back(deploy_key({e.text("project"), e.text("environment")}, newest_of(e)));
   auto found = co_await api_->lookup(std::move(keys));
   if (!found) co_return fail(found.error());
   auto out = read_deploys(*found);

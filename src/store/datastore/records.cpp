@@ -8,7 +8,7 @@ using namespace datastore;
 
 namespace {
 
-constexpr size_t kTogether = 400, kBytesTogether = 4u << 20;  // a commit takes 500, and 10 MiB
+constexpr size_t kLoadedTogether = 400, kBytesTogether = 4u << 20;  // a commit takes 500, and 10 MiB
 
 std::string kind_name(RecordKind kind) {
   switch (kind) {
@@ -24,6 +24,10 @@ std::string kind_name(RecordKind kind) {
       return "LemmyEvent";
     case RecordKind::document:
       return "LemmyDocument";
+    case RecordKind::entry:
+      return "LemmyEntry";
+    case RecordKind::feed:
+      return "LemmyFeed";
     case RecordKind::instance:
       break;
   }
@@ -43,6 +47,7 @@ Result<Record> of_entity(RecordKind kind, const Entity& e) {
   if (kind == RecordKind::target)
     return record_of(LastNumber{{e.text("project"), e.text("environment")}, e.integer("last")});
   if (kind == RecordKind::instance) return as_record(read_instance(e));
+  if (kind == RecordKind::entry) return as_record(read_entry(e));
   auto body = e.body();
   if (!body) return fail(body.error());
   const json::object* o = body->if_object();
@@ -63,6 +68,11 @@ json::object object_of(const std::string& body) {  // read_record has read it be
 struct Loading {
   std::map<Key, Entity> entities;
   std::map<Key, int64_t> last_seqs;  // of deploys
+  struct Numbers {
+    int64_t last = 0, newest = 0;
+  };
+  std::map<Target, Numbers> numbers;
+  int64_t item = 0;  // the highest number of the feed
   std::vector<Document> documents;
 
   void put(Entity e) {
@@ -79,11 +89,12 @@ struct Loading {
     if (!key) key = Key{"LemmyDelivery", "refused-" + sha256_hex(record_of(d).key)};
     put(delivery_entity(*key, d, d.seq, ""));
   }
-  void add(LastNumber n) { put(target_entity(n.target, n.last)); }
+  void add(LastNumber n) { raise(n.target, n.last, 0); }
   void add(KeptDeploy kept) {
     const Deploy& d = kept.deploy;
     put(deploy_entity(d, object_of(kept.body), 0, ""));
-    if (!d.request_id.empty()) put(request_entity(request_key(d.target, d.request_id, ""), d.number));
+    if (!d.request_id.empty()) put(request_entity(request_key(d.target, d.request_id, ""), d.number, ""));
+    raise(d.target, d.number, d.number);
   }
   void add(KeptEvent kept) {
     const DeployEvent& e = kept.event;
@@ -93,6 +104,21 @@ struct Loading {
   }
   void add(Document d) { documents.push_back(std::move(d)); }
   void add(Instance i) { put(instance_entity(i)); }
+  void add(Entry e) {
+    put(entry_entity(e, ""));
+    item = std::max(item, feed_seq_in(e));
+  }
+  void add(FeedItem i) {
+    Entity e = item_entity(i, "");
+    number_item(e, i.seq);
+    put(std::move(e));
+    item = std::max(item, i.seq);
+  }
+  void raise(const Target& t, int64_t last, int64_t newest) {
+    Numbers& n = numbers[t];
+    n.last = std::max(n.last, last);
+    n.newest = std::max(n.newest, newest);
+  }
 };
 
 Result<Loading> read_all(const std::vector<Record>& records) {
@@ -109,6 +135,7 @@ Result<Loading> read_all(const std::vector<Record>& records) {
 
 Task<Result<Listing<Record>>> DatastoreStore::dump(RecordKind kind, Page page) {
   if (kind == RecordKind::delivery) co_return co_await dump_ledger(std::move(page));
+  if (kind == RecordKind::feed) co_return co_await dump_feed(std::move(page));
   Query q;
   q.kind = kind_name(kind);
   q.order = "__key__";
@@ -192,6 +219,12 @@ Task<Result<>> DatastoreStore::load(std::vector<Record> records) {
   for (auto& [key, e] : read->entities) entities.push_back(std::move(e));
   auto written = co_await write_entities(std::move(entities));
   if (written) written = co_await raise_last_seqs(std::move(read->last_seqs));
+  std::vector<Task<Result<>>> raises;  // together in few transactions
+  for (const auto& [target, n] : read->numbers) raises.push_back(raise_numbers(target, n.last, n.newest));
+  auto raised = co_await all(std::move(raises));
+  for (Result<>& one : raised)
+    if (written && !one) written = std::move(one);
+  if (written && read->item > 0) written = co_await raise_feed(read->item);
   for (Document& d : read->documents) {
     if (!written) break;
     written = co_await put_document(d.target, d.number, d.name, std::move(d.text));
@@ -205,7 +238,7 @@ Task<Result<>> DatastoreStore::write_entities(std::vector<Entity> entities) {
   for (size_t n = 0; n < entities.size(); ++n) {
     mutations.push_back(mutation("upsert", entities[n], api_->place()));
     bytes += mutations.back().size();
-    if (mutations.size() < kTogether && bytes < kBytesTogether && n + 1 < entities.size()) continue;
+    if (mutations.size() < kLoadedTogether && bytes < kBytesTogether && n + 1 < entities.size()) continue;
     auto written = co_await api_->write(std::exchange(mutations, {}));
     if (!written) co_return written;
     bytes = 0;
@@ -227,6 +260,16 @@ Task<Result<>> DatastoreStore::raise_last_seqs(std::map<Key, int64_t> seqs) {
     higher.push_back(std::move(e));
   }
   co_return co_await write_entities(std::move(higher));
+}
+
+// New deploys are numbered behind what was loaded.
+Task<Result<>> DatastoreStore::raise_numbers(Target target, int64_t last, int64_t newest) {
+  return write<void>({target_key(target)}, [=](View& view) -> Result<> {
+    const Entity* was = view.find(target_key(target));
+    view.put(target_entity(target, std::max(last, was ? was->integer("last") : 0),
+                           std::max(newest, was ? newest_of(*was) : 0)));
+    return {};
+  });
 }
 
 }  // namespace lemmy::store

@@ -8,7 +8,7 @@ using namespace datastore;
 namespace {
 
 // What one transaction takes away: the Datastore emulator takes 25 entities with the lease.
-constexpr size_t kTogether = 20;
+constexpr size_t kRemovedTogether = 20;
 constexpr size_t kRemovals = 200;  // of one commit outside of a transaction
 constexpr int kMostCounted = 20'000;
 
@@ -105,9 +105,10 @@ Task<Result<>> DatastoreStore::forget_deploy(Target target, int64_t number, int6
 
 Task<Result<int>> DatastoreStore::forget_keys(std::vector<Key> keys, Fence fence) {
   int gone = 0;
-  for (size_t from = 0; from < keys.size(); from += kTogether) {
-    std::vector<Key> part(keys.begin() + static_cast<ptrdiff_t>(from),
-                          keys.begin() + static_cast<ptrdiff_t>(std::min(keys.size(), from + kTogether)));
+  for (size_t from = 0; from < keys.size(); from += kRemovedTogether) {
+    std::vector<Key> part(
+        keys.begin() + static_cast<ptrdiff_t>(from),
+        keys.begin() + static_cast<ptrdiff_t>(std::min(keys.size(), from + kRemovedTogether)));
     auto done = co_await write<int>(with_fence(part, fence), [=](View& view) -> Result<int> {
       if (auto ok = check_fence(view, fence); !ok) return fail(ok.error());
       int n = 0;
@@ -153,7 +154,9 @@ Task<Result<std::vector<Size>>> DatastoreStore::sizes() {
                                        {"deploys", "LemmyDeploy"},
                                        {"events", "LemmyEvent"},
                                        {"documents", "LemmyDocument"},
-                                       {"instances", "LemmyInstance"}}) {
+                                       {"instances", "LemmyInstance"},
+                                       {"entries", "LemmyEntry"},
+                                       {"feed", "LemmyFeed"}}) {
     auto n = co_await api_->count(entities, kMostCounted);
     if (!n) co_return fail(n.error());
     out.push_back({kind, *n, -1});

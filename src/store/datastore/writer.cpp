@@ -29,7 +29,7 @@ Task<bool> Writer::wait_for(std::shared_ptr<Job> job) {
     co_return true;
   }
   queue_.push_back(job);
-  if (!std::exchange(draining_, true)) asio::co_spawn(loop_, drain(shared_from_this()), asio::detached);
+  if (!std::exchange(draining_, true)) spawn(loop_, "writes to Datastore", drain(shared_from_this()));
   try {
     // drain() answers every job: those that wait too long are failed there.
     while (!job->done) co_await job->ended.wait(std::chrono::minutes(1));

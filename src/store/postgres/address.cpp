@@ -4,10 +4,12 @@
 #include <libpq-fe.h>
 
 #include "base/strings.h"
+#include "net/resolver.h"
 
 namespace lemmy::store::postgres {
 namespace {
 
+constexpr std::chrono::milliseconds kLookup{10'000};
 constexpr const char* kForm = "write postgres://USER@HOST:PORT/DATABASE; special characters as %XX";
 
 std::string query_without_passwords(std::string_view query) {
@@ -27,30 +29,6 @@ std::string by_environment(std::string_view keyword) {
     if (keyword == o->keyword && o->val) out = o->val;
   PQconninfoFree(all);
   return out;
-}
-
-struct Lookup {
-  explicit Lookup(asio::any_io_executor loop) : resolver(loop), done(loop) {}
-  asio::ip::tcp::resolver resolver;
-  asio::steady_timer done;
-  boost::system::error_code error = asio::error::timed_out;
-  std::vector<std::string> found;
-};
-
-// Asio looks up on a thread of its own; a lookup that hangs is left behind when the caller goes.
-Task<std::shared_ptr<Lookup>> look_up(asio::any_io_executor loop, std::string host) {
-  auto l = std::make_shared<Lookup>(loop);
-  l->done.expires_at(Clock::time_point::max());
-  l->resolver.async_resolve(host, "", [l](auto ec, auto results) {
-    l->error = ec;
-    for (const auto& r : results) {
-      std::string address = r.endpoint().address().to_string();
-      if (std::ranges::find(l->found, address) == l->found.end()) l->found.push_back(address);
-    }
-    l->done.cancel();
-  });
-  co_await l->done.async_wait(asio::as_tuple(asio::use_awaitable));
-  co_return l;
 }
 
 bool is_socket(std::string_view host) {
@@ -136,9 +114,11 @@ Task<Result<Address>> with_addresses(asio::any_io_executor loop, Address a) {
     std::string name(hosts[i]);
     std::vector<std::string> found{""};
     if (!is_socket(name)) {
-      auto l = co_await look_up(loop, name);
-      found = l->found;
-      if (found.empty()) unknown = fmt::format("host '{}' is not known: {}", name, l->error.message());
+      auto known = co_await net::Resolver(loop).resolve(name, kLookup);
+      found.clear();
+      if (!known) unknown = fmt::format("host '{}' is not known: {}", name, known.error().what);
+      if (known)
+        for (const asio::ip::address& address : *known) found.push_back(address.to_string());
     }
     for (const std::string& address : found) {
       names.push_back(name);

@@ -89,6 +89,12 @@ Error statement_error(const PGresult* r, const std::string& where) {
     return is(ErrorCode::conflict, "the schema has tables of another program: name another with search_path");
   if (state == "40001" || state == "40P01" || state == "23505")
     return is(ErrorCode::unavailable, "others write the same; try again");
+  if (size_t at = what.find(kStale); state == "22P02" && at != what.npos) {
+    Error e{ErrorCode::conflict, where, "it was changed by somebody else", "look again and repeat"};
+    at += kStale.size();
+    e.detail = what.substr(at, what.find(';', at) - at);
+    return e;
+  }
   if (state == "53100") return is(ErrorCode::unavailable, "free some room; Lemmy goes on by itself");
   if (family == "22") return is(ErrorCode::invalid, "");
   if (family == "53" || family == "57" || family == "58" || family == "08" || family == "25" ||

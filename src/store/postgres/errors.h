@@ -8,6 +8,10 @@
 
 namespace lemmy::store::postgres {
 
+// What begins the reason of a transaction that was given up because something was changed meanwhile: sql.h,
+// must_be_one().
+inline constexpr std::string_view kStale = "Lemmy: stale ";
+
 std::string first_line(const char* message);
 // Why a connection could not be made. The message is one of PQERRORS_VERBOSE, which has the SQLSTATE.
 Error connect_error(const char* message, const std::string& where);

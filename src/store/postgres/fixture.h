@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "base/files.h"
+#include "base/source_dir_test.h"
 #include "base/strings.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sample_test.h"
@@ -25,7 +26,7 @@ class TestServer {
   }
   void script(const std::string& what) {
     std::string command =
-        fmt::format("{}/tests/stores/postgres.sh {} {} {}", LEMMY_SOURCE_DIR, what, dir.string(), ::getpid());
+        fmt::format("{}/tests/stores/postgres.sh {} {} {}", kSourceDir, what, dir.string(), ::getpid());
     if (std::system(command.c_str()) != 0) throw std::runtime_error(command + " failed");
     if (what != "halt") connect();
   }
@@ -61,7 +62,7 @@ class TestServer {
   }
   ~TestServer() {
     PQfinish(admin_);
-    std::string command = fmt::format("{}/tests/stores/postgres.sh stop {}", LEMMY_SOURCE_DIR, dir.string());
+    std::string command = fmt::format("{}/tests/stores/postgres.sh stop {}", kSourceDir, dir.string());
     if (std::system(command.c_str()) != 0) std::abort();
   }
   void connect() {

@@ -24,10 +24,6 @@ const Statement kLoadDelivery{
     "DO UPDATE SET hook = excluded.hook, id = excluded.id, verdict = excluded.verdict, at = excluded.at, "
     "sender = excluded.sender, caller = excluded.caller, project = excluded.project, "
     "body = excluded.body, why = excluded.why"};
-const Statement kLoadTarget{"load_target",
-                            "INSERT INTO lemmy_targets AS t VALUES ($1, $2, $3) "
-                            "ON CONFLICT (project, environment) "
-                            "DO UPDATE SET last = greatest(t.last, excluded.last)"};
 const Statement kLoadDeploy{
     "load_deploy",
     "INSERT INTO lemmy_deploys (project, environment, number, revision, unsettled, request_id, body) "
@@ -39,6 +35,20 @@ const Statement kLoadEvent{
     "INSERT INTO lemmy_events (project, environment, number, seq, body) OVERRIDING SYSTEM VALUE "
     "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (seq) DO UPDATE SET project = excluded.project, "
     "environment = excluded.environment, number = excluded.number, body = excluded.body"};
+// What is loaded by its number is never numbered again.
+const Statement kRaiseTarget{"raise_target",
+                             "INSERT INTO lemmy_targets AS t VALUES ($1, $2, $3) "
+                             "ON CONFLICT (project, environment) "
+                             "DO UPDATE SET last = greatest(t.last, excluded.last)"};
+const Statement kLoadEntry{"load_entry",
+                           "INSERT INTO lemmy_entries VALUES ($1, $2, $3, $4) ON CONFLICT (kind, key) "
+                           "DO UPDATE SET revision = excluded.revision, body = excluded.body"};
+const Statement kLoadItem{
+    "load_item",
+    "INSERT INTO lemmy_feed (seq, id, project, environment, number, at, kind, body) OVERRIDING SYSTEM VALUE "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (seq) DO UPDATE SET id = excluded.id, "
+    "project = excluded.project, environment = excluded.environment, number = excluded.number, "
+    "at = excluded.at, kind = excluded.kind, body = excluded.body"};
 const Statement kLoadDocument{"load_document",
                               "INSERT INTO lemmy_documents VALUES ($1, $2, $3, $4, $5, $6) "
                               "ON CONFLICT (project, environment, number, name) "
@@ -52,10 +62,11 @@ const Statement kLoadInstance{
     "asked = excluded.asked, answered = excluded.answered, open = excluded.open, "
     "result = excluded.result, launched_at = excluded.launched_at"};
 
+std::string sequence_of(const std::string& table) { return "pg_get_serial_sequence('" + table + "', 'seq')"; }
+
 // New rows are numbered behind those that came with their numbers.
-void number_behind(Batch& batch, const std::string& table, int64_t seq) {
+void number_behind(Batch& batch, const std::string& sequence, int64_t seq) {
   if (seq == 0) return;
-  const std::string sequence = "pg_get_serial_sequence('" + table + "', 'seq')";
   batch.add(fmt::format("SELECT setval({0}, greatest($1::bigint, "
                         "coalesce(pg_sequence_last_value({0}::regclass), 1)))",
                         sequence),
@@ -64,7 +75,7 @@ void number_behind(Batch& batch, const std::string& table, int64_t seq) {
 
 struct Loading {
   Batch batch;
-  int64_t delivery = 0, event = 0;  // the highest seqs
+  int64_t delivery = 0, event = 0, item = 0, revision = 0;  // the highest numbers
 
   void add(const Build& b, int64_t) {
     std::vector<Value> values{b.project, b.sha, b.branch, b.image, b.url, b.author};
@@ -80,12 +91,13 @@ struct Loading {
     delivery = std::max(delivery, d.seq);
   }
   void add(const LastNumber& n, int64_t) {
-    batch.add(kLoadTarget, {n.target.project, n.target.environment, n.last});
+    batch.add(kRaiseTarget, {n.target.project, n.target.environment, n.last});
   }
   void add(const KeptDeploy& kept, int64_t) {
     const Deploy& d = kept.deploy;
     batch.add(kLoadDeploy, {d.target.project, d.target.environment, d.number, d.revision, unsettled(d),
                             d.request_id, kept.body});
+    batch.add(kRaiseTarget, {d.target.project, d.target.environment, d.number});
   }
   void add(const KeptEvent& kept, int64_t) {
     const DeployEvent& e = kept.event;
@@ -102,6 +114,16 @@ struct Loading {
               {i.target.project, i.target.environment, i.id, i.address, i.identity,
                to_millis(i.first_asked_at), to_millis(i.asked_at), i.asked, i.result.answered, is_open(i),
                body_of(to_json(i)), i.launched_at ? to_millis(*i.launched_at) : int64_t{0}});
+  }
+  void add(const Entry& e, int64_t) {
+    batch.add(kLoadEntry, {e.kind, e.key, e.revision, body_of(e.body)});
+    revision = std::max(revision, e.revision);
+    item = std::max(item, feed_seq_in(e));
+  }
+  void add(const FeedItem& i, int64_t) {
+    batch.add(kLoadItem, {i.seq, i.id, i.target.project, i.target.environment, i.number, to_millis(i.at),
+                          i.kind, body_of(i.body)});
+    item = std::max(item, i.seq);
   }
 };
 
@@ -140,6 +162,18 @@ Source source_of(RecordKind kind) {
                 if (!text) return fail(text.error());
                 d.text = std::move(*text);
                 return record_of(d);
+              }};
+    case RecordKind::entry:
+      return {"kind, key, revision, body", "lemmy_entries", [](const Rows& r, int row) -> Result<Record> {
+                auto e = stored_entry(r.text(row, 0), r.text(row, 1), r.number(row, 2), r.text(row, 3));
+                if (!e) return fail(e.error());
+                return record_of(*e);
+              }};
+    case RecordKind::feed:
+      return {kFeedColumns, "lemmy_feed", [](const Rows& r, int row) -> Result<Record> {
+                auto i = read_item(r, row);
+                if (!i) return fail(i.error());
+                return record_of(*i);
               }};
     case RecordKind::instance:
       break;
@@ -207,8 +241,10 @@ Task<Result<>> PostgresStore::load(std::vector<Record> records) {
   Loading loading;
   for (const Packed& p : *read)
     std::visit([&](const auto& content) { loading.add(content, p.size); }, p.content);
-  number_behind(loading.batch, "lemmy_deliveries", loading.delivery);
-  number_behind(loading.batch, "lemmy_events", loading.event);
+  number_behind(loading.batch, sequence_of("lemmy_deliveries"), loading.delivery);
+  number_behind(loading.batch, sequence_of("lemmy_events"), loading.event);
+  number_behind(loading.batch, sequence_of("lemmy_feed"), loading.item);
+  number_behind(loading.batch, "'lemmy_revisions'", loading.revision);
   if (loading.batch.items.empty()) co_return Result<>{};
   auto done = co_await writer_->run(std::move(loading.batch));
   if (!done) co_return fail(done.error());

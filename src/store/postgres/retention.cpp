@@ -88,7 +88,8 @@ Task<Result<int>> PostgresStore::forget_deliveries(Time before, int limit, Fence
 
 Task<Result<std::vector<Size>>> PostgresStore::sizes() {
   std::vector<Size> out;
-  for (const char* kind : {"builds", "deliveries", "deploys", "events", "documents", "instances"}) {
+  for (const char* kind :
+       {"builds", "deliveries", "deploys", "events", "documents", "instances", "entries", "feed"}) {
     Batch batch;
     batch.add(
         fmt::format("SELECT count(*), pg_total_relation_size('lemmy_{0}'::regclass) FROM lemmy_{0}", kind));

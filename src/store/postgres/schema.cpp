@@ -54,14 +54,50 @@ CREATE TABLE lemmy_leases (name text COLLATE "C" PRIMARY KEY, holder text NOT NU
                                   R"(
 -- By the signed word of its cloud; 0: it said nothing of it.
 ALTER TABLE lemmy_instances ADD COLUMN launched_at bigint NOT NULL DEFAULT 0;
+)",
+                                  R"(
+CREATE TABLE lemmy_entries (kind text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL,
+  revision bigint NOT NULL, body text NOT NULL, PRIMARY KEY (kind, key));
+CREATE SEQUENCE lemmy_revisions;
+-- Numbered under a lock that is held until the commit (feed.cpp): seen in the order of their numbers.
+CREATE TABLE lemmy_feed (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text COLLATE "C" NOT NULL,
+  project text NOT NULL, environment text NOT NULL, number bigint NOT NULL, at bigint NOT NULL,
+  kind text NOT NULL, body text NOT NULL);
+CREATE UNIQUE INDEX lemmy_feed_by_id ON lemmy_feed (id);
 )"};
 constexpr int64_t kVersion = std::size(kSteps);
+// What each step makes.
+const std::vector<std::string> kTables[] = {
+    {"lemmy_builds", "lemmy_deliveries", "lemmy_targets", "lemmy_deploys", "lemmy_events", "lemmy_documents",
+     "lemmy_instances", "lemmy_leases"},
+    {},
+    {"lemmy_entries", "lemmy_revisions", "lemmy_feed"}};
+static_assert(std::size(kTables) == std::size(kSteps));
 constexpr int64_t kLock = 0x4c656d79ll << 32;  // "Lemy", and the schema's oid in the other half
 
 Task<Result<Answers>> ask(std::shared_ptr<Connection> c, Batch batch, milliseconds limit) {
   auto answers = co_await c->run(std::make_shared<const Batch>(std::move(batch)), limit);
   if (!answers) co_return fail(answers.error().error);
   co_return std::move(*answers);
+}
+
+// A step is a transaction, so what is half done was done by something else.
+Task<Result<>> check_tables(std::shared_ptr<Connection> c, int64_t version, milliseconds limit) {
+  Batch read;
+  read.add("SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace");
+  auto rows = co_await ask(c, std::move(read), limit);
+  if (!rows) co_return fail(rows.error());
+  std::set<std::string> there;
+  for (int row = 0; row < rows->at(0).size(); ++row) there.insert(rows->at(0).text(row, 0));
+  for (int64_t step = 0; step < kVersion; ++step)
+    for (const std::string& table : kTables[step]) {
+      if (there.contains(table) == (step < version)) continue;
+      co_return fail(ErrorCode::internal, c->where(),
+                     fmt::format("the schema is half migrated: it says {}, and {} {}", version, table,
+                                 step < version ? "is missing" : "of a newer one is there"),
+                     "restore it from a backup; nothing was changed");
+    }
+  co_return Result<>{};
 }
 
 // 0: there are no tables.
@@ -83,6 +119,10 @@ Task<Result<int64_t>> version_of(std::shared_ptr<Connection> c, milliseconds lim
     co_return fail(ErrorCode::conflict, c->where(),
                    fmt::format("the database has schema {}, this Lemmy knows up to {}", version, kVersion),
                    "run the newer Lemmy that wrote it; nothing was changed");
+  if (version > 0) {
+    auto whole = co_await check_tables(c, version, limit);
+    if (!whole) co_return fail(whole.error());
+  }
   co_return version;
 }
 

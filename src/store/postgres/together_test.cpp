@@ -146,6 +146,106 @@ TEST_F(Postgres, once_a_lease_was_taken_over_nothing_of_the_one_before_is_writte
   EXPECT_EQ(run(a->update_deploy(all[0], {}, Fence{"conductor", 1})).error().code, ErrorCode::forbidden);
 }
 
+Task<> tell_on(PostgresStore& store, std::string name, int count, int* writing) {
+  for (int n = 0; n < count; ++n) {
+    Writes w;
+    w.tell.resize(1);
+    w.tell[0].id = fmt::format("{}/{}", name, n);
+    w.tell[0].target = {"hello", name};
+    w.tell[0].kind = "x";
+    auto done = co_await store.write_all(w, {});
+    if (!done) throw std::runtime_error(done.error().str());
+  }
+  --*writing;
+}
+Task<std::vector<FeedItem>> follow_feed(PostgresStore& store, const int* writing) {
+  std::vector<FeedItem> seen;
+  for (bool last = false;;) {
+    auto more = co_await store.feed(seen.empty() ? 0 : seen.back().seq, 5);
+    if (!more) throw std::runtime_error(more.error().str());
+    for (FeedItem& i : more->items) seen.push_back(std::move(i));
+    if (!more->items.empty()) continue;
+    if (last) co_return seen;
+    last = *writing == 0;
+  }
+}
+
+TEST_F(Postgres, who_follows_what_two_servers_tell_at_once_misses_none_and_gets_none_twice) {
+  auto a = open(), b = open(), reader = open();
+  constexpr int kEach = 100;
+  int writing = 8;
+  std::vector<std::future<void>> writers;
+  for (int w = 0; w < 8; ++w)
+    writers.push_back(asio::co_spawn(loop, tell_on(w % 2 ? *a : *b, "w" + std::to_string(w), kEach, &writing),
+                                     asio::use_future));
+  auto following = asio::co_spawn(loop, follow_feed(*reader, &writing), asio::use_future);
+  for (auto& w : writers) finish(std::move(w));
+  auto seen = finish(std::move(following));
+  ASSERT_EQ(seen.size(), 8u * kEach);
+  std::map<std::string, int> next;
+  for (const FeedItem& i : seen)
+    EXPECT_EQ(i.id, fmt::format("{}/{}", i.target.environment, next[i.target.environment]++));
+}
+
+// The trap of sequences: what draws its number first is seen last.
+TEST_F(Postgres, what_has_its_number_and_is_not_seen_yet_is_not_read_past) {
+  auto a = open(), b = open();
+  Writes one, two;
+  one.put = {{"lock", "a", {}, 0}};
+  for (Writes* w : {&one, &two}) {
+    w->tell.resize(1);
+    w->tell[0].kind = "x";
+  }
+  one.tell[0].id = "first";
+  two.tell[0].id = "second";
+  // It waits after it has drawn its number.
+  in_schema(
+      "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 'first' THEN "
+      "PERFORM pg_sleep(0.5); END IF; RETURN NULL; END $$; "
+      "CREATE TRIGGER slow AFTER INSERT ON lemmy_feed FOR EACH ROW EXECUTE FUNCTION slow()");
+  auto slow = asio::co_spawn(loop, a->write_all(one, {}), asio::use_future);
+  run([]() -> Task<> { co_await sleep_for(milliseconds(200)); }());  // it has its number
+  auto quick = asio::co_spawn(loop, b->write_all(two, {}), asio::use_future);
+  std::vector<std::string> seen;
+  int64_t at = 0;
+  for (int looks = 0; looks < 5000 && seen.size() < 2; ++looks) {
+    auto more = run(b->feed(at, 10));
+    ASSERT_TRUE(more) << more.error().str();
+    run([]() -> Task<> { co_await sleep_for(milliseconds(2)); }());
+    for (const FeedItem& i : more->items) {
+      seen.push_back(i.id);
+      at = i.seq;
+    }
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"first", "second"}));
+  EXPECT_TRUE(finish(std::move(slow)));
+  EXPECT_TRUE(finish(std::move(quick)));
+}
+
+TEST_F(Postgres, two_servers_that_write_the_same_things_in_any_order_do_not_block_each_other) {
+  auto a = open(), b = open();
+  std::vector<lemmy::Deploy> deploys;
+  for (int i = 0; i < 5; ++i)
+    deploys.push_back(*run(a->create_deploy(deploy("e" + std::to_string(i)), event("x"))));
+  Writes forth;
+  for (auto& d : deploys) {
+    forth.change.push_back({d, {}});
+    forth.put.push_back({"lock", d.target.str(), {}, 0});
+  }
+  Writes back = forth;
+  std::ranges::reverse(back.change);
+  std::ranges::reverse(back.put);
+  std::vector<Task<Result<Written>>> tasks;
+  for (int i = 0; i < 20; ++i) tasks.push_back((i % 2 ? a : b)->write_all(i % 2 ? forth : back, {}));
+  int won = 0;
+  for (auto& r : run_all(std::move(tasks))) {
+    won += r.has_value();
+    if (!r) EXPECT_EQ(r.error().code, ErrorCode::conflict) << r.error().str();
+  }
+  EXPECT_EQ(won, 1);
+  EXPECT_EQ(run(b->entries("lock", "", {}))->items.size(), 5u);
+}
+
 struct PostgresNotices : Postgres {
   // Waits until `heard` has `count` changes, at most some seconds.
   void wait_for(size_t count) {

@@ -92,6 +92,17 @@ TEST_F(PostgresWire, writes_whose_answer_was_lost_were_kept_and_may_be_repeated)
   EXPECT_EQ(run(store->deploy(d.target, 1))->revision, 2);
   EXPECT_EQ(run(store->deploy_events(d.target, 1, 0, 10))->size(), 2u);
 
+  Writes w{.put = {{"lock", "a", {}, 0}}};
+  w.tell.resize(1);
+  w.tell[0].id = w.tell[0].kind = "x";
+  warm();
+  lose(store->write_all(w, {}));
+  EXPECT_EQ(run(store->write_all(w, {})).error().code, ErrorCode::conflict);
+  w.put[0].revision = run(store->entry("lock", "a"))->revision;
+  EXPECT_GT(w.put[0].revision, 0);
+  EXPECT_TRUE(run(store->write_all(w, {})));
+  EXPECT_EQ(run(store->feed(0, 10))->items.size(), 1u);
+
   warm();
   lose(store->swap_lease({"conductor", "me", 1, 0}));
   EXPECT_EQ(run(store->lease("conductor"))->holder, "me");
@@ -134,12 +145,28 @@ TEST_F(PostgresWire, every_query_is_a_range_of_an_index) {
       EXPECT_TRUE(run(store->instances(project, environment, {})));
   EXPECT_TRUE(run(store->unsettled_instances()));
   EXPECT_TRUE(run(store->lease("conductor")));
+  Writes w{.put = {{"lock", "a", {}, 0}, {"lock", "b", {}, 0}}};
+  w.make = Writes::Make{deploy(), event("x")};
+  w.change = {{*run(store->deploy(d.target, 1)), {event("z")}}};
+  w.tell.resize(1);
+  w.tell[0].id = w.tell[0].kind = "x";
+  auto written = run(store->write_all(w, Fence{"conductor", 1}));
+  ASSERT_TRUE(written) << written.error().str();
+  Writes again{.put = {w.put[0]}, .remove = {w.put[1]}};
+  again.put[0].revision = written->put[0];
+  again.remove[0].revision = written->put[1];
+  ASSERT_TRUE(run(store->write_all(again, {})));
+  EXPECT_TRUE(run(store->entry("lock", "a")));
+  EXPECT_TRUE(run(store->entries("lock", "a", {})));
+  EXPECT_TRUE(run(store->feed(0, 10)));
+  EXPECT_TRUE(run(store->raise_number(d.target, 9)));
+  EXPECT_EQ(*run(store->trim_feed(now(), 0, 10, Fence{"conductor", 1})), 1);
   store.reset();  // what a connection did is counted when it ends
   for (int n = 0; n < 100 && server.sql("SELECT count(*) " + of_schema +
                                         "relname <> 'lemmy_schema' AND coalesce(idx_scan, 0) = 0") != "0";
        ++n)
     ::usleep(50'000);
-  EXPECT_EQ(server.sql("SELECT count(*) " + of_schema + "coalesce(idx_scan, 0) > 0"), "8");
+  EXPECT_EQ(server.sql("SELECT count(*) " + of_schema + "coalesce(idx_scan, 0) > 0"), "10");
   EXPECT_EQ(server.sql("SELECT coalesce(string_agg(relname, ', '), '') " + of_schema +
                        "seq_scan > 0 AND relname <> 'lemmy_schema'"),
             "");

@@ -29,58 +29,90 @@ void add_event(DB& db, const Deploy& d, DeployEvent e) {
 
 }  // namespace
 
-Task<Result<Deploy>> SqliteStore::create_deploy(Deploy deploy, DeployEvent first) {
-  return writer_->run<Deploy>([deploy = std::move(deploy),
-                               first = std::move(first)](DB& db) -> Result<Deploy> {
-    Deploy d = deploy;
-    if (!d.request_id.empty()) {
-      Statement was(db,
-                    "SELECT body FROM deploys WHERE project = ? AND environment = ? AND request_id = ? "
-                    "AND request_id <> ''");
-      was.bind(1, d.target.project);
-      was.bind(2, d.target.environment);
-      was.bind(3, d.request_id);
-      if (was.executeStep()) return read_deploy(was, 0);
+Result<Made> make_deploy(DB& db, Deploy d, const DeployEvent& first) {
+  if (!d.request_id.empty()) {
+    Statement was(db,
+                  "SELECT body FROM deploys WHERE project = ? AND environment = ? AND request_id = ? "
+                  "AND request_id <> ''");
+    was.bind(1, d.target.project);
+    was.bind(2, d.target.environment);
+    was.bind(3, d.request_id);
+    if (was.executeStep()) {
+      auto known = read_deploy(was, 0);
+      if (!known) return fail(known.error());
+      return Made{std::move(*known), true};
     }
-    Statement next(
-        db, "INSERT INTO targets VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last");
-    next.bind(1, d.target.project);
-    next.bind(2, d.target.environment);
-    next.executeStep();
-    d.number = next.getColumn(0).getInt64();
-    next.reset();
-    d.revision = 1;
-    Statement s(db, "INSERT INTO deploys VALUES (?, ?, ?, 1, ?, ?, ?)");
-    bind_target(s, d.target, d.number);
-    s.bind(4, unsettled(d) ? 1 : 0);
-    s.bind(5, d.request_id);
-    std::string body = body_of(to_json(d));
-    s.bind(6, body);
-    s.exec();
-    add_event(db, d, first);
-    return stored_deploy(body);
-  });
+  }
+  Statement next(
+      db, "INSERT INTO targets VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last");
+  next.bind(1, d.target.project);
+  next.bind(2, d.target.environment);
+  next.executeStep();
+  d.number = next.getColumn(0).getInt64();
+  next.reset();
+  d.revision = 1;
+  Statement s(db, "INSERT INTO deploys VALUES (?, ?, ?, 1, ?, ?, ?)");
+  bind_target(s, d.target, d.number);
+  s.bind(4, unsettled(d) ? 1 : 0);
+  s.bind(5, d.request_id);
+  std::string body = body_of(to_json(d));
+  s.bind(6, body);
+  s.exec();
+  add_event(db, d, first);
+  auto stored = stored_deploy(body);
+  if (!stored) return fail(stored.error());
+  return Made{std::move(*stored), false};
+}
+
+Result<Deploy> change_deploy(DB& db, Deploy d, const std::vector<DeployEvent>& events) {
+  const int64_t was = d.revision++;
+  Statement s(db,
+              "UPDATE deploys SET revision = ?5, unsettled = ?6, body = ?7 "
+              "WHERE project = ?1 AND environment = ?2 AND number = ?3 AND revision = ?4");
+  bind_target(s, d.target, d.number);
+  s.bind(4, was);
+  s.bind(5, d.revision);
+  s.bind(6, unsettled(d) ? 1 : 0);
+  std::string body = body_of(to_json(d));
+  s.bind(7, body);
+  if (s.exec() != 1) return stale_deploy(d.target, d.number);
+  for (const DeployEvent& e : events) add_event(db, d, e);
+  return stored_deploy(body);
+}
+
+void raise_number(DB& db, const Target& target, int64_t at_least) {
+  Statement s(
+      db, "INSERT INTO targets VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET last = max(last, excluded.last)");
+  bind_target(s, target, at_least);
+  s.exec();
+}
+
+Task<Result<Deploy>> SqliteStore::create_deploy(Deploy deploy, DeployEvent first) {
+  return writer_->run<Deploy>(
+      [deploy = std::move(deploy), first = std::move(first)](DB& db) -> Result<Deploy> {
+        auto made = make_deploy(db, deploy, first);
+        if (!made) return fail(made.error());
+        return std::move(made->deploy);
+      });
 }
 
 Task<Result<Deploy>> SqliteStore::update_deploy(Deploy deploy, std::vector<DeployEvent> events, Fence fence) {
   return writer_->run<Deploy>(
       [deploy = std::move(deploy), events = std::move(events), fence](DB& db) -> Result<Deploy> {
         if (auto ok = check_fence(db, fence); !ok) return fail(ok.error());
-        Deploy d = deploy;
-        ++d.revision;
-        Statement s(db,
-                    "UPDATE deploys SET revision = ?5, unsettled = ?6, body = ?7 "
-                    "WHERE project = ?1 AND environment = ?2 AND number = ?3 AND revision = ?4");
-        bind_target(s, d.target, d.number);
-        s.bind(4, deploy.revision);
-        s.bind(5, d.revision);
-        s.bind(6, unsettled(d) ? 1 : 0);
-        std::string body = body_of(to_json(d));
-        s.bind(7, body);
-        if (s.exec() != 1) return stale_deploy(d.target, d.number);
-        for (const DeployEvent& e : events) add_event(db, d, e);
-        return stored_deploy(body);
+        return change_deploy(db, deploy, events);
       });
+}
+
+Task<Result<int64_t>> SqliteStore::raise_number(Target target, int64_t at_least) {
+  return writer_->run<int64_t>([=](DB& db) -> Result<int64_t> {
+    store::raise_number(db, target, at_least);
+    Statement s(db, "SELECT last FROM targets WHERE project = ? AND environment = ?");
+    s.bind(1, target.project);
+    s.bind(2, target.environment);
+    s.executeStep();
+    return s.getColumn(0).getInt64();
+  });
 }
 
 Task<Result<Deploy>> SqliteStore::deploy(Target target, int64_t number) {
@@ -121,9 +153,12 @@ Task<Result<std::vector<Deploy>>> SqliteStore::unsettled_deploys() {
 
 Task<Result<std::vector<Deploy>>> SqliteStore::latest_deploys() {
   return reader_->run<std::vector<Deploy>>([](DB& db) {
+    // Not by `last`: numbers may have been raised.
     Statement s(db,
                 "SELECT d.body FROM targets t JOIN deploys d ON d.project = t.project AND "
-                "d.environment = t.environment AND d.number = t.last ORDER BY t.project, t.environment");
+                "d.environment = t.environment AND d.number = (SELECT n.number FROM deploys n WHERE "
+                "n.project = t.project AND n.environment = t.environment ORDER BY n.number DESC LIMIT 1) "
+                "ORDER BY t.project, t.environment");
     return read_deploys(s);
   });
 }

@@ -53,6 +53,13 @@ Source source_of(RecordKind kind) {
               }};
     case RecordKind::document:
       return {"project, environment, number, name, size, body", "documents", read_document};
+    case RecordKind::entry:
+      return {"kind, key, revision, body", "entries", [](Statement& s) {
+                return as_record(stored_entry(s.getColumn(0).getString(), s.getColumn(1).getString(),
+                                              s.getColumn(2).getInt64(), s.getColumn(3).getString()));
+              }};
+    case RecordKind::feed:
+      return {kFeedColumns, "feed", [](Statement& s) { return as_record(read_item(s)); }};
     case RecordKind::instance:
       break;
   }
@@ -81,13 +88,7 @@ void write(DB& db, const Delivery& d, int64_t) {
   s.exec();
 }
 
-void write(DB& db, const LastNumber& n, int64_t) {
-  Statement s(db,
-              "INSERT INTO targets VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
-              "last = max(last, excluded.last)");
-  bind_target(s, n.target, n.last);
-  s.exec();
-}
+void write(DB& db, const LastNumber& n, int64_t) { raise_number(db, n.target, n.last); }
 
 void write(DB& db, const KeptDeploy& kept, int64_t) {
   const Deploy& d = kept.deploy;
@@ -101,6 +102,7 @@ void write(DB& db, const KeptDeploy& kept, int64_t) {
   s.bind(6, d.request_id);
   s.bind(7, kept.body);
   s.exec();
+  raise_number(db, d.target, d.number);
 }
 
 void write(DB& db, const KeptEvent& kept, int64_t) {
@@ -128,6 +130,37 @@ void write(DB& db, const Instance& i, int64_t) {
   s.bind(7, is_open(i) ? 1 : 0);
   s.bind(8, body_of(to_json(i)));
   s.exec();
+}
+
+// New items of the feed are numbered behind this one.
+void raise_feed(DB& db, int64_t seq) {
+  Statement there(db, "SELECT seq FROM sqlite_sequence WHERE name = 'feed'");
+  const bool known = there.executeStep();
+  if (seq == 0 || (known && there.getColumn(0).getInt64() >= seq)) return;
+  Statement s(db, known ? "UPDATE sqlite_sequence SET seq = ? WHERE name = 'feed'"
+                        : "INSERT INTO sqlite_sequence (seq, name) VALUES (?, 'feed')");
+  s.bind(1, seq);
+  s.exec();
+}
+
+void write(DB& db, const Entry& e, int64_t) {
+  Statement s(db, "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)");
+  s.bind(1, e.kind);
+  s.bind(2, e.key);
+  s.bind(3, e.revision);
+  s.bind(4, body_of(e.body));
+  s.exec();
+  Statement behind(db, "UPDATE revisions SET last = max(last, ?)");
+  behind.bind(1, e.revision);
+  behind.exec();
+  raise_feed(db, feed_seq_in(e));
+}
+
+void write(DB& db, const FeedItem& i, int64_t) {
+  Statement gone(db, "DELETE FROM feed WHERE seq = ?");
+  gone.bind(1, i.seq);
+  gone.exec();
+  append(db, i);
 }
 
 }  // namespace

@@ -87,7 +87,9 @@ Task<Result<std::vector<Size>>> SqliteStore::sizes() {
             {"deploys", "length(CAST(body AS BLOB))"},
             {"events", "length(CAST(body AS BLOB))"},
             {"documents", "length(body)"},
-            {"instances", "length(CAST(call AS BLOB)) + length(CAST(result AS BLOB))"}}) {
+            {"instances", "length(CAST(call AS BLOB)) + length(CAST(result AS BLOB))"},
+            {"entries", "length(CAST(body AS BLOB))"},
+            {"feed", "length(CAST(body AS BLOB))"}}) {
         SQLite::Statement s(**db, fmt::format("SELECT count(*), coalesce(sum({}), 0) FROM {}", bytes, table));
         s.executeStep();
         out.push_back({table, s.getColumn(0).getInt64(), s.getColumn(1).getInt64()});

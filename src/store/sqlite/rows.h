@@ -27,11 +27,26 @@ void bind_delivery(Statement& s, const Delivery& delivery);  // parameters 1 to 
 
 Result<> check_fence(DB& db, const Fence& fence);
 
+struct Made {
+  Deploy deploy;
+  bool known = false;  // its request was there before: nothing was written
+};
+Result<Made> make_deploy(DB& db, Deploy deploy, const DeployEvent& first);
+Result<Deploy> change_deploy(DB& db, Deploy deploy, const std::vector<DeployEvent>& events);
+void raise_number(DB& db, const Target& target, int64_t at_least);
+
+// The entry as it is stored; of one that is not there the revision is 0.
+Result<Entry> find_entry(DB& db, const std::string& kind, const std::string& key);
+Result<int64_t> put_entry(DB& db, const Entry& entry);  // the revision now
+void append(DB& db, const FeedItem& item);              // unless its id is there
+
 // Rows as their own files read them: the columns are named there.
 extern const char* const kDeliveryColumns;
 extern const char* const kInstanceColumns;
+extern const char* const kFeedColumns;
 Result<Build> read_build(Statement& s);  // body, pushed_at
 Delivery read_delivery(Statement& s);
 Result<Instance> read_instance(Statement& s);
+Result<FeedItem> read_item(Statement& s);
 
 }  // namespace lemmy::store

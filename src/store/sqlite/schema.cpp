@@ -51,11 +51,39 @@ CREATE INDEX instances_of_target ON instances (project, environment, asked_at DE
 CREATE INDEX instances_unsettled ON instances (project, environment, id) WHERE open = 1 OR asked > answered;
 CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL,
   revision INTEGER NOT NULL) WITHOUT ROWID;
+)",
+    R"(
+CREATE TABLE entries (kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (kind, key));
+-- Those of entries: one row.
+CREATE TABLE revisions (last INTEGER NOT NULL);
+INSERT INTO revisions VALUES (0);
+CREATE TABLE feed (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, project TEXT NOT NULL,
+  environment TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
 )"};
 constexpr int kVersion = std::size(kSteps);
+// What each step makes.
+const std::vector<std::string> kTables[] = {
+    {"builds", "deliveries", "targets", "deploys", "events", "documents"},
+    {"instances", "leases"},
+    {"entries", "revisions", "feed"}};
+static_assert(std::size(kTables) == std::size(kSteps));
 
 constexpr int kApplication = 0x4c656d79;  // "Lemy", for file(1) and against foreign files
 constexpr auto kChecked = 256ull << 20;
+
+// A step is a transaction, so what is half done was done by something else.
+Result<> check_tables(SQLite::Database& db, int version, const std::string& path) {
+  for (int step = 0; version > 0 && step < kVersion; ++step)
+    for (const std::string& table : kTables[step]) {
+      if (db.tableExists(table) == (step < version)) continue;
+      return fail(ErrorCode::internal, path,
+                  fmt::format("the file is half migrated: it says schema {}, and table {} {}", version, table,
+                              step < version ? "is missing" : "of a newer one is there"),
+                  "restore it from a backup; nothing was changed");
+    }
+  return {};
+}
 
 // Read-only, so that a file that is refused is left as it was.
 Result<int> inspect(const std::string& path, bool thorough) {
@@ -70,6 +98,7 @@ Result<int> inspect(const std::string& path, bool thorough) {
   if (tables > 0 && application != kApplication)
     return fail(ErrorCode::conflict, path, "this SQLite file belongs to another program",
                 "name another file with --store; nothing was changed");
+  if (auto whole = check_tables(db, version, path); !whole) return fail(whole.error());
   std::error_code ec;
   // Takes about a second for each 256 MiB; a bigger file is only checked as it is read.
   const bool small = std::filesystem::file_size(path, ec) <= kChecked && !ec;

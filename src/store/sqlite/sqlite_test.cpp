@@ -155,6 +155,19 @@ TEST_F(Sqlite, every_query_is_a_range_of_an_index) {
   run(store->latest_deploys());
   run(store->deploy_events(d.target, 1, 0, 10));
   run(store->document(d.target, 1, "log"));
+  Writes w{.put = {{"lock", "a", {}, 0}, {"lock", "b", {}, 0}}};
+  w.tell.resize(1);
+  w.tell[0].id = w.tell[0].kind = "x";
+  auto written = run(store->write_all(w, {}));
+  Writes again{.put = {w.put[0]}, .remove = {w.put[1]}};
+  again.put[0].revision = written->put[0];
+  again.remove[0].revision = written->put[1];
+  EXPECT_TRUE(run(store->write_all(again, {})));
+  run(store->entry("lock", "a"));
+  run(store->entries("lock", "a", {}));
+  run(store->feed(0, 10));
+  run(store->raise_number(d.target, 9));
+  EXPECT_EQ(*run(store->trim_feed(now(), 0, 10, {})), 1);
   store.reset();
   statements = nullptr;
   SQLite::Database db(path, SQLite::OPEN_READONLY);
@@ -167,6 +180,10 @@ TEST_F(Sqlite, every_query_is_a_range_of_an_index) {
       ++plans;
       // These two give a row for each target and for each unsettled deploy: that is what they are for.
       if (step == "SCAN t" || step == "SCAN deploys USING INDEX deploys_unsettled") continue;
+      // One row; the first ones by number; and the head of what is a range itself.
+      if (step == "SCAN revisions" || (step == "SCAN feed" && sql.ends_with("ORDER BY seq LIMIT ?")) ||
+          step == "CORRELATED SCALAR SUBQUERY 1")
+        continue;
       EXPECT_TRUE(step.starts_with("SEARCH")) << step << "\n" << sql;
     }
   }

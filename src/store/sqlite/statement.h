@@ -58,4 +58,20 @@ class Statement {
   std::unordered_map<std::string, SQLite::Statement>::node_type node_;
 };
 
+// What is read while it is there is of one moment.
+class Moment {
+ public:
+  explicit Moment(DB& db) : db_(db) { Statement(db_, "SAVEPOINT moment").exec(); }
+  ~Moment() {
+    try {
+      Statement(db_, "RELEASE moment").exec();
+    } catch (const std::exception&) {  // it ends with the connection
+    }
+  }
+  Moment(const Moment&) = delete;
+
+ private:
+  DB& db_;
+};
+
 }  // namespace lemmy::store

@@ -36,7 +36,7 @@ bool answers(uint16_t port) {
 }
 
 void run_or_throw(const std::vector<std::string>& argv) {
-  auto out = run_process(argv, {}, "/", seconds{60});
+  auto out = run_process({argv, {}, "/", seconds{60}});
   if (!out || out->exit_code != 0)
     throw std::runtime_error(argv[0] + ": " + (out ? out->err : out.error().str()));
 }
@@ -50,7 +50,7 @@ std::string find_jar(Emulator::Kind kind) {
   if (!named) {
     static const std::string root = [] {
       auto out =
-          run_process({"gcloud", "info", "--format=value(installation.sdk_root)"}, {}, "/", seconds{60});
+          run_process({{"gcloud", "info", "--format=value(installation.sdk_root)"}, {}, "/", seconds{60}});
       return out && out->exit_code == 0 ? std::string(trim(out->out)) : "";
     }();
     if (root.empty()) return "";
@@ -64,6 +64,15 @@ std::unique_ptr<Emulator> Emulator::make(Kind kind) {
   std::string jar = find_jar(kind);
   if (jar.empty()) return nullptr;
   std::unique_ptr<Emulator> e(new Emulator(kind, jar));
+  e->start();
+  return e;
+}
+
+std::unique_ptr<Emulator> Emulator::on_disk(const std::string& written) {
+  std::string jar = find_jar(Kind::datastore);
+  if (jar.empty()) return nullptr;
+  std::unique_ptr<Emulator> e(new Emulator(Kind::datastore, jar));
+  e->written_ = written;
   e->start();
   return e;
 }
@@ -98,8 +107,16 @@ void Emulator::start() {
     create.insert(create.end(), {"com.google.cloud.datastore.emulator.CloudDatastore", "create",
                                  "--project_id=lemmy", data});
     if (!std::filesystem::exists(data)) run_or_throw(create);
-    argv.insert(argv.end(), {"com.google.cloud.datastore.emulator.CloudDatastore", "start",
-                             "--host=127.0.0.1", port, "--store_on_disk=False", "--consistency=1.0", data});
+    if (!written_.empty()) {
+      const std::string folder = data + "/WEB-INF/appengine-generated";
+      std::filesystem::create_directories(folder);
+      if (auto ok = write_file(folder + "/local_db.bin", written_); !ok)
+        throw std::runtime_error(ok.error().str());
+    }
+    argv.insert(
+        argv.end(),
+        {"com.google.cloud.datastore.emulator.CloudDatastore", "start", "--host=127.0.0.1", port,
+         written_.empty() ? "--store_on_disk=False" : "--store_on_disk=True", "--consistency=1.0", data});
   } else {
     argv.insert(argv.end(), {"com.google.cloud.datastore.emulator.firestore.CloudFirestore", "start",
                              "--host=127.0.0.1", port, "--database-mode=datastore-mode"});

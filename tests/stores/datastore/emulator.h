@@ -18,6 +18,8 @@ class Emulator {
   static Emulator* shared(Kind kind) noexcept;
   // One of its own.
   static std::unique_ptr<Emulator> make(Kind kind);
+  // The Datastore emulator with what an earlier one left on disk.
+  static std::unique_ptr<Emulator> on_disk(const std::string& written);
   ~Emulator();
 
   void start();  // again, on the same port, when it was stopped; what it held is gone. Throws.
@@ -32,6 +34,7 @@ class Emulator {
   std::string jar_, dir_, host_;
   uint16_t port_ = 0;
   pid_t pid_ = -1;
+  std::string written_;
 };
 
 // The jar by LEMMY_DATASTORE_EMULATOR or LEMMY_FIRESTORE_EMULATOR, else from gcloud's SDK; "" when there is

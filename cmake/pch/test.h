@@ -1,0 +1,4 @@
+#include "asio.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>

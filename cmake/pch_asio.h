@@ -1,4 +1,0 @@
-#include "pch_plain.h"
-
-#include <boost/asio.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>

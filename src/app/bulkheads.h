@@ -1,0 +1,29 @@
+#pragma once
+// Threads of a server, apart for each kind of work that may hang: a credential plugin that does not answer
+// must not keep pages, log-ins or another cluster waiting. Child programs hold no thread while they run
+// (async/subprocess.h); what is here starts them.
+#include "async/pool.h"
+
+namespace lemmy::app {
+
+struct Bulkheads {
+  Pool pages{2, "pages", 200};       // rendering of pages, previews
+  Pool deploys{1, "deploys"};        // manifests, and what differs between two deploys
+  Pool files{1, "configuration"};    // the configuration, keys, room on the disk
+  Pool clusters{1, "clusters"};      // kubeconfigs, token files, starting of credential plugins
+  Pool runs{2, "runs"};              // folders, logs and processes of playbooks, inventories
+  Pool passwords{1, "log-ins", 20};  // argon2 takes a tenth of a second of a core and 64 MiB
+
+  std::vector<const Pool*> all() const { return {&pages, &deploys, &files, &clusters, &runs, &passwords}; }
+  // As Pool::stop, within `limit` in all. False: something hangs, and what it uses must not be destroyed.
+  bool stop(std::chrono::milliseconds limit) {
+    const auto end = Clock::now() + limit;
+    bool idle = true;
+    for (Pool* p : {&pages, &deploys, &files, &clusters, &runs, &passwords})
+      idle &= p->stop(std::max(std::chrono::milliseconds{0},
+                               std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now())));
+    return idle;
+  }
+};
+
+}  // namespace lemmy::app

@@ -1,0 +1,55 @@
+// The environment's retire policy: what served before is zeroed, and then deleted.
+#include "deploy/worker.h"
+
+namespace lemmy::deploy {
+
+// How long the one that serves has done so, and how long all its pods have been ready; one of no pods was
+// asked for so.
+void Worker::time_serving(milliseconds zero_after) {
+  const Deploy* d = c_.current(target_);
+  if (!d || !d->serving_since) {
+    serving_ = 0;
+    return;
+  }
+  if (serving_ != d->number) {
+    serving_ = d->number;
+    // A restart must not put it off; that the clock may have been set meanwhile costs no more than this wait.
+    served_ = Stopwatch(std::clamp(now() - *d->serving_since, milliseconds{0}, zero_after));
+    serving_ready_.reset();
+  }
+  served_.look(Clock::now(), kLongestLook);
+  auto place = c_.place(*d);
+  const Sight sight = place ? (*place)->look(*d) : Sight{.blind = place.error()};
+  if (!sight.blind && sight.there && sight.ready >= sight.wanted)
+    serving_ready_.look(Clock::now(), kLongestLook);
+  else
+    serving_ready_.reset();
+}
+
+Task<Worker::Did> Worker::apply_policy() {
+  auto config = c_.around_.config();
+  const config::Environment* environment = config->environment(target_.environment);
+  if (!environment) co_return Did::nothing;
+  const milliseconds zero_after = environment->retire.zero_after.value_or(milliseconds{0});
+  time_serving(zero_after);
+  auto all = c_.state(target_).copy();
+  std::optional<milliseconds> served;
+  if (serving_ != 0 && serving_ready_.count() >= rules().settle) served = served_.count();
+  for (auto [number, wanted] : due(all, environment->retire, served)) {
+    const Deploy* d = c_.find(target_, number);
+    if (!d) continue;
+    Deploy next = *d;
+    next.wanted = wanted;
+    auto e = event(next, now(), "action", "lemmy",
+                   wanted == Wanted::zeroed ? "to be scaled to 0 by the environment's retire policy"
+                                            : "to be deleted by the environment's retire policy");
+    co_return co_await store({std::move(next), {std::move(e)}});
+  }
+  if (will_be_due(all, environment->retire)) {
+    const milliseconds left = std::max(zero_after - served_.count(), rules().settle - serving_ready_.count());
+    look_within(std::clamp(left, milliseconds{5}, kLongestLook));
+  }
+  co_return Did::nothing;
+}
+
+}  // namespace lemmy::deploy

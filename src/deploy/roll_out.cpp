@@ -1,0 +1,136 @@
+// The way of one deploy from preparing to live.
+#include "deploy/worker.h"
+
+namespace lemmy::deploy {
+namespace {
+
+// What was just applied may not have reached the watch yet.
+constexpr milliseconds kUnseen{5'000}, kUnseenLook{250};
+constexpr milliseconds kNoPicture{5'000}, kAskAgain{2'000};
+// So long a deploy waits for another run on its hosts; then that is cut, and repeated after the deploy.
+constexpr milliseconds kPatience{60'000};
+
+}  // namespace
+
+Task<Worker::Did> Worker::go_on(Deploy d) {
+  if (waits(d.number)) co_return Did::nothing;
+  auto place = c_.place(d);
+  if (!place) co_return co_await trouble(d, place.error(), nullptr);
+  if (d.phase == Phase::preparing) co_return co_await prepare(std::move(d), *place);
+  if (d.phase == Phase::applying) co_return co_await apply(std::move(d), *place);
+  co_return co_await watch(std::move(d), *place);
+}
+
+Task<Worker::Did> Worker::prepare(Deploy d, Place* place) {
+  const Deploy* serving = c_.current(target_);
+  std::optional<Deploy> of_now = serving ? std::optional(*serving) : std::nullopt;
+  auto made = co_await place->prepare(d, std::move(of_now));
+  if (!made) co_return co_await trouble(std::move(d), made.error(), place);
+  crash_point();
+  retries_.erase(d.number);
+  Move m = enter(std::move(made->deploy), Phase::applying, now(), "lemmy", std::move(made->text));
+  m.deploy.idle = milliseconds{0};
+  timed_ = 0;
+  for (std::string& warning : made->warnings)
+    m.events.push_back(event(m.deploy, now(), "warning", "lemmy", std::move(warning)));
+  co_return co_await store(std::move(m));
+}
+
+Task<Worker::Did> Worker::apply(Deploy d, Place* place) {
+  if (auto taken = c_.taken_->runs.find(target_); taken != c_.taken_->runs.end()) {
+    Stopwatch& waited = idle(d);
+    waited.look(Clock::now(), kLongestLook);
+    if (waited.count() > kPatience) place->cut(taken->second);
+    look_within(seconds{1});
+    co_return co_await note(std::move(d), "waiting for another run on its hosts to end");
+  }
+  auto done = co_await place->apply(d);
+  if (!done) co_return co_await trouble(std::move(d), done.error(), place);
+  retries_.erase(d.number);
+  timed_ = 0;
+  Deploy next = std::move(done->deploy);
+  next.idle = milliseconds{0};
+  using How = Applied::How;
+  if (done->how == How::cancelled) co_return Did::something;
+  if (done->how == How::failed) {
+    co_await keep_failure(place, next, place->roles(next, ""));
+    co_return co_await store(enter(std::move(next), Phase::failed, now(), "lemmy", std::move(done->text)));
+  }
+  next.presence = Presence::running;
+  const Deploy applied = next;
+  Move move = done->how == How::live
+                  ? go_live(std::move(next), c_.next_serves(target_), now(), std::move(done->text))
+                  : enter(std::move(next), Phase::rolling_out, now(), "lemmy", std::move(done->text));
+  const Did stored = co_await store(std::move(move));
+  co_await place->after_apply(applied);
+  co_return stored;
+}
+
+Task<Worker::Did> Worker::wait_for_picture(Deploy d, Error why) {
+  // Nobody sees whether it makes progress.
+  idle_.pause(), ready_.pause();
+  look_within(kNoPicture);
+  co_return co_await note(std::move(d), "waiting for the cluster: " + why.str());
+}
+
+Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
+  const Sight sight = place->look(d);
+  if (sight.blind) co_return co_await wait_for_picture(std::move(d), *sight.blind);
+  Stopwatch& idle = this->idle(d);
+  const auto now_steady = Clock::now();
+  if (d.phase == Phase::settling) {
+    ready_.look(now_steady, kLongestLook);
+  } else {
+    ready_.reset();
+    idle.look(now_steady, kLongestLook);
+  }
+  if (!sight.there) {
+    if (idle.count() < kUnseen && d.phase == Phase::rolling_out) {
+      look_within(kUnseenLook);
+      co_return Did::nothing;
+    }
+    // A watch that hangs looks live for minutes.
+    auto left = co_await place->ask(d);
+    if (!left || *left == Left::there) {
+      look_within(kAskAgain);
+      co_return Did::nothing;
+    }
+  }
+  const Waited waited{idle.count(), ready_.count()};
+  auto move = advance(d, sight, rules(), waited, now(), !c_.queued(target_).empty(), c_.next_serves(target_));
+  if (!move) {
+    look_within(until_next(d, rules(), waited));
+    co_return Did::nothing;
+  }
+  if (move->deploy.idle < waited.idle) idle.reset();
+  const auto ends = [](const std::optional<Move>& m) {
+    return m && is_finished(m->deploy.phase) && m->deploy.phase != Phase::live;
+  };
+  if (ends(move)) {
+    // A watch that hangs looks live for a while.
+    auto fresh = co_await place->look_again(d);
+    if (!fresh) co_return co_await wait_for_picture(std::move(d), fresh.error());
+    const Deploy* newest = c_.find(target_, d.number);
+    if (!newest || newest->revision != d.revision) co_return Did::something;
+    auto again =
+        advance(d, *fresh, rules(), waited, now(), !c_.queued(target_).empty(), c_.next_serves(target_));
+    if (!ends(again)) {
+      look_within(kAskAgain);
+      co_return co_await note(std::move(d), "waiting for the cluster: its watch shows an old picture");
+    }
+    move = std::move(again);
+  }
+  const Phase phase = move->deploy.phase;
+  if (is_finished(phase) && phase != Phase::live) {
+    // As they were judged: a pod that restarts looks otherwise a moment later.
+    json::object roles = place->roles(d, move->deploy.cause ? move->deploy.cause->pod : "");
+    if (move->deploy.cause) {
+      Cause cause = co_await place->explain(d, *move->deploy.cause);
+      move->deploy.cause = std::move(cause);
+      co_await keep_failure(place, move->deploy, std::move(roles));
+    }
+  }
+  co_return co_await store(std::move(*move));
+}
+
+}  // namespace lemmy::deploy

@@ -1,0 +1,277 @@
+#include "hosts/place.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/printable.h"
+#include "base/strings.h"
+#include "deploy/crash_point.h"
+#include "domain/names.h"
+
+namespace lemmy::hosts {
+
+using deploy::of_place;
+using deploy::of_store;
+
+namespace {
+
+constexpr size_t kNamed = 3;  // hosts named in a sentence
+constexpr size_t kTryOutLog = 1u << 20;
+constexpr milliseconds kTryOut{15 * 60'000};
+constexpr milliseconds kFirstKeep{500}, kLastKeep{15'000};
+
+Cause cause_of(const ansible::Failure& f) {
+  Cause c;
+  c.reason = f.unreachable ? "Unreachable" : "TaskFailed";
+  c.pod = f.host;
+  c.summary = f.unreachable ? fmt::format("host {} cannot be reached", f.host)
+                            : fmt::format("host {}: task '{}' failed", f.host, f.task);
+  c.message = f.message;
+  c.hint = f.unreachable ? "is it up, and does it let Lemmy's key in? Try: ansible -i inventory -m ping " +
+                               shell_word(f.host) + " in the Ansible folder"
+           : f.file_line.empty() ? ""
+                                 : "look at " + f.file_line;
+  c.log_tail = f.output;
+  return c;
+}
+
+std::string counted(const ansible::Progress& p) {
+  std::map<ansible::HostState, std::vector<std::string>> by_state;
+  for (const auto& [name, host] : p.hosts()) by_state[host.state].push_back(name);
+  std::vector<std::string> parts;
+  for (const auto& [state, names] : by_state) {
+    const bool waiting = state == ansible::HostState::waiting;
+    std::string part = fmt::format("{} {}", names.size(), waiting ? "not reached" : ansible::name(state));
+    if (waiting || state >= ansible::HostState::failed) {
+      std::vector<std::string> few(names.begin(), names.begin() + std::min(names.size(), kNamed));
+      part += fmt::format(" ({}{})", join(few, ", "), names.size() > kNamed ? ", ..." : "");
+    }
+    parts.push_back(std::move(part));
+  }
+  return join(parts, ", ");
+}
+
+// Of the hosts that were written down when the deploy was prepared.
+std::vector<std::string> names_in(const std::string& document) {
+  std::vector<std::string> out;
+  auto parsed = parse_json(document, "stored hosts");
+  const json::value* hosts = parsed ? find(*parsed, {"hosts"}) : nullptr;
+  if (!hosts || !hosts->is_array()) return out;
+  for (const json::value& h : hosts->get_array())
+    if (h.is_object()) out.emplace_back(text_or(h.get_object(), "name"));
+  return out;
+}
+
+class Shown : public deploy::Report {
+ public:
+  explicit Shown(std::shared_ptr<const ansible::Progress> p) : progress_(std::move(p)) {}
+  json::object to_json() const override { return ansible::to_json(*progress_); }
+  int ready() const override {
+    int n = 0;
+    for (const auto& [name, host] : progress_->hosts())
+      n += host.done && host.state < ansible::HostState::failed;
+    return n;
+  }
+
+ private:
+  std::shared_ptr<const ansible::Progress> progress_;
+};
+
+constexpr std::string_view kKilled =
+    "ansible-playbook ended before its recap: it was killed, or the machine has no memory left";
+
+std::string why_ended(const ansible::Plan& plan, const ansible::Progress& p) {
+  std::string text = fmt::format("the run was ended: no word of Ansible for {}, or over {} in all",
+                                 format_duration(plan.silence), format_duration(plan.limit));
+  if (!p.task().empty()) text += fmt::format(", in task '{}'", p.task());
+  return text;
+}
+
+Error no_ansible() {
+  return {ErrorCode::not_found, "ansible", "Ansible is not installed here",
+          "install ansible-core and ansible-runner, or start with --ansible FOLDER of their bin"};
+}
+
+}  // namespace
+
+deploy::Sight Place::look(const Deploy& d) const {
+  deploy::Sight s;
+  s.wanted = s.pods = d.replicas;
+  s.ready = d.running;
+  return s;
+}
+
+std::shared_ptr<const deploy::Report> Place::report(const Deploy& d) const {
+  auto it = progress_.find({d.target, d.number});
+  return it == progress_.end() ? nullptr : std::make_shared<Shown>(it->second);
+}
+
+Task<Result<std::string>> Place::log(Deploy d) const {
+  if (!around_.runs) co_return fail(no_ansible());
+  co_return co_await around_.runs->log(run_id(d), kRunLog);
+}
+
+Task<Result<deploy::Left>> Place::scale(Deploy d, int) {
+  co_return fail(ErrorCode::invalid, d.target.str(), "hosts are not scaled");
+}
+
+Task<Result<>> Place::remove(Deploy d) {
+  co_return fail(ErrorCode::invalid, d.target.str(),
+                 "what is on hosts stays until another deploy replaces it");
+}
+
+json::object Place::roles(const Deploy&, const std::string&) const {
+  return {{"pods", 0}, {"ready", 0}, {"roles", json::array{}}, {"roles_left_out", 0}};
+}
+
+Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy>) {
+  if (!around_.runs) co_return fail(no_ansible());
+  auto made = co_await plan_for(around_, d);
+  if (!made) co_return fail(made.error());
+  auto hosts = co_await ansible::matching_hosts(around_.programs, around_.ansible, *made);
+  if (!hosts) co_return of_place(hosts.error());
+  if (hosts->empty())
+    co_return fail(
+        ErrorCode::not_found, made->hosts, "no host of the inventory matches",
+        "tag hosts with these groups, or say hosts: in projects/" + d.target.project + "/project.yaml");
+  const json::value& environment = made->variables["lemmy"].get_object()["config"];
+  auto put =
+      co_await around_.store->put_document(d.target, d.number, "environment", pretty_json(environment));
+  if (put)
+    put = co_await around_.store->put_document(d.target, d.number, "final", pretty_json(made->variables));
+  ansible::Progress all;
+  all.expect(*hosts);
+  if (put)
+    put = co_await around_.store->put_document(d.target, d.number, "hosts", json::serialize(to_json(all)));
+  if (!put) co_return of_store(put.error());
+  d.replicas = static_cast<int>(hosts->size());
+  d.object_name = made->hosts;
+  std::string text = fmt::format("running {} on {} hosts", made->playbook, hosts->size());
+  co_return deploy::Prepared{std::move(d), std::move(text), {}};
+}
+
+// A run that ended is not repeated because the store was away: it is tried until the store takes what came of
+// it.
+Task<Result<>> Place::keep_run(Deploy d, std::string run, std::string hosts, std::optional<std::string> log) {
+  for (milliseconds wait = kFirstKeep;; wait = std::min(wait * 2, kLastKeep)) {
+    auto kept = co_await around_.store->put_document(d.target, d.number, "hosts", hosts);
+    if (kept && log) kept = co_await around_.store->put_document(d.target, d.number, "log", *log);
+    if (kept || kept.error().code == ErrorCode::too_large) co_return kept;
+    log::warning("what a run did is not kept yet", {{"run", run}, {"what", kept.error().str()}});
+    co_await sleep_for(wait);
+  }
+}
+
+Task<Result<deploy::Applied>> Place::apply(Deploy d) {
+  using How = deploy::Applied::How;
+  if (!around_.runs) co_return fail(no_ansible());
+  auto made = co_await plan_for(around_, d);
+  if (!made) co_return fail(made.error());
+  auto progress = std::make_shared<ansible::Progress>();
+  auto meant = co_await around_.store->document(d.target, d.number, "hosts");
+  if (meant) progress->expect(names_in(*meant));
+  const std::pair key{d.target, d.number};
+  progress_[key] = progress;
+  struct Ended {  // also when the server has to stop in the middle
+    std::function<void()> forget;
+    ~Ended() { forget(); }
+  };
+  const Ended ended{[this, key, id = made->id] {
+    progress_.erase(key);
+    cancelled_.erase(id);
+  }};
+  auto changed = [this, id = made->id, target = d.target] {
+    if (cancelled_.contains(id)) around_.runs->cancel(id);  // a cancel that came before the run had begun
+    around_.changed(target);
+  };
+  const Time began_at = now();
+  auto outcome = co_await around_.runs->run(*made, progress, changed);
+  auto log = co_await around_.runs->log(made->id, kRunLog);
+  json::object hosts_document = to_json(*progress);
+  hosts_document["began_at"] = format_time(began_at);  // calls of hosts from before it are answered by it
+  std::string hosts = json::serialize(hosts_document);
+  auto kept = co_await keep_run(d, made->id, std::move(hosts), log ? std::optional(*log) : std::nullopt);
+  if (!kept) co_return of_store(kept.error());
+  if (log) co_await around_.runs->forget(made->id);
+  deploy::crash_point();
+  if (!outcome) co_return of_place(outcome.error());
+  if (outcome->cancelled && cancelled_.contains(made->id))
+    co_return deploy::Applied{How::cancelled, std::move(d), ""};
+
+  d.running = 0;
+  for (const auto& [name, host] : progress->hosts()) d.running += host.complete;
+  if (outcome->exit_code == 0 && outcome->finished && !progress->first_failure()) {
+    std::string text = "live: " + counted(*progress);
+    co_return deploy::Applied{How::live, std::move(d), std::move(text)};
+  }
+  Cause cause;
+  if (progress->first_failure())
+    cause = cause_of(*progress->first_failure());
+  else
+    cause.summary = outcome->timed_out            ? why_ended(*made, *progress)
+                    : !outcome->finished          ? std::string(kKilled)
+                    : progress->trouble().empty() ? fmt::format("Ansible ended with {}", outcome->exit_code)
+                                                  : progress->trouble();
+  if (cause.hint.empty()) cause.hint = "the run's log says more";
+  std::string text = cause.summary + "; hosts: " + counted(*progress);
+  d.cause = std::move(cause);
+  co_return deploy::Applied{How::failed, std::move(d), std::move(text)};
+}
+
+void Place::cancel(const Deploy& d) {
+  const std::string id = run_id(d);
+  if (!progress_.contains({d.target, d.number})) return;
+  cancelled_.insert(id);
+  cut(id);
+}
+
+void Place::cut(const std::string& run) {
+  if (around_.runs) around_.runs->cancel(run);
+}
+
+Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {
+  const Target target = run->deploy.target;
+  if (!around_.runs) co_return fail(no_ansible());
+  auto progress = std::make_shared<ansible::Progress>();
+  progress->keep_diffs();
+  run->report = std::make_shared<Shown>(progress);
+  auto plan = co_await plan_for(around_, run->deploy);
+  if (!plan) co_return fail(plan.error());
+  plan->id = deploy::dry_run_id(target);
+  plan->check = true;
+  plan->limit = kTryOut;
+  if (run->cancel_asked) co_return Result<>{};
+  auto changed = around_.changed;
+  auto outcome = co_await around_.runs->run(*plan, progress, [target, changed] { changed(target); });
+  auto log = co_await around_.runs->log(plan->id, kTryOutLog);
+  if (log) run->log = std::move(*log);
+  co_await around_.runs->forget(plan->id);
+  if (run->cancel_asked) co_return Result<>{};
+  if (!outcome) co_return fail(outcome.error());
+  if (const auto& f = progress->first_failure()) {
+    Error e = ansible::to_error(*f);
+    co_return fail(std::move(e));
+  }
+  if (outcome->timed_out)
+    co_return fail(ErrorCode::timeout, "", "the run took too long and was ended",
+                   "a dry run has at most " + format_duration(std::chrono::floor<seconds>(kTryOut)));
+  if (outcome->exit_code == 0 && outcome->finished) co_return Result<>{};
+  if (!outcome->finished) co_return fail(ErrorCode::unavailable, "", std::string(kKilled), "try it again");
+  const std::string& said = progress->trouble();
+  co_return fail(ErrorCode::rejected, "",
+                 said.empty() ? fmt::format("Ansible ended with {}", outcome->exit_code) : said,
+                 "the run's log says more");
+}
+
+void Place::cancel_try_out(const Target& target) { cut(deploy::dry_run_id(target)); }
+
+Task<Result<std::string>> Place::try_out_log(Target target) const {
+  if (!around_.runs) co_return fail(no_ansible());
+  co_return co_await around_.runs->log(deploy::dry_run_id(target), kTryOutLog);
+}
+
+Task<> Place::forget_try_out(Target target) {
+  if (around_.runs) co_await around_.runs->forget(deploy::dry_run_id(target));
+}
+
+}  // namespace lemmy::hosts

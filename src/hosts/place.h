@@ -1,0 +1,50 @@
+#pragma once
+// A place on hosts: a playbook brings the build, which replaces the one before. Loop thread only.
+#include <set>
+
+#include "ansible/progress.h"
+#include "hosts/plan.h"
+
+namespace lemmy::hosts {
+
+class Place : public deploy::Place {
+ public:
+  explicit Place(Surroundings around) : around_(std::move(around)) {}
+
+  deploy::Sight look(const Deploy& deploy) const override;
+  Task<Result<deploy::Prepared>> prepare(Deploy deploy, std::optional<Deploy> serving) override;
+  Task<Result<deploy::Applied>> apply(Deploy deploy) override;
+  Task<> after_apply(Deploy) override { co_return; }
+  // Hosts have no controller to scale: what is there stays until another deploy replaces it.
+  Task<Result<deploy::Left>> scale(Deploy deploy, int to) override;
+  Task<Result<>> remove(Deploy deploy) override;
+  Task<Result<deploy::Left>> ask(Deploy) override { co_return deploy::Left::there; }
+  Task<Result<deploy::Sight>> look_again(Deploy deploy) override { co_return look(deploy); }
+  int restored_to(const Deploy& deploy, const std::optional<Deploy>&) const override {
+    return deploy.replicas;
+  }
+  void cancel(const Deploy& deploy) override;
+  void cut(const std::string& run) override;
+
+  std::shared_ptr<const deploy::Report> report(const Deploy& deploy) const override;
+  Task<Result<std::string>> log(Deploy deploy) const override;
+
+  json::object roles(const Deploy& deploy, const std::string& first_pod) const override;
+  Task<Cause> explain(Deploy, Cause cause) override { co_return cause; }
+  Task<deploy::Made> made(deploy::Made made) override { co_return made; }
+  Task<json::object> failure(Deploy, json::object roles) override { co_return roles; }
+
+  Task<Result<>> try_out(std::shared_ptr<deploy::TryOut> run) override;
+  void cancel_try_out(const Target& target) override;
+  Task<Result<std::string>> try_out_log(Target target) const override;
+  Task<> forget_try_out(Target target) override;
+
+ private:
+  Task<Result<>> keep_run(Deploy d, std::string run, std::string hosts, std::optional<std::string> log);
+
+  const Surroundings around_;
+  std::map<std::pair<Target, int64_t>, std::shared_ptr<ansible::Progress>> progress_;
+  std::set<std::string> cancelled_;  // runs that may not have begun yet
+};
+
+}  // namespace lemmy::hosts

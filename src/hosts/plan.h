@@ -1,0 +1,24 @@
+#pragma once
+// What runs a build on its hosts: the playbook, the hosts, and the variables that it is given.
+#include "ansible/run.h"
+#include "config/config.h"
+#include "deploy/place.h"
+
+namespace lemmy::hosts {
+
+struct Surroundings {
+  store::Store* store = nullptr;
+  std::function<std::shared_ptr<const config::Config>()> config;
+  std::function<void(const Target&)> changed;  // something of the target is different
+  ansible::Runs* runs = nullptr;               // nullptr: Ansible is not installed here
+  ansible::Tools ansible;
+  Pool* programs = nullptr;  // starts what asks inventories
+};
+
+// Of a deploy's playbook run: the same after a restart.
+std::string run_id(const Deploy& deploy);
+// With the environment JSON that it was deployed with, or before it is prepared, that of now.
+Task<Result<ansible::Plan>> plan_for(Surroundings around, Deploy deploy);
+inline constexpr size_t kRunLog = 8u << 20;  // bytes kept of what a run printed: the end
+
+}  // namespace lemmy::hosts

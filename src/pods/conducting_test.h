@@ -1,0 +1,125 @@
+#pragma once
+// For tests of the conductor with a real store on a simulated cluster.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "base/crypto.h"
+#include "base/source_dir_test.h"
+#include "deploy/conductor.h"
+#include "playground/test_bench.h"
+#include "pods/place.h"
+#include "store/forwarding.h"
+
+namespace lemmy::pods {
+
+using namespace deploy;  // the conductor, of which this place is a part
+
+using namespace std::chrono_literals;
+
+inline constexpr const char* kSha = "0123abc4567890123abc4567890123abc4567890";
+inline const Target kTarget{"hello-world", "staging"};
+
+// Writes it, and may say that it could not: what a store may do by its contract.
+struct Doubtful : store::Forwarding {
+  using Forwarding::Forwarding;
+  bool doubt_next = false;
+  std::string refused;   // no deploy to this environment can be written
+  milliseconds hang{0};  // of the next write of a deploy; whoever cancels it waits all the same
+  Pool hanging{1};
+
+  Task<Result<Deploy>> create_deploy(Deploy d, DeployEvent first) override {
+    if (d.target.environment == refused) co_return fail(ErrorCode::unavailable, "store", "the disk is full");
+    co_return co_await Forwarding::create_deploy(std::move(d), std::move(first));
+  }
+
+  Task<Result<Deploy>> update_deploy(Deploy d, std::vector<DeployEvent> events, store::Fence fence) override {
+    const bool doubt = std::exchange(doubt_next, false);
+    if (const auto time = std::exchange(hang, 0ms); time > 0ms)
+      co_await hanging.run([time] { std::this_thread::sleep_for(time); });
+    auto done = co_await Forwarding::update_deploy(std::move(d), std::move(events), std::move(fence));
+    if (doubt) co_return fail(ErrorCode::unavailable, "store", "the answer was lost");
+    co_return done;
+  }
+};
+
+struct Conducting : testing::Test {
+  Conducting() {
+    std::filesystem::create_directories(dir);
+    auto loaded = config::load(kSourceDir + std::string("/share/playground/config"));
+    if (!loaded) throw std::runtime_error(loaded.error().front().str());
+    auto changed = std::make_shared<config::Config>(**loaded);
+    for (auto& [name, project] : changed->projects) project.settle = 50ms;
+    for (config::Environment& e : changed->environments) e.retire = {};
+    config = changed;
+    auto opened = store::open_sqlite(loop.get_executor(), (dir / "lemmy.db").string());
+    if (!opened) throw std::runtime_error(opened.error().str());
+    store = std::make_unique<Doubtful>(std::move(*opened));
+    sim = playground::SimulatedCluster::create(loop.get_executor(), playground::fast());
+    kube::ClusterAccess access;
+    access.server = sim->start().value();
+    cluster = std::make_unique<kube::Cluster>("sim", loop.get_executor(),
+                                              *kube::Client::create(loop.get_executor(), pool, access),
+                                              [this](const Target& t) {
+                                                if (conductor) conductor->cluster_changed(t);
+                                              });
+    auto current = [this] { return config; };
+    place = std::make_unique<pods::Place>(cluster.get(), pods::Surroundings{&pool, store.get(), current});
+    conductor = std::make_unique<Conductor>(deploy::Surroundings{
+        loop.get_executor(), &pool, store.get(), current,
+        [this](const Deploy&) -> Result<deploy::Place*> { return place.get(); }, [](const Target&) {}});
+  }
+  ~Conducting() override { std::filesystem::remove_all(dir); }
+
+  void run(std::function<Task<>()> body) {
+    playground::run_to_end(loop, [&]() -> Task<> {
+      cluster->start();
+      Build b{"hello-world", kSha, "main", "", "", "ada", "Say hello", now(), now()};
+      Delivery d{0, "build", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
+      auto kept = co_await store->accept(d, b);
+      EXPECT_TRUE(kept);
+      auto leads = co_await conductor->lead({});
+      EXPECT_TRUE(leads);
+      co_await body();
+      co_await conductor->stop();
+      co_await cluster->stop();
+      co_await sim->stop();
+    });
+  }
+  Task<int64_t> ask() {
+    auto made = co_await conductor->request({kTarget, kSha, "ada", "", ""});
+    EXPECT_TRUE(made) << made.error().str();
+    co_return made ? made->number : 0;
+  }
+  Task<bool> becomes(int64_t number, std::function<bool(const Deploy&)> what, milliseconds limit = 15s) {
+    const auto deadline = Clock::now() + limit;
+    for (;;) {
+      const Deploy* d = conductor->find(kTarget, number);
+      if (d && what(*d)) co_return true;
+      if (Clock::now() > deadline) co_return false;
+      co_await sleep_for(10ms);
+    }
+  }
+  // Whether its history has an event with these words.
+  Task<bool> said(int64_t number, std::string words) {
+    auto history = co_await store->deploy_events(kTarget, number, 0, 100);
+    if (history)
+      for (const DeployEvent& e : *history)
+        if (e.text.find(words) != std::string::npos) co_return true;
+    co_return false;
+  }
+  static bool is_over(const Deploy& d) { return is_finished(d.phase); }
+
+  std::filesystem::path dir = std::filesystem::temp_directory_path() / ("lemmy-deploy-" + random_hex(6));
+  asio::io_context loop;
+  Pool pool{1};
+  std::shared_ptr<const config::Config> config;
+  std::unique_ptr<Doubtful> store;
+  std::shared_ptr<playground::SimulatedCluster> sim;
+  std::unique_ptr<kube::Cluster> cluster;
+  std::unique_ptr<pods::Place> place;
+  std::unique_ptr<Conductor> conductor;
+};
+
+}  // namespace lemmy::pods

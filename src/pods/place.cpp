@@ -1,0 +1,141 @@
+#include "pods/place.h"
+
+#include <fmt/format.h>
+
+#include "deploy/crash_point.h"
+#include "deploy/machine.h"
+#include "pods/verdict.h"
+
+namespace lemmy::pods {
+
+using deploy::Left;
+using deploy::of_place;
+
+static kube::Ref controller_ref(const Deploy& d) {
+  return {"/api/v1", "replicationcontrollers", d.target.environment, d.object_name};
+}
+static kube::Ref autoscaler_ref(const Deploy& d) {
+  return {"/apis/autoscaling/v2", "horizontalpodautoscalers", d.target.environment, d.object_name};
+}
+
+// A server that was paused goes on in the middle of a step, and another may lead by then.
+Result<> Place::may_act() const {
+  if (!around_.may_act || around_.may_act()) return {};
+  return deploy::of_store(
+      {ErrorCode::unavailable, "lease", "it was not renewed in time: another server may have taken over"});
+}
+
+std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::Owner& owner) {
+  const kube::ReplicationController* rc = cluster.rc(owner);
+  return rc ? cluster.pods(owner, rc->meta.uid) : cluster.pods(owner);
+}
+
+static deploy::Sight sight_of(const kube::ReplicationController* rc, const Verdict& v) {
+  deploy::Sight s;
+  s.there = rc && !rc->meta.deleting;
+  s.observed = rc && rc->observed;
+  s.wanted = rc ? rc->wanted : 0;
+  s.pods = v.pods;
+  s.ready = v.ready;
+  s.fatal = v.fatal;
+  s.failed = v.failed;
+  s.cause = v.cause;
+  return s;
+}
+
+deploy::Sight Place::look(const Deploy& d) const {
+  const kube::Owner owner{d.target, d.number};
+  const kube::ReplicationController* rc = cluster_.rc(owner);
+  deploy::Sight s = sight_of(rc, judge(pods_of(cluster_, owner), rc));
+  s.autoscaled = cluster_.autoscaler(owner) != nullptr;
+  if (auto trouble = cluster_.trouble())
+    s.blind = *trouble;
+  else if (!cluster_.synced())
+    s.blind = Error{ErrorCode::unavailable, cluster_.name(), "its picture is being read"};
+  return s;
+}
+
+Task<Result<deploy::Sight>> Place::look_again(Deploy d) {
+  auto controller = co_await client()->get(controller_ref(d));
+  if (!controller) co_return of_place(controller.error());
+  if (!*controller) co_return sight_of(nullptr, {});
+  const kube::ReplicationController rc = kube::parse_rc(**controller);
+  auto pods = co_await cluster_.list_pods({d.target, d.number}, rc.meta.uid.str());
+  if (!pods) co_return of_place(pods.error());
+  std::vector<const kube::Pod*> all;
+  for (const kube::Pod& p : *pods) all.push_back(&p);
+  deploy::Sight s = sight_of(&rc, judge(all, &rc));
+  s.autoscaled = cluster_.autoscaler({d.target, d.number}) != nullptr;
+  co_return s;
+}
+
+int serving_wants(const kube::Cluster& cluster, const Deploy* serving) {
+  if (!serving) return 0;
+  const kube::Owner owner{serving->target, serving->number};
+  const kube::Autoscaler* hpa = cluster.autoscaler(owner);
+  const kube::ReplicationController* rc = cluster.rc(owner);
+  return std::max({hpa ? hpa->desired : 0, rc ? rc->wanted : 0, judge(pods_of(cluster, owner), rc).ready});
+}
+
+int Place::restored_to(const Deploy& d, const std::optional<Deploy>& serving) const {
+  const kube::Autoscaler* hpa = cluster_.autoscaler({d.target, d.number});
+  const int live = serving_wants(cluster_, serving ? &*serving : nullptr);
+  const int to =
+      hpa ? deploy::starting_replicas(d.replicas, hpa->min, hpa->max, live) : std::max(d.replicas, live);
+  return std::max(1, to);
+}
+
+Task<Result<Left>> Place::scale(Deploy d, int to) {
+  if (auto may = may_act(); !may) co_return fail(may.error());
+  auto done = co_await client()->scale(controller_ref(d), to);
+  if (done) co_return Left::there;
+  if (done.error().code == ErrorCode::not_found) co_return Left::gone;
+  co_return of_place(done.error());
+}
+
+Task<Result<Left>> Place::ask(Deploy d) {
+  auto controller = co_await client()->get(controller_ref(d));
+  if (!controller) co_return of_place(controller.error());
+  co_return controller->has_value() ? Left::there : Left::gone;
+}
+
+// The garbage collector takes the copy with its last controller; one that none ever owned must be taken by
+// hand.
+Task<Result<>> Place::remove_config_map(Deploy d, std::string controller_uid) {
+  if (d.config_map.empty()) co_return Result<>{};
+  kube::Ref ref{"/api/v1", "configmaps", d.target.environment, d.config_map};
+  auto copy = co_await client()->get(ref);
+  if (!copy) co_return of_place(copy.error());
+  if (!*copy || !kube::other_owners(**copy, controller_uid).empty()) co_return Result<>{};
+  if (auto may = may_act(); !may) co_return may;
+  auto gone = co_await client()->remove(ref);
+  if (!gone) co_return of_place(gone.error());
+  co_return Result<>{};
+}
+
+Task<Result<>> Place::remove(Deploy d) {
+  auto controller = co_await client()->get(controller_ref(d));
+  if (!controller) co_return of_place(controller.error());
+  const std::string uid = *controller ? kube::parse_meta(**controller).uid : "";
+  if (auto may = may_act(); !may) co_return may;
+  auto hpa = co_await client()->remove(autoscaler_ref(d));
+  if (!hpa) co_return of_place(hpa.error());
+  deploy::crash_point();
+  auto copy = co_await remove_config_map(d, uid);
+  if (!copy) co_return copy;
+  if (auto may = may_act(); !may) co_return may;
+  auto gone = co_await client()->remove(controller_ref(d));
+  if (!gone) co_return of_place(gone.error());
+  co_return Result<>{};
+}
+
+Task<Result<std::string>> Place::log(Deploy d) const {
+  co_return fail(ErrorCode::invalid, d.target.str(), "a deploy to pods has no log of its own",
+                 "ask for a pod's");
+}
+
+Task<Result<std::string>> Place::try_out_log(Target t) const {
+  co_return fail(ErrorCode::not_found, t.str(), "a dry run on pods has no log");
+}
+
+}  // namespace lemmy::pods

@@ -1,0 +1,274 @@
+// What is sent to the cluster: rendered, tried out, applied; and who wrote each field of it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "deploy/crash_point.h"
+#include "deploy/machine.h"
+#include "domain/names.h"
+#include "manifest/compare.h"
+#include "manifest/explain.h"
+#include "pods/place.h"
+
+namespace lemmy::pods {
+
+using deploy::of_place;
+using deploy::of_store;
+
+namespace {
+
+std::string kind_of(const json::object& o) { return std::string(text_or(o, "kind")); }
+
+std::string name_of(const json::object& o) { return kube::parse_meta(o).name; }
+
+bool is_copy(const json::object& o) { return kind_of(o) == "ConfigMap" && bool_or(o, "immutable"); }
+
+Result<json::array> parse_manifests(const std::string& text) {
+  auto v = parse_json(text, "stored manifests");
+  if (!v) return fail(v.error());
+  if (!v->is_array()) return fail(ErrorCode::internal, "stored manifests", "they are not a list");
+  return std::move(v->get_array());
+}
+
+// The order in which they are applied: what pods need comes before them.
+json::array in_order(const manifest::Manifests& m) {
+  json::array out;
+  for (const auto& o : {m.config_map_copy, m.config_map, m.service, std::optional(m.rc), m.autoscaler})
+    if (o) out.push_back(*o);
+  return out;
+}
+
+Task<Result<std::string>> dry_run(kube::Client* client, json::object manifest) {
+  auto tried = co_await client->apply(std::move(manifest), true);
+  if (tried) co_return "";
+  Error e = std::move(tried.error());
+  e.where = fmt::format("dry run: {}", e.where);
+  co_return of_place(std::move(e));
+}
+
+}  // namespace
+
+Task<Result<Place::Rendered>> Place::render(Deploy d) {
+  auto build = co_await around_.store->build(d.target.project, d.sha);
+  if (!build) co_return of_store(build.error());
+  auto config = around_.config();
+  const config::Project* found = config->project(d.target.project);
+  if (!found) co_return fail(deploy::project_left(d.target.project));
+  auto& cached = renderers_[d.target.project];
+  std::shared_ptr<const manifest::Renderer> renderer = cached.second;
+  if (!renderer || cached.first != config->revision) {
+    auto made = co_await around_.pool->run(
+        [config, project = *found] { return manifest::Renderer::create(*config, project); });
+    if (!made) co_return fail(made.error());
+    renderer = *made;
+    renderers_[d.target.project] = {config->revision, renderer};
+  }
+  Rendering from{renderer, *build, config->revision};
+  co_return co_await around_.pool->run(
+      [from, environment = d.target.environment, number = d.number]() -> Result<Rendered> {
+        auto m = from.renderer->render(environment, from.build, number);
+        if (!m) return fail(m.error());
+        return Rendered{std::move(*m), from};
+      });
+}
+
+Task<std::string> Place::origins_of(Rendering from, Deploy d, json::array manifests) {
+  auto explain = [from = std::move(from), environment = d.target.environment, number = d.number,
+                  manifests = std::move(manifests)]() -> std::string {
+    auto e = from.renderer->explain(environment, from.build, number);
+    if (!e) return "";
+    json::value objects = manifest::to_json(*e);
+    if (!objects.is_object()) return "";
+    manifest::say_sent(objects.get_object(), manifests);
+    return json::serialize(json::object{
+        {"revision", from.revision}, {"complete", e->complete}, {"objects", std::move(objects)}});
+  };
+  co_return co_await around_.pool->run(std::move(explain));
+}
+
+Task<std::string> Place::keep_origins(Deploy d, json::array manifests) {
+  auto it = unexplained_.find(d.target);
+  if (it == unexplained_.end() || it->second.first != d.number) co_return "";
+  Rendering from = std::move(it->second.second);
+  unexplained_.erase(it);
+  std::string text = co_await origins_of(std::move(from), d, std::move(manifests));
+  auto put = co_await put_documents(d, {{"origins", text}});
+  if (!put)
+    log::warning("origins are not kept", {{"project", d.target.project},
+                                          {"environment", d.target.environment},
+                                          {"deploy", std::to_string(d.number)},
+                                          {"what", put.error().str()}});
+  co_return text;
+}
+
+Task<Result<std::string>> Place::put_documents(Deploy d, Texts texts) {
+  std::vector<Task<Result<>>> puts;
+  for (auto& [name, text] : texts)
+    if (!text.empty()) puts.push_back(around_.store->put_document(d.target, d.number, name, std::move(text)));
+  auto done = co_await all(std::move(puts));
+  for (auto& one : done)
+    if (!one) co_return of_store(std::move(one.error()));
+  co_return "";
+}
+
+Task<Result<Place::Sent>> Place::sent_before(Deploy d) {
+  store::Store* store = around_.store;
+  const Target target = d.target;
+  auto text = co_await store->document(target, *d.rollback_of, "manifests");
+  if (!text) co_return of_store(text.error());
+  auto earlier = co_await store->deploy(target, *d.rollback_of);
+  if (!earlier) co_return of_store(earlier.error());
+  auto list = parse_manifests(*text);
+  if (!list) co_return fail(list.error());
+  manifest::stamp_again(*list,
+                        {target.project, target.environment, d.sha, d.branch, d.number, earlier->config_map});
+  Sent out;
+  out.manifests = std::move(*list);
+  auto final_doc = co_await store->document(target, *d.rollback_of, "final");
+  auto environment_doc = co_await store->document(target, *d.rollback_of, "environment");
+  auto origins_doc = co_await store->document(target, *d.rollback_of, "origins");
+  auto origins = origins_doc ? parse_json(*origins_doc, "origins") : json::value();
+  if (origins && origins->is_object()) out.origins = std::move(origins->get_object());
+  out.final = final_doc.value_or("{}");
+  out.environment = environment_doc.value_or("{}");
+  co_return out;
+}
+
+Task<Result<Place::Sent>> Place::sent_now(Deploy d) {
+  auto m = co_await render(d);
+  if (!m) co_return fail(m.error());
+  Sent out;
+  out.manifests = in_order(m->manifests);
+  out.final = pretty_json(m->manifests.final);
+  auto config = around_.config();
+  const config::Project* p = config->project(d.target.project);
+  const config::ProjectEnvironment* e = p ? p->environment(d.target.environment) : nullptr;
+  out.environment = e ? pretty_json(e->values) : "{}";
+  unexplained_[d.target] = {d.number, std::move(m->from)};
+  co_return out;
+}
+
+Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> serving) {
+  // How many are wanted now must be known before the new one is sized.
+  if (const deploy::Sight sight = look(d); sight.blind) co_return of_place(*sight.blind);
+  Result<Sent> sent;
+  if (d.rollback_of)
+    sent = co_await sent_before(d);
+  else
+    sent = co_await sent_now(d);
+  if (!sent) co_return fail(sent.error());
+  json::array manifests = std::move(sent->manifests);
+  json::object* rc = nullptr;
+  d.config_map.clear();
+  for (json::value& v : manifests) {
+    json::object& o = v.get_object();
+    if (kind_of(o) == "ReplicationController") rc = &o;
+    if (is_copy(o)) d.config_map = name_of(o);
+  }
+  if (!rc) co_return fail(ErrorCode::internal, "manifests", "there is no ReplicationController");
+  const manifest::Scale scale = manifest::scale_of(manifests);
+  d.replicas = deploy::starting_replicas(scale.replicas, scale.min, scale.max,
+                                         serving_wants(cluster_, serving ? &*serving : nullptr));
+  manifest::set_replicas(*rc, d.replicas);
+  d.object_name = name_of(*rc);
+
+  Texts texts{{"manifests", pretty_json(manifests)},
+              {"final", std::move(sent->final)},
+              {"environment", std::move(sent->environment)}};
+  if (json::value* objects = sent->origins.if_contains("objects"); objects && objects->is_object()) {
+    manifest::say_sent(objects->get_object(), manifests);
+    texts.emplace_back("origins", json::serialize(sent->origins));
+  }
+  // All at once: none of it needs another's answer.
+  std::vector<Task<Result<std::string>>> asked;
+  for (json::value& v : manifests) asked.push_back(dry_run(client(), std::move(v.get_object())));
+  asked.push_back(put_documents(d, std::move(texts)));
+  asked.push_back(client()->secret_version(d.target.environment, d.target.project));
+  auto answers = co_await all(std::move(asked));
+  auto secret = std::move(answers.back());
+  answers.pop_back();
+  d.secret_version = secret ? *secret : kUnknownSecret;  // also for the explanation, should it fail
+  for (auto& one : answers)
+    if (!one) co_return fail(std::move(one.error()));
+  deploy::Prepared out{std::move(d), "the cluster would take all of it", {}};
+  if (!secret) out.warnings.push_back("the Secret's version is not recorded: " + secret.error().str());
+  co_return out;
+}
+
+// The copy belongs to every controller that mounts it, and goes with the last of them.
+Task<Result<>> Place::own_config_map(Deploy d, json::object copy, std::string uid) {
+  auto there = co_await client()->get(kube::ref_to(copy));
+  if (!there) co_return of_place(there.error());
+  json::array owners;
+  if (*there) owners = kube::other_owners(**there, uid);
+  if (!uid.empty())
+    owners.push_back(json::object{
+        {"apiVersion", "v1"}, {"kind", "ReplicationController"}, {"name", d.object_name}, {"uid", uid}});
+  copy["metadata"].get_object()["ownerReferences"] = owners;
+  if (auto may = may_act(); !may) co_return may;
+  auto done = co_await client()->apply(std::move(copy), false);
+  if (!done) co_return of_place(done.error());
+  co_return Result<>{};
+}
+
+Task<Result<deploy::Applied>> Place::apply(Deploy d) {
+  auto stored = co_await around_.store->document(d.target, d.number, "manifests");
+  if (!stored) co_return of_store(stored.error());
+  auto manifests = parse_manifests(*stored);
+  if (!manifests) co_return fail(manifests.error());
+  std::optional<json::object> copy;
+  for (const json::value& v : *manifests) {
+    const json::object& o = v.get_object();
+    std::string uid;
+    if (is_copy(o)) {
+      copy = o;
+      auto done = co_await own_config_map(d, o, "");
+      if (!done) co_return fail(done.error());
+    } else {
+      if (auto may = may_act(); !may) co_return fail(may.error());
+      auto done = co_await client()->apply(o, false);
+      if (!done) co_return of_place(done.error());
+      uid = kube::parse_meta(*done).uid;
+    }
+    deploy::crash_point();
+    if (kind_of(o) == "ReplicationController" && copy) {
+      auto owned = co_await own_config_map(d, *copy, uid);
+      if (!owned) co_return fail(owned.error());
+      deploy::crash_point();
+    }
+  }
+  std::string text = fmt::format("applied {} with {} pods", d.object_name, d.replicas);
+  co_return deploy::Applied{deploy::Applied::How::begun, std::move(d), std::move(text)};
+}
+
+Task<> Place::after_apply(Deploy d) {
+  if (auto it = unexplained_.find(d.target); it == unexplained_.end() || it->second.first != d.number)
+    co_return;
+  auto stored = co_await around_.store->document(d.target, d.number, "manifests");
+  auto manifests = stored ? parse_manifests(*stored) : Result<json::array>(fail(stored.error()));
+  if (manifests) co_await keep_origins(std::move(d), std::move(*manifests));
+}
+
+Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {
+  auto m = co_await render(run->deploy);
+  if (!m) co_return fail(m.error());
+  size_t refused = 0;
+  for (const json::value& v : in_order(m->manifests)) {
+    const json::object& o = v.get_object();
+    auto tried = co_await client()->apply(o, true);
+    Error e = tried ? Error{} : tried.error();
+    if (e.code == ErrorCode::unavailable || e.code == ErrorCode::timeout) co_return fail(std::move(e));
+    refused += !tried;
+    run->objects.push_back({{"kind", kind_of(o)},
+                            {"name", name_of(o)},
+                            {"ok", tried.has_value()},
+                            {"what", e.what},
+                            {"hint", e.hint}});
+  }
+  if (refused == 0) co_return Result<>{};
+  co_return fail(ErrorCode::rejected, "",
+                 fmt::format("the cluster would refuse {} of {} objects", refused, run->objects.size()));
+}
+
+}  // namespace lemmy::pods

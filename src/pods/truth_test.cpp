@@ -1,0 +1,85 @@
+// What the store says and what the cluster has are brought together, whoever made them differ.
+#include "pods/conducting_test.h"
+
+namespace lemmy::pods {
+namespace {
+
+// A leader that was paused in the middle of a step goes on with it after it lost the lease.
+TEST_F(Conducting, what_is_in_the_cluster_again_after_it_was_deleted_is_taken_away) {
+  run([this]() -> Task<> {
+    const int64_t number = co_await ask();
+    bool live = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::live; });
+    EXPECT_TRUE(live);
+    auto asked = co_await conductor->act({kTarget, number, Action::remove, "ada", "", "", true});
+    EXPECT_TRUE(asked);
+    auto is_deleted = [](const Deploy& d) { return d.presence == Presence::deleted; };
+    bool deleted = co_await becomes(number, is_deleted);
+    EXPECT_TRUE(deleted);
+    auto kept = co_await store->document(kTarget, number, "manifests");
+    auto manifests = parse_json(kept.value_or("[]"), "manifests");
+    for (const json::value& v : manifests->as_array())
+      if (text_or(v.as_object(), "kind") == "ReplicationController") {
+        auto again = co_await cluster->client().apply(v.as_object(), false);
+        EXPECT_TRUE(again);
+      }
+    EXPECT_EQ(sim->count("replicationcontrollers"), 1u);
+    bool gone = co_await becomes(
+        number, [&](const Deploy& d) { return is_deleted(d) && sim->count("replicationcontrollers") == 0; });
+    EXPECT_TRUE(gone);
+    bool told = co_await said(number, "though it was deleted");
+    EXPECT_TRUE(told);
+  });
+}
+
+TEST_F(Conducting, a_zeroed_deploy_that_somebody_scaled_up_is_scaled_to_zero_again_and_it_is_said) {
+  run([this]() -> Task<> {
+    const int64_t number = co_await ask();
+    bool live = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::live; });
+    EXPECT_TRUE(live);
+    const Deploy before = *conductor->find(kTarget, number);
+    auto asked = co_await conductor->act({kTarget, number, Action::zero, "ada", "", "", true});
+    EXPECT_TRUE(asked);
+    auto is_zeroed = [](const Deploy& d) { return d.presence == Presence::zeroed; };
+    bool zeroed = co_await becomes(number, is_zeroed);
+    EXPECT_TRUE(zeroed);
+    const int64_t zeroed_at = conductor->find(kTarget, number)->revision;
+    kube::Ref controller{"/api/v1", "replicationcontrollers", kTarget.environment, before.object_name};
+    auto scaled = co_await cluster->client().scale(controller, 3);
+    EXPECT_TRUE(scaled);
+    auto is_down = [&](const Deploy& d) {
+      const kube::ReplicationController* rc = cluster->rc({kTarget, number});
+      return is_zeroed(d) && rc && rc->wanted == 0 && d.revision > zeroed_at + 1;
+    };
+    const bool down = co_await becomes(number, is_down);
+    EXPECT_TRUE(down);
+    bool told = co_await said(number, "its controller was set to 3");
+    EXPECT_TRUE(told);
+    auto there = co_await cluster->client().get(controller);
+    EXPECT_TRUE(there && *there);
+    EXPECT_EQ(kube::parse_rc(**there).wanted, 0);
+  });
+}
+
+TEST_F(Conducting, who_serves_is_counted_also_when_the_clock_is_wrong) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    auto is_live = [](const Deploy& d) { return d.phase == Phase::live; };
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    Deploy early = *conductor->find(kTarget, first);
+    EXPECT_EQ(early.serves, 1);
+    early.serving_since = now() + std::chrono::hours{24};  // the clock was a day ahead
+    auto kept = co_await store->update_deploy(early, {}, {});
+    EXPECT_TRUE(kept);
+    auto read = co_await conductor->refresh(kTarget);
+    EXPECT_TRUE(read);
+    const int64_t second = co_await ask();
+    live = co_await becomes(second, is_live);
+    EXPECT_TRUE(live);
+    EXPECT_EQ(conductor->find(kTarget, second)->serves, 2);
+    EXPECT_EQ(conductor->current(kTarget)->number, second);
+  });
+}
+
+}  // namespace
+}  // namespace lemmy::pods

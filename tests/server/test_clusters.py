@@ -1,0 +1,129 @@
+"""Clusters side by side: what hangs of one costs nothing of the others, nor of the pages, nor of the end."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+from unittest import mock
+
+import harness
+from harness import ROOT, Server, wait_until
+
+SIMULATED = ROOT / "build" / "simulated_cluster"
+SHA = "0123456789abcdef0123456789abcdef01234567"
+DEAD = "127.0.0.77"  # a name server that takes what it is asked, and says nothing
+
+
+def own_mounts():
+    """Whether this machine lets a process have its own /etc/resolv.conf."""
+    return shutil.which("unshare") and subprocess.run(["unshare", "-m", "true"], capture_output=True,
+                                                      check=False).returncode == 0
+
+
+def kubeconfig(server, user):
+    return json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "it",
+                       "clusters": [{"name": "it", "cluster": {"server": server}}],
+                       "users": [{"name": "me", "user": user}],
+                       "contexts": [{"name": "it", "context": {"cluster": "it", "user": "me"}}]})
+
+
+def sockets_of(pid):
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            pass
+    return {name for name in found if name.startswith("socket:")}
+
+
+@unittest.skipUnless(own_mounts(), "this machine gives no mount namespaces: unshare -m")
+class SideBySide(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lemmy-test-clusters-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.name_server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.name_server.close)
+        self.name_server.bind((DEAD, 53))
+        self.cluster = subprocess.Popen([SIMULATED, self.folder / "good", "--pace", "0.05"], stdout=subprocess.PIPE,
+                                        text=True)
+        self.addCleanup(self.end_cluster)
+        self.address = re.search(r"(http://\S+)", self.cluster.stdout.readline())[1]
+        (self.folder / "again").write_text(kubeconfig(self.address, {"token": "another"}))
+        (self.folder / "nameless").write_text(kubeconfig("http://cluster.example:6443", {}))
+        plugin = self.folder / "hangs"
+        plugin.write_text(f"#!/bin/sh\necho run >> {self.folder}/runs\nexec sleep 60\n")
+        plugin.chmod(0o755)
+        (self.folder / "plugin").write_text(kubeconfig(self.address, {"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin)}}))
+        (self.folder / "resolv.conf").write_text(f"nameserver {DEAD}\n")
+        wrapper = self.folder / "lemmy"
+        wrapper.write_text(f"""#!/bin/sh
+exec unshare -m sh -c 'mount --bind {self.folder}/resolv.conf /etc/resolv.conf && exec "$0" "$@"' {harness.LEMMY} "$@"
+""")
+        wrapper.chmod(0o755)
+        self.server = Server()
+        self.addCleanup(self.server.stop)
+        self.say_clusters("good")
+        (self.server.config / "environments.yaml").write_text(
+            "environments:\n- {name: staging, cluster: good}\n- {name: production, cluster: nameless}\n"
+            "- {name: qa, cluster: plugin}\n")
+        with mock.patch.object(harness, "LEMMY", str(wrapper)):
+            self.server.start()
+
+    def end_cluster(self):
+        self.cluster.terminate()
+        self.cluster.wait(10)
+        self.cluster.stdout.close()
+
+    def say_clusters(self, good):
+        lines = [f"  {name}: {{kubeconfig: {self.folder / file}}}\n"
+                 for name, file in (("good", good), ("nameless", "nameless"), ("plugin", "plugin"))]
+        (self.server.config / "clusters.yaml").write_text("clusters:\n" + "".join(lines))
+
+    def clusters(self):
+        return {c["name"]: c for c in self.server.get("/readyz").json["clusters"]}
+
+    def live(self, name):
+        return wait_until(lambda: not self.clusters()[name].get("trouble") and self.clusters()[name], 30,
+                          f"{name} is not live")
+
+    def test_a_dead_name_server_and_a_plugin_that_hangs_cost_their_own_clusters_only(self):
+        self.live("good")
+        wait_until(lambda: (self.folder / "runs").exists(), 20, "the plugin was not run")
+        told = self.server.call("POST", "/hooks/build", {"project": "hello-world", "sha": SHA, "branch": "main"})
+        self.assertEqual(told.status, 202, told.body)
+        made = self.server.call("POST", "/api/v1/projects/hello-world/environments/staging/deploys", {"build": SHA})
+        self.assertEqual(made.status, 202, made.body)
+        number = made.json["number"]
+        path = f"/api/v1/projects/hello-world/environments/staging/deploys/{number}"
+        wait_until(lambda: self.server.get(path).json["deploy"]["phase"] == "live", 60, "it does not go live")
+        self.assertEqual(self.server.get("/").status, 200)
+        troubles = self.clusters()
+        self.assertTrue(troubles["nameless"]["trouble"], troubles)
+        self.assertTrue(troubles["plugin"]["trouble"], troubles)
+        self.assertEqual((self.folder / "runs").read_text().count("run"), 1)
+        self.server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.server.process.wait(10), 0)
+
+    def test_a_cluster_that_is_written_otherwise_keeps_no_connection(self):
+        self.live("good")
+        pid = self.server.process.pid
+        wait_until(lambda: len(sockets_of(pid)) >= 6, 20, "its watches do not stand")
+        before = len(sockets_of(pid))
+        taken = lambda: sum("new configuration" in line for line in self.server.log)
+        for n, good in enumerate(("again", "good", "again", "good", "again"), 1):
+            self.say_clusters(good)
+            wait_until(lambda: taken() >= n, 20, "the configuration is not taken")
+            self.live("good")
+        # Four of each would stay for good; look-ups of the name that nobody tells come and go.
+        wait_until(lambda: len(sockets_of(pid)) <= before + 8, 30, "connections of the clusters before are kept")
+
+
+if __name__ == "__main__":
+    unittest.main()
