@@ -103,10 +103,10 @@ def wait_for(what, check, limit=60.0, every=0.05):
 class Lemmy:
     """`lemmy serve` on a free port. Its log is in FOLDER/lemmy.log."""
 
-    def __init__(self, folder, config, kubeconfig, *more, env=None):
+    def __init__(self, folder, config, kubeconfig, *more, env=None, program=LEMMY):
         self.log = open(folder / "lemmy.log", "a", encoding="utf-8")
         self.process = subprocess.Popen(
-            [LEMMY, "serve", "--config", str(config), "--data", str(folder / "data"), "--kubeconfig", str(kubeconfig),
+            [program, "serve", "--config", str(config), "--data", str(folder / "data"), "--kubeconfig", str(kubeconfig),
              "--port", "0", *map(str, more)],
             stdout=subprocess.PIPE, stderr=self.log, text=True, env=clean_environment() | (env or {}))
         found = re.search(r"listening on http://[^:]+:(\d+)", self.process.stdout.readline())

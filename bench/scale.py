@@ -105,8 +105,8 @@ def main():
         for i in range(VIEWERS):  # a quarter at what runs where, a quarter at projects, the rest at deploys
             project, name = targets[i % len(targets)]
             path = lemmy.deploys(project, name, f"/{numbers[project, name]}/events") if i % 4 == 3 else \
-                [f"/projects/{project}/environments/{name}/deploys/{numbers[project, name]}/live",
-                 f"/projects/{project}/live", "/live"][i % 4]
+                "/live?page=" + [f"/projects/{project}/environments/{name}/deploys/{numbers[project, name]}",
+                                 f"/projects/{project}", "/"][i % 4]
             viewers.add(lemmy.port, path, "viewer")
         viewers.until_quiet(2)
         busy, spent = samples.now(), processor_time(lemmy.pid)

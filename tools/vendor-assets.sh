@@ -12,6 +12,4 @@ take() {  # package, version, file in it, name here
   cp "$work/package/$3" "$into/$4"
   cp "$work/package/LICENSE" "$into/$1.LICENSE"
 }
-take htmx.org 2.0.11 dist/htmx.min.js htmx.min.js
-take htmx-ext-sse 2.2.4 dist/sse.min.js htmx-sse.min.js
-take idiomorph 0.8.0 dist/idiomorph-ext.min.js idiomorph-ext.min.js
+take idiomorph 0.8.0 dist/idiomorph.min.js idiomorph.min.js

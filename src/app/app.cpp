@@ -69,7 +69,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (!whole) co_return one(whole.error());
   store_ = std::make_unique<store::Measured>(std::move(*opened));
 
-  feed_ = std::make_unique<live::Feed>(loop_.get_executor());
+  feed_ = std::make_unique<live::Feed>();
   clusters_ = std::make_unique<Clusters>(
       loop_.get_executor(), &bulkheads_.clusters, options_.clusters, [this](const Target& target) {
         if (conductor_) conductor_->cluster_changed(target);

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "async/task.h"
+#include "async/race.h"
 
 namespace lemmy {
 namespace {
@@ -27,6 +27,36 @@ TEST(Deadline, gives_a_timeout_that_names_the_place) {
   auto r = run(with_deadline(slow(60s), 10ms, "cluster a"));
   EXPECT_EQ(r.error().code, ErrorCode::timeout);
   EXPECT_EQ(r.error().where, "cluster a");
+}
+
+TEST(Race, the_first_to_end_ends_the_other_and_what_the_other_throws_then_stays_inside) {
+  bool other_ended = false;
+  auto forever = [](bool* ended) -> Task<> {
+    struct Note {
+      bool* ended;
+      ~Note() { *ended = true; }
+    } note{ended};
+    co_await sleep_for(60s);
+  };
+  auto soon = []() -> Task<> { co_await sleep_for(1ms); };
+  auto at_once = []() -> Task<> { co_return; };
+  EXPECT_EQ(run(race(soon(), forever(&other_ended))), 0u);
+  EXPECT_TRUE(std::exchange(other_ended, false));
+  EXPECT_EQ(run(race(forever(&other_ended), soon())), 1u);
+  EXPECT_TRUE(std::exchange(other_ended, false));
+  EXPECT_EQ(run(race(at_once(), forever(&other_ended))), 0u);
+  EXPECT_TRUE(other_ended);
+  EXPECT_LE(run(race(at_once(), at_once())), 1u);
+}
+
+TEST(Race, an_exception_of_the_first_comes_out) {
+  auto bad = []() -> Task<> {
+    co_await sleep_for(1ms);
+    throw std::runtime_error("odd");
+  };
+  auto forever = []() -> Task<> { co_await sleep_for(60s); };
+  EXPECT_THROW(run(race(bad(), forever())), std::runtime_error);
+  EXPECT_THROW(run(race(forever(), bad())), std::runtime_error);
 }
 
 TEST(All, waits_for_all_and_keeps_their_order) {

@@ -72,7 +72,7 @@ struct Hooks : testing::Test {
   asio::io_context loop;
   std::filesystem::path dir = std::filesystem::temp_directory_path() / ("lemmy-hooks-" + random_hex(6));
   std::unique_ptr<store::Store> store;
-  live::Feed feed{loop.get_executor()};
+  live::Feed feed;
   std::shared_ptr<config::Config> config = std::make_shared<config::Config>();
   std::shared_ptr<access::HookKeys> keys = std::make_shared<access::HookKeys>();
 };

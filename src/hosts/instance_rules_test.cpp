@@ -115,9 +115,14 @@ TEST(InstanceRules, a_task_that_fails_is_tried_three_times) {
 TEST(InstanceRules, an_unreachable_host_is_tried_for_an_hour) {
   Instance i = asked();
   auto gone = host(ansible::HostState::unreachable);
-  for (int n = 0; n < 5; ++n) i = ended(begun(i, "web-1", "7-1", kNow), &gone, {7, "a"}, "", kNow + 10min);
-  EXPECT_TRUE(i.result.next_try);
-  i = ended(begun(i, "web-1", "7-1", kNow), &gone, {7, "a"}, "", kNow + 61min);
+  for (int n = 1; n < kGiveUpTries; ++n) {
+    // Its clock is set: a day ahead, a day back.
+    const Time at = kNow + 24h * (n % 3 - 1);
+    i = ended(begun(i, "web-1", "7-1", at), &gone, {7, "a"}, "", at);
+    EXPECT_TRUE(i.result.next_try) << n;
+  }
+  EXPECT_TRUE(is_due(i, kNow - 48h)) << "no wait is that long";
+  i = ended(begun(i, "web-1", "7-1", kNow), &gone, {7, "a"}, "", kNow);
   EXPECT_FALSE(i.result.next_try);
 }
 

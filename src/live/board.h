@@ -92,9 +92,9 @@ class Board {
   // One deploy: {"deploy": deploy, "project": {name, description, links}, "environment": {name, cluster,
   //   protected}, "build": build|null, "cause": Cause|null (domain/deploy.h), "queue": {"position",
   //   "blocker", "text"}|null, "cluster": {"name", "ok", "trouble"}, "pods": [{"name", "status", "ready":
-  //   "1/2", "is_ready": bool, "restarts", "node", "age", "note" (why it
-  //      is not ready, may be empty), "fatal": bool, "containers": [{"name", "image", "state", "reason",
-  //      "exit_code"|null, "restarts", "ready"}]}],
+  //   "1/2", "is_ready": bool, "restarts", "node", "age", "created_at", "note"
+  //      (why it is not ready, may be empty), "fatal": bool, "containers": [{"name", "image", "state",
+  //      "reason", "exit_code"|null, "restarts", "ready"}]}],
   //   "autoscaler": {"min","max","current","desired","cpu"|null,"cpu_target"|null,"trouble"}|null,
   //   "answers": {"deploys": [{"number", "pods", "serving"}], "text"}|null: who gets requests in the target
   //   now,
@@ -127,8 +127,9 @@ class Board {
   json::object build_json(const Build& build) const;
 
   // {"instances": [domain/instance.h to_json(Instance) + "age" (since asked_at), "short_sha", "pending" bool,
-  //    "state_text" for people, "task" (now, while it runs; may be empty), "log" (path of the run's log in
-  //    the API, or null)], "next", "counts": {"converged": 3, ...} of this page}
+  //    "state_text" for people, and its parts "state_words" and "next_in" ("in 20 s", of "next_try"; may be
+  //    empty), "task" (now, while it runs; may be empty), "log" (path of the run's log in the API, or null)],
+  //  "next", "counts": {"converged": 3, ...} of this page}
   // Newest call first; of one project and environment, unless they are empty.
   Task<Result<json::object>> instances(std::string project, std::string environment, store::Page page) const;
   Task<Result<std::string>> instance_log(Target target, std::string run) const;

@@ -1,63 +1,60 @@
 #include "live/feed.h"
 
-#include <charconv>
-
-#include "base/crypto.h"
+#include <algorithm>
+#include <map>
 
 namespace lemmy::live {
 
-Feed::Feed(asio::any_io_executor loop) : loop_(loop), boot_(random_hex(4)) {}
+struct Feed::State {
+  struct Topic {
+    uint64_t version = 0;
+    std::vector<Signal*> watchers;
+  };
+  uint64_t version = 1, all = 1;
+  std::map<std::string, Topic> topics;
+};
 
-void Feed::bump(const std::string& topic) {
-  Topic& t = topics_[topic];
-  t.version = version_;
-  if (t.signal) t.signal->notify();
+Feed::Feed() : state_(std::make_shared<State>()) {}
+
+void Feed::bump(const std::string& name) {
+  State::Topic& topic = state_->topics[name];
+  topic.version = state_->version;
+  for (Signal* s : topic.watchers) s->notify();
 }
 
 void Feed::changed(const Target& target) {
-  ++version_;
+  ++state_->version;
   bump("");
   bump(target.project);
   bump(target.str());
 }
 
 void Feed::changed_project(const std::string& project) {
-  ++version_;
+  ++state_->version;
   bump("");
   bump(project);
 }
 
 void Feed::changed_all() {
-  all_ = ++version_;
-  for (auto& [name, topic] : topics_)
-    if (topic.signal) topic.signal->notify();
+  state_->all = ++state_->version;
+  for (auto& [name, topic] : state_->topics)
+    for (Signal* s : topic.watchers) s->notify();
 }
 
 uint64_t Feed::version(const std::string& topic) const {
-  auto it = topics_.find(topic);
-  return std::max(all_, it == topics_.end() ? 0 : it->second.version);
+  auto it = state_->topics.find(topic);
+  return std::max(state_->all, it == state_->topics.end() ? 0 : it->second.version);
 }
 
-Task<bool> Feed::wait(std::string topic, uint64_t since, milliseconds at_most) {
-  const auto deadline = Clock::now() + at_most;
-  while (version(topic) <= since) {
-    auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
-    if (left.count() <= 0) co_return false;
-    Topic& t = topics_[topic];
-    if (!t.signal) t.signal = std::make_unique<Signal>(loop_);
-    co_await t.signal->wait(left);
-  }
-  co_return true;
-}
-
-std::string Feed::id(uint64_t version) const { return boot_ + "-" + std::to_string(version); }
-
-uint64_t Feed::version_of(std::string_view id) const {
-  if (!id.starts_with(boot_ + "-")) return 0;
-  id.remove_prefix(boot_.size() + 1);
-  uint64_t n = 0;
-  auto [end, ec] = std::from_chars(id.data(), id.data() + id.size(), n);
-  return ec == std::errc() && end == id.data() + id.size() && n <= version_ ? n : 0;
+Feed::Handle Feed::watch(const std::string& topic, Signal* signal) {
+  state_->topics[topic].watchers.push_back(signal);
+  return Handle(signal, [state = state_, topic](Signal* s) {
+    auto it = state->topics.find(topic);
+    auto& watchers = it->second.watchers;
+    watchers.erase(std::ranges::find(watchers, s));
+    // A name that only viewers know is not kept.
+    if (watchers.empty() && it->second.version == 0) state->topics.erase(it);
+  });
 }
 
 }  // namespace lemmy::live

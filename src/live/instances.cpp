@@ -6,20 +6,25 @@
 
 namespace lemmy::live {
 
-std::string instance_text(const Instance& i, Time now) {
+namespace {
+
+// "in 20 s", "now"; empty: it is not tried again, or not waited for.
+std::string next_in(const Instance& i, Time now) {
   const InstanceResult& r = i.result;
-  std::string next;
-  if (r.next_try) {
-    const auto wait = std::chrono::ceil<seconds>(*r.next_try - now);
-    next = wait.count() <= 0 ? "; next try now" : "; next try in " + format_duration(wait);
-  }
+  if (!r.next_try || (r.state != InstanceState::unknown && r.state != InstanceState::failed)) return "";
+  const auto wait = std::chrono::ceil<seconds>(*r.next_try - now);
+  return wait.count() <= 0 ? "now" : "in " + format_duration(wait);
+}
+
+std::string instance_words(const Instance& i) {
+  const InstanceResult& r = i.result;
   switch (r.state) {
     case InstanceState::running:
       return "a playbook runs on " + r.host;
     case InstanceState::unknown:
-      return "not in the inventory" + next;
+      return "not in the inventory";
     case InstanceState::failed:
-      return "failed on " + r.host + next;
+      return "failed on " + r.host;
     case InstanceState::converged:
       if (!i.pending()) return fmt::format("{} has build {}", r.host, short_sha(r.sha));
       break;
@@ -28,6 +33,8 @@ std::string instance_text(const Instance& i, Time now) {
   }
   return r.why.empty() ? "asked, is gathered with others" : "waits";
 }
+
+}  // namespace
 
 Task<Result<json::object>> Board::instances(std::string project, std::string environment,
                                             store::Page page) const {
@@ -40,7 +47,10 @@ Task<Result<json::object>> Board::instances(std::string project, std::string env
     o["age"] = age(i.asked_at);
     o["short_sha"] = short_sha(i.result.sha);
     o["pending"] = i.pending();
-    o["state_text"] = instance_text(i, now());
+    const std::string words = instance_words(i), next = next_in(i, now());
+    o["state_text"] = words + (next.empty() ? "" : "; next try " + next);
+    o["state_words"] = words;
+    o["next_in"] = next;
     std::string task;
     if (i.result.state == InstanceState::running && from_.instances)
       if (auto progress = from_.instances->progress(i.target)) {

@@ -16,8 +16,6 @@ json::array links_json(const config::Project* project);  // nullptr: none
 // "answers" of Board::status().
 json::value answers_json(const kube::Cluster* cluster, const Target& target, const Deploy* serving);
 json::value autoscaler_json(const kube::Autoscaler* hpa);
-// For people: "converged on web-1", "not in the inventory yet; next try in 20 s".
-std::string instance_text(const Instance& instance, Time now);
 std::string release_url(const std::string& project, const std::string& id);
 std::string deploy_url(const Target& target, int64_t number);
 

@@ -13,7 +13,7 @@ class Viewer {
 
   static void count(int by) {
     static int viewers = 0;
-    metrics::gauge("lemmy_stream_viewers", "Pages and programs that watch a live stream", {}, viewers += by);
+    metrics::gauge("lemmy_stream_viewers", "Open streams of browsers and of programs", {}, viewers += by);
   }
 };
 

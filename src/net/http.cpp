@@ -1,5 +1,7 @@
 #include "net/http.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace lemmy::net {
@@ -77,6 +79,27 @@ std::string percent_encode(std::string_view text) {
       out += {'%', digits[c >> 4], digits[c & 15]};
   }
   return out;
+}
+
+Result<> set_target(Request& request, std::string target) {
+  const std::string_view all = target;
+  const size_t mark = all.find('?');
+  auto path = percent_decode(all.substr(0, mark));
+  if (!path) return fail(path.error());
+  if (!path->starts_with('/')) return fail(ErrorCode::invalid, "", "the address is not a path");
+  if (mark != all.npos) {
+    auto query = parse_form(all.substr(mark + 1));
+    if (!query) return fail(query.error());
+    request.query = std::move(*query);
+  }
+  // They go into pages, logs and answers, which are UTF-8.
+  auto good = [](const std::string& text) { return valid_utf8(text) == text; };
+  if (!good(*path) ||
+      !std::ranges::all_of(request.query, [&](const auto& q) { return good(q.first) && good(q.second); }))
+    return fail(ErrorCode::invalid, "", "the address is not UTF-8");
+  request.path = std::move(*path);
+  request.target = std::move(target);
+  return {};
 }
 
 std::string sse_event(std::string_view event, std::string_view id, std::string_view data) {

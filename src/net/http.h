@@ -10,6 +10,7 @@
 
 #include "async/task.h"
 #include "base/error.h"
+#include "net/piece.h"
 
 namespace lemmy::net {
 
@@ -33,14 +34,17 @@ struct Request {
   std::string_view query_value(std::string_view name) const;  // first one, or ""
 };
 
-using Shared = std::shared_ptr<const std::string>;
+// Sets target, path and query. invalid: it is no path that begins with '/', or not UTF-8.
+Result<> set_target(Request& request, std::string target);
 
-// A live response body: server-sent events or a long download. write() waits until the peer has taken it, at
-// most 30 s, and fails when the peer is gone. Many streams may share one Shared text.
+// A live response body: server-sent events or a long download. write() waits until the system has taken it,
+// which keeps little that the peer has not (some 100 KiB), at most 30 s, and fails when the peer is gone.
 class Stream {
  public:
   virtual ~Stream() = default;
-  virtual Task<Result<>> write(Shared text) = 0;
+  virtual Task<Result<>> write(SharedPiece piece) = 0;
+  Task<Result<>> write(Shared text) { return write(std::make_shared<const Piece>(std::move(text))); }
+  virtual bool compressed() const { return false; }
 };
 
 struct Response {
@@ -48,8 +52,10 @@ struct Response {
   Headers headers;
   std::string body;
   Shared shared_body;  // used instead of body when set: cached assets and fragments
-  // When set, headers go out first (chunked), then this runs until it returns or the peer goes.
+  // When set, headers go out first (chunked), then this runs until it returns; when the peer goes it is
+  // cancelled.
   std::function<Task<>(std::shared_ptr<Stream>)> stream;
+  bool compress = false;  // the stream: gzip, flushed at each piece, to who takes it
 };
 
 // Not of a stream, and not of a status that has none (RFC 9110, 6.4.1).

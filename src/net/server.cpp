@@ -4,12 +4,13 @@
 #include <array>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-
 #include <set>
 
+#include "async/race.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "net/chunk_stream.h"
 
 namespace lemmy::net {
 namespace {
@@ -29,46 +30,9 @@ Response problem(int status, std::string title, std::string detail) {
   return r;
 }
 
-// Writes chunks of one response; ends the chunked body when it is closed.
-class ChunkStream : public Stream {
- public:
-  explicit ChunkStream(beast::tcp_stream& stream) : stream_(&stream) {}
-  Task<Result<>> write(Shared text) override {
-    if (!stream_) co_return fail(ErrorCode::cancelled, "stream", "the peer has gone");
-    if (text->empty()) co_return Result<>{};  // an empty chunk would end the body
-    stream_->expires_after(kWriteTime);
-    auto [ec, n] = co_await asio::async_write(*stream_, http::make_chunk(asio::buffer(*text)), kTuple);
-    if (ec) {
-      stream_ = nullptr;
-      co_return fail(ErrorCode::cancelled, "stream", "the peer has gone: " + ec.message());
-    }
-    co_return Result<>{};
-  }
-  bool open() const { return stream_; }
-  void close() { stream_ = nullptr; }
-
- private:
-  beast::tcp_stream* stream_;
-};
-
 bool fill(Request& r, const http::request<http::string_body>& in) {
   r.method = std::string(in.method_string());
-  r.target = std::string(in.target());
-  std::string_view target = r.target;
-  size_t mark = target.find('?');
-  auto path = percent_decode(target.substr(0, mark));
-  if (!path || !path->starts_with('/')) return false;
-  r.path = std::move(*path);
-  if (mark != target.npos) {
-    auto query = parse_form(target.substr(mark + 1));
-    if (!query) return false;
-    r.query = std::move(*query);
-  }
-  // They go into pages, logs and answers, which are UTF-8.
-  auto good = [](const std::string& text) { return valid_utf8(text) == text; };
-  if (!good(r.path) ||
-      !std::ranges::all_of(r.query, [&](const auto& q) { return good(q.first) && good(q.second); }))
-    return false;
+  if (!set_target(r, std::string(in.target()))) return false;
   for (const auto& f : in) r.headers.emplace(std::string(f.name_string()), std::string(f.value()));
   return true;
 }
@@ -85,32 +49,50 @@ struct Server::State {
   bool stopping = false;
   std::set<beast::tcp_stream*> idle, streaming, all;
 
-  Task<bool> respond(beast::tcp_stream& stream, Response& out, bool head, bool keep_alive, unsigned version);
+  struct Answering {
+    bool head = false, keep_alive = false, gzip = false;
+    unsigned version = 11;
+  };
+  Task<bool> respond(beast::tcp_stream& stream, Response& out, Answering how);
+  Task<bool> respond_stream(beast::tcp_stream& stream, Response& out, Answering how);
   static Task<> serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> stream);
   static Task<> accept(std::shared_ptr<State> self);
 };
 
 // False: the connection is to be closed.
-Task<bool> Server::State::respond(beast::tcp_stream& stream, Response& out, bool head, bool keep_alive,
-                                  unsigned version) {
-  const std::string text = response_head(out, version, keep_alive);
+Task<bool> Server::State::respond(beast::tcp_stream& stream, Response& out, Answering how) {
+  if (out.stream) co_return co_await respond_stream(stream, out, how);
+  const std::string text = response_head(out, how.version, how.keep_alive);
   // Head and body in one write: each costs more than all of Lemmy's own work on a small answer.
   std::array<asio::const_buffer, 2> parts{asio::buffer(text)};
-  if (!head && has_body(out)) parts[1] = asio::buffer(body_of(out));
+  if (!how.head && has_body(out)) parts[1] = asio::buffer(body_of(out));
   stream.expires_after(kWriteTime);
   auto [ec, n] = co_await asio::async_write(stream, parts, kTuple);
-  if (ec) co_return false;
-  if (!out.stream || head) co_return keep_alive;
-  auto chunks = std::make_shared<ChunkStream>(stream);
+  co_return !ec && how.keep_alive;
+}
+
+Task<bool> Server::State::respond_stream(beast::tcp_stream& stream, Response& out, Answering how) {
+  const bool gzip = out.compress && how.gzip;
+  if (gzip) out.headers.emplace("Content-Encoding", "gzip");
+  if (out.compress) out.headers.emplace("Vary", "Accept-Encoding");
+  auto chunks = std::make_shared<ChunkStream>(stream, gzip);
+  std::string text = response_head(out, how.version, how.keep_alive);
+  if (!how.head) text += chunks->begin();
+  stream.expires_after(kWriteTime);
+  auto [ec, n] = co_await asio::async_write(stream, asio::buffer(text), kTuple);
+  if (ec || stopping) co_return false;
+  if (how.head) co_return how.keep_alive;
   streaming.insert(&stream);
   auto run = out.stream;  // keeps the closure alive while its coroutine runs
-  co_await run(chunks);
+  const size_t first = co_await race(run(chunks), until_gone(&stream));
   streaming.erase(&stream);
-  if (!chunks->open()) co_return false;
+  const bool gone = first != 0 || !chunks->open();
   chunks->close();
+  if (gone) co_return false;
+  const std::string end = chunks->end();
   stream.expires_after(kWriteTime);
-  auto [last_ec, last_n] = co_await asio::async_write(stream, http::make_chunk_last(), kTuple);
-  co_return !last_ec && keep_alive;
+  auto [last_ec, last_n] = co_await asio::async_write(stream, asio::buffer(end), kTuple);
+  co_return !last_ec && how.keep_alive;
 }
 
 namespace {
@@ -170,7 +152,7 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
     }
     Request request;
     Response response;
-    bool head = false;
+    Answering how;
     if (ec == http::error::end_of_stream || ec == asio::error::connection_reset ||
         ec == asio::error::operation_aborted)
       break;
@@ -193,7 +175,8 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       response = problem(400, "Malformed request", "the address is not a valid path");
     } else {
       keep = parser.get().keep_alive();
-      head = request.method == "HEAD";
+      how.head = request.method == "HEAD";
+      how.gzip = takes_gzip(header(request.headers, "Accept-Encoding"));
       request.body = std::move(parser.get().body());
       request.remote = peer_ec ? "" : peer.address().to_string();
       stream.expires_never();
@@ -211,7 +194,9 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
         response = problem(500, "Internal error", "the server log says more");
       }
     }
-    bool go_on = co_await self->respond(stream, response, head, keep && !self->stopping, version);
+    how.keep_alive = keep && !self->stopping;
+    how.version = version;
+    bool go_on = co_await self->respond(stream, response, how);
     keep = keep && go_on;
   }
   boost::system::error_code ignored;

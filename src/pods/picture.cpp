@@ -73,6 +73,7 @@ json::object pod_json(const kube::Pod& pod) {
           {"restarts", kube::pod_restarts(pod)},
           {"node", pod.node},
           {"age", age(pod.meta.created)},
+          {"created_at", format_time(pod.meta.created)},
           {"note", note},
           {"fatal", fatal.has_value()},
           {"containers", std::move(containers)}};

@@ -132,59 +132,105 @@ Task<net::Response> Router::run(net::Request request) {
   }
 }
 
+struct Router::Found {
+  const Route* route = nullptr;  // none: nothing is there, or not by this method
+  std::string allow;             // the methods of what is there
+  std::optional<Kind> kind;      // of that
+  std::map<std::string, std::string, std::less<>> params;
+};
+
+Router::Found Router::look_up(const std::string& method, const std::vector<std::string>& path) const {
+  Found found;
+  size_t at = 0;
+  int nearest_fit = -1;
+  for (size_t i = 0; i < routes_.size(); ++i) {
+    if (!fits(segments_[i], path)) continue;
+    found.kind = routes_[i].kind;
+    found.allow += (found.allow.empty() ? "" : ", ") + routes_[i].method;
+    int n = literals(segments_[i]);
+    if (routes_[i].method != method || n <= nearest_fit) continue;
+    nearest_fit = n;
+    found.route = &routes_[i];
+    at = i;
+  }
+  if (!found.route) return found;
+  for (size_t i = 0; i < path.size(); ++i)
+    if (const std::string& s = segments_[at][i]; is_variable(s))
+      found.params[s.substr(1, s.size() - 2)] = path[i];
+  return found;
+}
+
+Result<> Router::authorize(const Call& call, const Route& route) {
+  if (route.who < Who::viewer) return {};
+  auto role = static_cast<access::Role>(static_cast<int>(route.who) - static_cast<int>(Who::viewer));
+  const Target target = call.target();
+  Result<> allowed = access::check(call.who, role, *call.config, target);
+  if (target.project.empty() && !allowed && call.who.may(role)) return {};  // lists filter by project
+  return allowed;
+}
+
 Task<net::Response> Router::Match::answer(Router* self, net::Request request, Match* match) {
   Call call;
   call.config = self->settings_.config();
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
-  const std::vector<std::string> path = segments_of(request.path);
   call.request = std::move(request);
   call.request.remote = caller_address(call.request);
 
-  const Route* found = nullptr;
-  int nearest_fit = -1;
-  size_t at = 0;
-  std::string allow;
-  Kind kind = call.request.path.starts_with("/api/") || call.request.path.starts_with("/hooks/") ? Kind::api
-                                                                                                 : Kind::page;
-  for (size_t i = 0; i < self->routes_.size(); ++i) {
-    if (!fits(self->segments_[i], path)) continue;
-    kind = self->routes_[i].kind;
-    allow += (allow.empty() ? "" : ", ") + self->routes_[i].method;
-    int n = literals(self->segments_[i]);
-    if (self->routes_[i].method != method || n <= nearest_fit) continue;
-    nearest_fit = n;
-    found = &self->routes_[i];
-    at = i;
-  }
-  match->route = found;
+  Found found = self->look_up(method, segments_of(call.request.path));
+  match->route = found.route;
+  const bool of_programs = call.request.path.starts_with("/api/") || call.request.path.starts_with("/hooks/");
   Route nothing;
-  nothing.kind = kind;
+  nothing.kind = found.kind.value_or(of_programs ? Kind::api : Kind::page);
   nothing.who = Who::anyone;
-  const Route& route = found ? *found : nothing;
+  const Route& route = found.route ? *found.route : nothing;
   if (auto known = self->identify(call, route); !known) co_return self->show(call, &route, known.error());
-  if (!found && allow.empty())
+  if (!found.route && found.allow.empty())
     co_return self->show(call, &route, {ErrorCode::not_found, call.request.path, "there is nothing here"});
-  if (!found) {
-    net::Response r =
-        self->show(call, &route, {ErrorCode::invalid, call.request.path, "this takes " + allow + " only"});
+  if (!found.route) {
+    net::Response r = self->show(
+        call, &route, {ErrorCode::invalid, call.request.path, "this takes " + found.allow + " only"});
     r.status = 405;
-    r.headers.emplace("Allow", allow);
+    r.headers.emplace("Allow", found.allow);
     co_return r;
   }
-  for (size_t i = 0; i < path.size(); ++i)
-    if (is_variable(self->segments_[at][i]))
-      call.request.params[self->segments_[at][i].substr(1, self->segments_[at][i].size() - 2)] = path[i];
-
-  if (route.who >= Who::viewer) {
-    auto role = static_cast<access::Role>(static_cast<int>(route.who) - static_cast<int>(Who::viewer));
-    Target target = call.target();
-    Result<> allowed = access::check(call.who, role, *call.config, target);
-    if (target.project.empty() && !allowed && call.who.may(role)) allowed = {};  // lists filter by project
-    if (!allowed) co_return self->show(call, &route, allowed.error());
-  }
+  call.request.params = std::move(found.params);
+  if (auto ok = authorize(call, route); !ok) co_return self->show(call, &route, ok.error());
   if (auto ok = self->check_origin(call, route); !ok) co_return self->show(call, &route, ok.error());
   // The frame of the handler ends before this one, which owns the route's table entry by `this`.
   co_return co_await route.handle(std::move(call));
+}
+
+Result<Router::Asked> Router::ask(const Call& call, const std::string& target) const {
+  Asked out;
+  out.call = call;
+  net::Request& request = out.call.request;
+  request.method = "GET";
+  request.query.clear();
+  request.body.clear();
+  if (auto ok = net::set_target(request, target); !ok) return fail(ok.error());
+  Found found = look_up("GET", segments_of(request.path));
+  if (!found.route) return fail(ErrorCode::not_found, request.path, "there is nothing here");
+  request.params = std::move(found.params);
+  if (auto ok = authorize(out.call, *found.route); !ok) return fail(ok.error());
+  out.route = found.route;
+  return out;
+}
+
+Result<Call> Router::again(const Call& call) const {
+  Call now = call;
+  now.config = settings_.config();
+  now.signed_in = false;
+  const Found found =
+      look_up(call.request.method == "HEAD" ? "GET" : call.request.method, segments_of(call.request.path));
+  if (!found.route) return fail(ErrorCode::not_found, call.request.path, "there is nothing here");
+  now.who = {};
+  if (auto known = identify(now, *found.route); !known) return fail(known.error());
+  const access::Identity &was = call.who, &is = now.who;
+  if (was.name != is.name || was.role != is.role || was.kind != is.kind || was.projects != is.projects)
+    return fail(ErrorCode::unauthorized, call.request.path, "the rights behind this have changed",
+                "ask again");
+  if (auto ok = authorize(now, *found.route); !ok) return fail(ok.error());
+  return now;
 }
 
 net::Response Router::show(const Call& call, const Route* route, const Error& error) const {

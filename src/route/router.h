@@ -73,6 +73,17 @@ class Router {
   // Adds security headers to every answer. Never throws.
   Task<net::Response> handle(net::Request request);
 
+  // The same caller asks by GET for another page, "/projects/web?after=3", as if by a request of its own: the
+  // call and its route, which is not run. not_found: no GET leads there; else as handle() would refuse it.
+  struct Asked {
+    Call call;
+    const Route* route = nullptr;
+  };
+  Result<Asked> ask(const Call& call, const std::string& target) const;
+  // The call as if it came now. For what lasts longer than a request: unauthorized when the token, session or
+  // role behind it has ended or has changed since, forbidden when the configuration of now does not allow it.
+  Result<Call> again(const Call& call) const;
+
   // What a log-in form sends. The value of the Set-Cookie header, or unauthorized / rate_limited. `pool`:
   // hashing takes 0.1 s.
   Task<Result<std::string>> sign_in(Call call, std::string name, std::string password, Pool* pool);
@@ -80,8 +91,11 @@ class Router {
 
  private:
   struct Match;
+  struct Found;
   Task<net::Response> run(net::Request request);
+  Found look_up(const std::string& method, const std::vector<std::string>& path) const;
   Result<> identify(Call& call, const Route& route) const;
+  static Result<> authorize(const Call& call, const Route& route);
   Result<> check_origin(const Call& call, const Route& route) const;
   net::Response show(const Call& call, const Route* route, const Error& error) const;
 

@@ -22,7 +22,8 @@ std::map<std::string, Asset, std::less<>> read_all() {
     if (!e.path.starts_with("assets/")) continue;
     std::string name(e.path.substr(e.path.rfind('/') + 1));
     out[name] = {name, std::string(type_of(name)), sha256_hex(e.text).substr(0, 12),
-                 std::make_shared<const std::string>(e.text)};
+                 std::make_shared<const std::string>(e.text),
+                 std::make_shared<const std::string>(net::gzip(e.text))};
   }
   return out;
 }
@@ -42,10 +43,11 @@ std::string asset_url(std::string_view name) {
 }
 
 json::object asset_urls() {
-  static const json::object urls = {
-      {"style", asset_url("style.css")},     {"script", asset_url("lemmy.js")},
-      {"icon", asset_url("icon.svg")},       {"htmx", asset_url("htmx.min.js")},
-      {"sse", asset_url("htmx-sse.min.js")}, {"morph", asset_url("idiomorph-ext.min.js")}};
+  static const json::object urls = {{"style", asset_url("style.css")},
+                                    {"script", asset_url("lemmy.js")},
+                                    {"icon", asset_url("icon.svg")},
+                                    {"live", asset_url("live.js")},
+                                    {"morph", asset_url("idiomorph.min.js")}};
   return urls;
 }
 
@@ -53,15 +55,19 @@ Result<net::Response> serve_asset(const net::Request& request, std::string_view 
   const Asset* a = asset(name);
   if (!a) return fail(ErrorCode::not_found, request.path, "there is no such asset");
   net::Response r;
-  const std::string etag = '"' + a->hash + '"';
+  const bool gzip = net::takes_gzip(net::header(request.headers, "Accept-Encoding"));
+  const std::string etag = '"' + a->hash + (gzip ? "-gzip\"" : "\"");
   const bool same = request.query_value("v") == a->hash;
   r.headers.emplace("Content-Type", a->type);
   r.headers.emplace("ETag", etag);
   r.headers.emplace("Cache-Control", same ? "public, max-age=31536000, immutable" : "no-cache");
-  if (net::header(request.headers, "If-None-Match") == etag)
+  r.headers.emplace("Vary", "Accept-Encoding");
+  if (net::header(request.headers, "If-None-Match") == etag) {
     r.status = 304;
-  else
-    r.shared_body = a->text;
+  } else {
+    if (gzip) r.headers.emplace("Content-Encoding", "gzip");
+    r.shared_body = gzip ? a->gzip : a->text;
+  }
   return r;
 }
 

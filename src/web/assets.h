@@ -9,7 +9,7 @@ struct Asset {
   std::string name;  // "style.css"
   std::string type;
   std::string hash;  // 12 hex digits of SHA-256
-  net::Shared text;
+  net::Shared text, gzip;
 };
 const Asset* asset(std::string_view name);  // nullptr: none
 // "/assets/style.css?v=0123456789ab". A name that is not there is a defect: throws std::logic_error.

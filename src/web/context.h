@@ -4,8 +4,8 @@
 
 namespace lemmy::web {
 
-// Key "page" of every context: path, csrf, who, assets, live (URL of the stream, empty: none), fragment,
-// after, next, curl, instance_curl, login.
+// Key "page" of every context: path, csrf, who, assets, live (the page as its stream names it; empty: it does
+// not keep itself fresh), fragment, after, next, curl, instance_curl, login.
 json::object page_json(const route::Call& call, std::string csrf, std::string live, bool fragment);
 // Whether a deployer's action on the target is allowed: {"ok", "why"}.
 json::object may_json(const access::Identity& who, const config::Config& config, const Target& target);

@@ -1,39 +1,43 @@
 #include "web/fragments.h"
 
-#include "base/crypto.h"
-
 namespace lemmy::web {
 namespace {
-
-std::string replace_all(const std::string& text, const std::string& from, const std::string& to) {
-  std::string out;
-  size_t at = 0;
-  for (size_t hit; (hit = text.find(from, at)) != text.npos; at = hit + from.size())
-    out.append(text, at, hit - at).append(to);
-  return out.append(text, at);
+constexpr size_t kMostKept = 32;  // patches: nearly all viewers have one of the last few contents
 }
 
-}  // namespace
+Fragment::Fragment(std::string page, std::string html)
+    : page_(std::move(page)),
+      html_(std::move(html)),
+      outline_(std::make_shared<const Outline>(outline_of(html_, page_))) {}
 
-Fragments::Fragments(asio::any_io_executor loop, live::Pace pace)
-    : views_(loop, pace), placeholder_("csrf-" + random_hex(16)) {}
+net::SharedPiece Fragment::whole() const {
+  if (whole_) return whole_;
+  const json::object data{{"page", page_},
+                          {"to", outline_->id},
+                          {"title", outline_->title},
+                          {"html", std::string_view(html_).substr(outline_->elements[0].begin)}};
+  whole_ = net::piece(net::sse_event("main", outline_->id, json::serialize(data)));
+  return whole_;
+}
 
-Task<Result<Fragments::Piece>> Fragments::get(Ask ask) {
-  auto make = [make = ask.make]() -> Task<Result<Fragment>> {
-    auto html = co_await make();
-    if (!html) co_return fail(html.error());
-    co_return Fragment{std::move(*html), {}};
-  };
-  auto view = co_await views_.get(ask.key, ask.version, std::move(make));
-  if (!view) co_return fail(view.error());
-  Piece piece;
-  piece.version = view->version;
-  net::Shared& event = view->value->events[ask.csrf];
-  if (!event)
-    event = std::make_shared<const std::string>(net::sse_event(
-        "main", ask.id(view->version), replace_all(view->value->html, placeholder_, ask.csrf)));
-  piece.event = event;
-  co_return piece;
+net::SharedPiece Fragment::since(const Outline& old) const {
+  if (since_.size() >= kMostKept && !since_.contains(old.id)) since_.clear();
+  net::SharedPiece& kept = since_[old.id];
+  if (kept) return kept;
+  const Patch patch = patch_of(old, *outline_, html_);
+  if (!patch.possible) return kept = whole();
+  json::array gone, set, put;
+  for (const std::string& id : patch.gone) gone.emplace_back(id);
+  for (std::string_view element : patch.set) set.emplace_back(element);
+  for (const Patch::Put& p : patch.put) put.push_back(json::array{p.parent, p.after, p.element});
+  json::object data{{"page", page_}, {"from", old.id}, {"to", outline_->id}};
+  if (old.title != outline_->title) data["title"] = outline_->title;
+  data["gone"] = std::move(gone);
+  data["set"] = std::move(set);
+  data["put"] = std::move(put);
+  std::string text = json::serialize(data);
+  if (text.size() >= html_.size()) return kept = whole();
+  return kept = net::piece(net::sse_event("patch", outline_->id, text));
 }
 
 }  // namespace lemmy::web

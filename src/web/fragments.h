@@ -1,42 +1,32 @@
 #pragma once
-// Rendered fragments of pages, shared by all who watch the same page with the same rights. Loop thread only.
+// What a page shows, as it goes to its viewers: whole, or as what differs from what they have.
 #include <map>
 
-#include "live/shared_views.h"
+#include "base/json.h"
 #include "net/http.h"
+#include "web/outline.h"
 
 namespace lemmy::web {
 
-class Fragments {
+// Made on any thread, then read on the loop thread only, by all who watch the page with the same rights.
+class Fragment {
  public:
-  using Make = std::function<Task<Result<std::string>>()>;
-  struct Piece {
-    uint64_t version = 0;
-    net::Shared event;  // a whole server-sent event of name "main"
-  };
-  struct Ask {
-    std::string key;                          // page, and what decides what it may show
-    std::string csrf;                         // stands where placeholder() stood
-    std::function<uint64_t()> version;        // of the page's topic now
-    std::function<std::string(uint64_t)> id;  // of the event
-    Make make;
-  };
+  Fragment(std::string page, std::string html);
+  const std::string& page() const { return page_; }
+  const std::shared_ptr<const Outline>& outline() const { return outline_; }
 
-  explicit Fragments(asio::any_io_executor loop, live::Pace pace = {});
-  // The newest fragment, at least as new as version() when called. However many ask, one renders, at most
-  // once every `pace`. An error is given to all who ask within a second.
-  Task<Result<Piece>> get(Ask ask);
-  // Rendered in place of the token against forged forms, which differs from viewer to viewer.
-  const std::string& placeholder() const { return placeholder_; }
-  size_t size() const { return views_.size(); }
+  // Events that many streams share, each made once. "main": {"page", "to", "title", "html"}.
+  net::SharedPiece whole() const;
+  // "patch": {"page", "from", "to", "title" (when it differs), "gone": [id], "set": [html], "put": [[parent,
+  // after, html]]}, as Patch says; or whole(), when that is not longer. Made from what was before last by the
+  // one who made this, on its thread.
+  net::SharedPiece since(const Outline& old) const;
 
  private:
-  struct Fragment {
-    std::string html;
-    std::map<std::string, net::Shared> events;  // by CSRF token
-  };
-  live::SharedViews<Fragment> views_;
-  std::string placeholder_;
+  std::string page_, html_;
+  std::shared_ptr<const Outline> outline_;
+  mutable net::SharedPiece whole_;
+  mutable std::map<std::string, net::SharedPiece> since_;  // by the old one's id
 };
 
 }  // namespace lemmy::web

@@ -1,85 +1,162 @@
-// The streams of pages: a fragment of <main> whenever what it shows has changed.
-#include "base/strings.h"
+// The stream of changes: all pages that a browser has open, in one connection.
+#include <fmt/format.h>
+
 #include "deploy/dry_runs.h"
 #include "live/viewer.h"
-#include "web/context.h"
 #include "web/pages.h"
 
 namespace lemmy::web {
 namespace {
 
-constexpr milliseconds kHeartbeat{15'000};
-constexpr auto kLongest = std::chrono::minutes(15);  // then the browser comes again, and signs in again
+constexpr milliseconds kBeat{15'000};  // a page that hears nothing for three of them says so
+constexpr auto kLongest = std::chrono::hours(1);
+constexpr size_t kMostPages = 64, kLarge = 16 << 10;
 
-const net::Shared& constant(std::string_view which) {
-  static const auto beat = std::make_shared<const std::string>(": still here\n\n");
-  static const auto hello = std::make_shared<const std::string>("retry: 2000\n\n");
-  static const net::Shared all[] = {beat, hello};
-  return all[which == "hello"];
+net::SharedPiece event(std::string_view name, const json::object& data) {
+  return net::piece(net::sse_event(name, "", json::serialize(data)));
 }
 
-// What two viewers must have in common to be shown the same fragment.
-std::string key_of(View view, const route::Call& call, const config::Config& config) {
-  std::string key = call.request.path + "?" + query_of(call) + "\n";
-  if (view == View::instances) key += config::name(call.who.role);
-  if (view == View::home || view == View::instances) return key + join(call.who.projects, ",");
-  if (view == View::deploy || view == View::dry_run)
-    return key + json::serialize(may_json(call.who, config, call.target()));
-  for (const config::Environment& e : config.environments)
-    key += json::serialize(may_json(call.who, config, {call.param("project"), e.name}));
-  return key;
+const net::SharedPiece& beat() {
+  static const net::SharedPiece one = event("beat", {});
+  return one;
+}
+
+net::SharedPiece refused(const std::string& page, const Error& e) {
+  return event("refused", {{"page", page}, {"status", http_status(e.code)}, {"what", e.what}});
 }
 
 }  // namespace
 
-Pages::Answer Pages::follow(View view, route::Call call) {
-  std::string_view last = net::header(call.request.headers, "Last-Event-ID");
-  if (last.empty()) last = call.request.query_value("since");
-  const uint64_t seen = services_.feed->version_of(last);
+// A page of a stream.
+struct Pages::Shown {
+  std::string page;
+  std::string have;  // id of what the viewer has
+  Outlined outline;  // of that; null: it is not known here
+  View view{};
+  route::Call call;
+  std::string key;
+  live::Channels<Fragment>::Watch watch;
+  bool told_gone = false;
+};
+
+Pages::Answer Pages::follow(route::Call call) {
+  std::vector<Wish> wishes;
+  for (const auto& [name, value] : call.request.query) {
+    if (name == "page") wishes.push_back({value, ""});
+    if (name == "have" && !wishes.empty()) wishes.back().have = value;
+  }
+  if (wishes.empty() || wishes.size() > kMostPages)
+    co_return route::problem({ErrorCode::invalid, "page", "1 to 64 pages can be watched at once",
+                              "for example /live?page=%2F&page=%2Fprojects%2Fweb"},
+                             call.request.path);
+  // Of a browser that came again by itself: the page that it heard of last.
+  if (const Outlined* last = recent_.find(std::string(net::header(call.request.headers, "Last-Event-ID"))))
+    for (Wish& w : wishes) w.have = w.page == (*last)->page ? (*last)->id : "";
   net::Response r;
   r.headers.emplace("Content-Type", "text/event-stream");
   r.headers.emplace("X-Accel-Buffering", "no");
-  if (call.request.method == "HEAD") co_return r;
-  auto self = shared_from_this();
-  r.stream = [self, view, call = std::move(call), seen](std::shared_ptr<net::Stream> out) {
-    return self->stream(view, call, seen, std::move(out));
-  };
+  r.compress = true;
+  r.stream = [self = shared_from_this(), call = std::move(call), wishes = std::move(wishes)](
+                 std::shared_ptr<net::Stream> out) { return self->stream(call, wishes, std::move(out)); };
   co_return r;
 }
 
-Task<> Pages::stream(View view, route::Call call, uint64_t seen, std::shared_ptr<net::Stream> out) {
-  const live::Viewer viewer;
-  const std::string topic = topic_of(view, call);
-  const std::string revision = call.config->revision;
-  const auto end = Clock::now() + kLongest;
-  live::Feed* feed = services_.feed;
-  auto sent = co_await out->write(constant("hello"));
+// Who may see the page is asked of the route table, as if the browser asked for it now.
+std::optional<Error> Pages::open(Shown& shown, const route::Call& call, Signal* news) {
+  auto asked = router_->ask(call, shown.page);
+  if (!asked) return asked.error();
+  auto view = views_.find(asked->route->pattern);
+  if (view == views_.end()) return Error{ErrorCode::not_found, shown.page, "this page does not change"};
+  shown.view = view->second;
+  shown.call = std::move(asked->call);
+  auto source = this->source(shown.view, shown.call);
+  if (shown.key == source.key) return {};
+  shown.key = source.key;
+  auto watch = channels_.watch(std::move(source), news, shared_from_this());
+  if (!watch) return watch.error();
+  shown.watch = std::move(*watch);
+  return {};
+}
 
-  // A new configuration may give or take rights: the browser comes again.
-  while (sent && Clock::now() < end && services_.config()->revision == revision) {
-    // While somebody looks at it, a dry run goes on.
-    if (view == View::dry_run) (void)services_.conductor->dry_runs().look(call.target(), call.param("run"));
-    if (feed->version(topic) <= seen) {
-      bool moved = co_await feed->wait(topic, seen, kHeartbeat);
-      if (!moved) sent = co_await out->write(constant("beat"));
-      continue;
-    }
-    Fragments::Ask ask;
-    ask.key = key_of(view, call, *call.config);
-    ask.csrf = call.csrf;
-    ask.version = [feed, topic] { return feed->version(topic); };
-    ask.id = [feed](uint64_t version) { return feed->id(version); };
-    ask.make = [this, view, call] { return fragment(view, call); };
-    auto piece = co_await fragments_.get(std::move(ask));
-    if (!piece) {  // the store is away, or the deploy is gone: look again, and let a peer that left be
-                   // noticed
-      sent = co_await out->write(constant("beat"));
-      co_await sleep_for(seconds{1});
-      continue;
-    }
-    sent = co_await out->write(piece->event);
-    seen = piece->version;
+Task<> Pages::stream(route::Call call, std::vector<Wish> wishes, std::shared_ptr<net::Stream> out) {
+  const live::Viewer viewer;
+  Signal news(services_.loop);
+  const auto all = services_.feed->watch(live::Feed::kAllOnly, &news);
+  const auto end = Clock::now() + kLongest;
+  std::vector<std::unique_ptr<Shown>> shown;
+  for (Wish& w : wishes) {
+    auto one = std::make_unique<Shown>();
+    one->page = std::move(w.page);
+    one->have = std::move(w.have);
+    if (const Outlined* o = recent_.find(one->have); o && (*o)->page == one->page) one->outline = *o;
+    shown.push_back(std::move(one));
   }
+  // The token against forged forms is the viewer's own: fragments, which all share, come without.
+  const json::object hello{{"csrf", call.csrf}, {"who", call.who.name}};
+  auto sent = co_await out->write(event("hello", hello));
+  auto quiet_since = Clock::now(), checked = quiet_since;
+  bool opened = false;
+
+  while (sent && Clock::now() < end) {
+    const bool reconfigured = services_.config() != call.config;
+    // What was allowed when the stream began may have ended: the token, the session, the role.
+    if (reconfigured || Clock::now() - checked >= kBeat) {
+      auto now = router_->again(call);
+      if (!now) co_return;
+      call = std::move(*now);
+      checked = Clock::now();
+    }
+    if (reconfigured || !opened) {
+      opened = true;
+      std::vector<net::SharedPiece> refusals;
+      std::erase_if(shown, [&](const auto& one) {
+        auto why = open(*one, call, &news);
+        if (why) refusals.push_back(refused(one->page, *why));
+        return why.has_value();
+      });
+      for (const auto& r : refusals)
+        if (sent) sent = co_await out->write(r);
+      if (!refusals.empty()) continue;
+    }
+    bool wrote = false;
+    for (const auto& one : shown) {
+      // While somebody looks at it, a dry run goes on.
+      if (one->view == View::dry_run)
+        (void)services_.conductor->dry_runs().look(one->call.target(), one->call.param("run"));
+      net::SharedPiece piece;
+      const auto newest = one->watch.newest();
+      if (newest && newest->outline()->id != one->have) {
+        piece = one->outline ? newest->since(*one->outline) : newest->whole();
+        one->outline = newest->outline();
+        one->have = one->outline->id;
+        one->told_gone = false;
+      } else if (const auto& trouble = one->watch.trouble();
+                 trouble && trouble->code == ErrorCode::not_found && !std::exchange(one->told_gone, true)) {
+        piece = refused(one->page, *trouble);
+      }
+      if (!piece) continue;
+      if (piece->plain().size() > kLarge && out->compressed())
+        co_await services_.pool->run([piece] { return piece->deflated().crc; });
+      sent = co_await out->write(piece);
+      wrote = true;
+      if (!sent || services_.config() != call.config) break;
+    }
+    // Two tabs of one page, once they show the same.
+    std::set<std::pair<std::string, std::string>> seen;
+    std::erase_if(shown, [&](const auto& one) { return !seen.insert({one->page, one->have}).second; });
+    if (wrote) {
+      quiet_since = Clock::now();
+      continue;
+    }
+    const auto silent = std::chrono::duration_cast<milliseconds>(Clock::now() - quiet_since);
+    if (silent >= kBeat) {
+      sent = co_await out->write(beat());
+      quiet_since = Clock::now();
+      continue;
+    }
+    co_await news.wait(kBeat - silent);
+  }
+  if (sent) sent = co_await out->write(event("again", {}));
 }
 
 }  // namespace lemmy::web

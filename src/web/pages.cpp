@@ -14,49 +14,27 @@ namespace {
 
 // A page waits so long for the store; with what was known before at hand it need not wait long.
 constexpr milliseconds kRead{8'000}, kReadInTrouble{1'000};
-constexpr int kBuildsAPage = 20, kInstancesAPage = 100, kProjectsAPage = 50;
+constexpr size_t kWorthIt = 1024;  // smaller pages are not compressed
 
-constexpr std::string_view kTemplates[] = {"home.html.j2",      "project.html.j2", "status.html.j2",
-                                           "instances.html.j2", "release.html.j2", "dry_run.html.j2"};
-
-std::string stream_path(View view, const route::Call& call) {
-  if (view == View::home) return "/live";
-  if (view == View::instances) return "/instances/live";
-  if (view == View::project) return "/projects/" + call.param("project") + "/live";
-  if (view == View::release)
-    return fmt::format("/projects/{}/releases/{}/live", call.param("project"), call.param("release"));
-  const std::string environment =
-      fmt::format("/projects/{}/environments/{}", call.param("project"), call.param("environment"));
-  if (view == View::dry_run) return fmt::format("{}/dry-runs/{}/live", environment, call.param("run"));
-  return fmt::format("{}/deploys/{}/live", environment, call.param("number"));
-}
-
-void add_log_links(json::object& data, const std::string& base) {
-  json::value* pods = data.if_contains("pods");
-  if (!pods || !pods->is_array()) return;
-  for (json::value& p : pods->get_array())
-    for (json::value& c : p.at("containers").as_array())
-      c.as_object()["logs"] = fmt::format("{}/logs?pod={}&container={}", base,
-                                          net::percent_encode(text_or(p.as_object(), "name")),
-                                          net::percent_encode(text_or(c.as_object(), "name")));
-}
-
-void say_what_may(json::object& data, const route::Call& call) {
-  json::array own;
-  for (json::value& v : data["instances"].as_array()) {
-    json::object& i = v.as_object();
-    const Target target{std::string(text_or(i, "project")), std::string(text_or(i, "environment"))};
-    if (!call.who.may_touch(target.project)) continue;
-    i["may"] = may_json(call.who, *call.config, target);
-    own.push_back(std::move(v));
-  }
-  data["instances"] = std::move(own);
+// Finds <main> in a whole page and writes the id of its outline into the page's body tag.
+std::shared_ptr<const Outline> mark(std::string& html, const std::string& page) {
+  constexpr std::string_view kHave = "data-have=\"", kMain = "<main ", kEnd = "</main>";
+  // What people wrote has no quotes and no tags: it is escaped.
+  const size_t have = html.find(kHave), main = html.find(kMain), end = html.rfind(kEnd);
+  if (have == html.npos || main == html.npos || end == html.npos) return nullptr;
+  const size_t content = html.find('>', main) + 1;
+  const size_t title = html.find("<title>"), after = html.find("</title>");
+  std::string of_fragment =
+      html.substr(title, after - title) + "</title>" + html.substr(content, end - content);
+  auto outline = std::make_shared<const Outline>(outline_of(of_fragment, page));
+  html.insert(have + kHave.size(), outline->id);
+  return outline;
 }
 
 }  // namespace
 
 Pages::Pages(route::Router* router, live::Services services)
-    : router_(router), services_(std::move(services)), fragments_(services_.loop) {}
+    : router_(router), services_(std::move(services)), channels_(services_.loop, services_.feed) {}
 
 std::string deploy_path(const Target& target, int64_t number) {
   return fmt::format("/projects/{}/environments/{}/deploys/{}", target.project, target.environment, number);
@@ -70,14 +48,9 @@ std::string query_of(const route::Call& call) {
   return out;
 }
 
-std::string topic_of(View view, const route::Call& call) {
-  if (view == View::instances) {
-    std::string project(call.request.query_value("project"));
-    const std::string_view environment = call.request.query_value("environment");
-    return project.empty() || environment.empty() ? project : project + "/" + std::string(environment);
-  }
-  if (view == View::home) return "";
-  return view == View::project || view == View::release ? call.param("project") : call.target().str();
+std::string page_of(const route::Call& call) {
+  const std::string query = query_of(call);
+  return call.request.path + (query.empty() ? "" : "?" + query);
 }
 
 Result<int64_t> number_of(const route::Call& call) {
@@ -121,24 +94,42 @@ json::object Pages::context(const route::Call& call) const {
   return o;
 }
 
-Task<Result<std::string>> Pages::draw(std::string name, json::object context) const {
-  auto drawn = co_await services_.pool->run([name, context = std::move(context)]() mutable {
-    return render(name, json::value(std::move(context)));
-  });
+Task<Result<Pages::Drawn>> Pages::draw(const route::Call& call, std::string name, json::object context,
+                                       std::string page) const {
+  const bool gzip = net::takes_gzip(net::header(call.request.headers, "Accept-Encoding"));
+  auto drawn = co_await services_.pool->run(
+      [name = std::move(name), context = std::move(context), page = std::move(page), gzip]() mutable {
+        Drawn out;
+        auto html = render(name, json::value(std::move(context)));
+        if (!html) return Result<Drawn>(fail(html.error()));
+        if (!page.empty()) out.outline = mark(*html, page);
+        out.gzip = gzip && html->size() >= kWorthIt;
+        out.body = out.gzip ? net::gzip(*html) : std::move(*html);
+        return Result<Drawn>(std::move(out));
+      });
   co_return drawn;
 }
 
-Pages::Answer Pages::html(route::Call call, std::string name, json::object context, int status) const {
-  auto drawn = co_await draw(name, std::move(context));
-  if (!drawn) {
-    log::error("a page could not be rendered", {{"template", name}, {"what", drawn.error().str()}});
-    co_return error(
-        call, {ErrorCode::internal, name, "this page could not be drawn", "the server's log says more"});
-  }
+net::Response Pages::reply(Drawn drawn) const {
   net::Response r;
-  r.status = status;
   r.headers.emplace("Content-Type", "text/html; charset=utf-8");
-  r.body = std::move(*drawn);
+  r.headers.emplace("Vary", "Accept-Encoding");
+  if (drawn.gzip) r.headers.emplace("Content-Encoding", "gzip");
+  r.body = std::move(drawn.body);
+  return r;
+}
+
+net::Response Pages::undrawn(const route::Call& call, const std::string& name, const Error& e) const {
+  log::error("a page could not be rendered", {{"template", name}, {"what", e.str()}});
+  return error(call,
+               {ErrorCode::internal, name, "this page could not be drawn", "the server's log says more"});
+}
+
+Pages::Answer Pages::html(route::Call call, std::string name, json::object context, int status) const {
+  auto drawn = co_await draw(call, name, std::move(context));
+  if (!drawn) co_return undrawn(call, name, drawn.error());
+  net::Response r = reply(std::move(*drawn));
+  r.status = status;
   co_return r;
 }
 
@@ -155,124 +146,17 @@ Task<Result<json::object>> Pages::known(std::string key, Task<Result<json::objec
   const milliseconds limit = services_.board->store_ok() ? kRead : kReadInTrouble;
   auto got = co_await with_deadline(std::move(read), limit, "the store");
   if (got) {
-    last_known_.keep(key, *got, now());
+    last_known_.keep(key, Known{*got, now()});
     co_return got;
   }
   const ErrorCode code = got.error().code;
-  const LastKnown::Entry* last = last_known_.find(key);
+  const Known* last = last_known_.find(key);
   if (code != ErrorCode::unavailable && code != ErrorCode::timeout) co_return got;
   if (!last)
     co_return fail(ErrorCode::unavailable, "the store", got.error().what, "load the page again in a moment");
   json::object data = last->data;
   data["stale"] = json::object{{"as_of", format_time(last->at)}, {"what", got.error().what}};
   co_return data;
-}
-
-// What the board says, and what the viewer may do with it.
-Task<Result<json::object>> Pages::load(View view, route::Call call, std::string csrf,
-                                       std::string live) const {
-  json::object data;
-  const Target target = call.target();
-  const std::string key = stream_path(view, call) + "?" + query_of(call);
-  if (view == View::home) {
-    live::Board::Wanted wanted;
-    wanted.may = [&call](std::string_view project) { return call.who.may_touch(project); };
-    wanted.search = shorten(std::string(trim(call.request.query_value("search"))), 100);
-    wanted.after = call.request.query_value("after");
-    wanted.limit = kProjectsAPage;
-    wanted.lines = true;
-    data = services_.board->overview(wanted);
-  } else if (view == View::project) {
-    auto got = co_await known(
-        key, services_.board->project(target.project,
-                                      {kBuildsAPage, std::string(call.request.query_value("after"))}));
-    if (!got) co_return fail(got.error());
-    data = std::move(*got);
-  } else if (view == View::instances) {
-    auto got = co_await known(
-        key, services_.board->instances(std::string(call.request.query_value("project")),
-                                        std::string(call.request.query_value("environment")),
-                                        {kInstancesAPage, std::string(call.request.query_value("after"))}));
-    if (!got) co_return fail(got.error());
-    data = std::move(*got);
-    say_what_may(data, call);
-  } else if (view == View::release) {
-    auto got = co_await known(key, services_.board->release(target.project, call.param("release")));
-    if (!got) co_return fail(got.error());
-    data = std::move(*got);
-  } else if (view == View::dry_run) {
-    auto got = load_dry_run(call);
-    if (!got) co_return fail(got.error());
-    data = std::move(*got);
-  } else {
-    auto number = number_of(call);
-    if (!number) co_return fail(number.error());
-    auto got = co_await known(key, services_.board->status(target, *number));
-    if (!got) co_return fail(got.error());
-    data = std::move(*got);
-    // None: it goes well, or the store does not tell; the rest of the page stands without.
-    auto failure = co_await services_.board->failure(target, *number);
-    data["failure"] = failure ? json::value(std::move(*failure)) : json::value(nullptr);
-  }
-  const bool fragment = live.empty();
-  json::object page = page_json(call, std::move(csrf), std::move(live), fragment);
-  page["next"] = net::percent_encode(text_or(data, "next"));
-  if (view == View::project) {
-    bool any = false;
-    json::object may;
-    std::string why;
-    for (const json::value& e : data["environments"].as_array()) {
-      std::string name(text_or(e.as_object(), "name"));
-      json::object m = may_json(call.who, *call.config, {target.project, name});
-      any = any || bool_or(m, "ok");
-      why = text_or(m, "why", why);
-      may[name] = std::move(m);
-    }
-    page["may"] = std::move(may);
-    page["any_may"] = any;
-    page["why"] = why;
-  }
-  if (view == View::instances) {
-    page["project"] = call.request.query_value("project");
-    page["environment"] = call.request.query_value("environment");
-    page["query"] = query_of(call);
-  }
-  if (view == View::release) {
-    std::vector<std::string> names;
-    for (const json::value& d : data["deploys"].as_array())
-      names.emplace_back(text_or(d.as_object(), "environment"));
-    auto may = route::may_deploy(call, names);
-    page["may"] = json::object{{"ok", may.has_value()}, {"why", may ? "" : may.error().what}};
-  }
-  if (view == View::dry_run) page["may"] = may_json(call.who, *call.config, target);
-  if (view == View::deploy) {
-    const json::object& deploy = data["deploy"].as_object();
-    page["may"] = may_json(call.who, *call.config, target);
-    page["steps"] = steps(deploy, data["history"].as_array());
-    add_log_links(data, std::string(text_or(deploy, "url")));
-  }
-  data["page"] = std::move(page);
-  json::object frame = services_.board->frame();
-  say_stale(frame, data);
-  data["frame"] = std::move(frame);
-  co_return data;
-}
-
-Pages::Answer Pages::show(View view, route::Call call) {
-  const std::string topic = topic_of(view, call);
-  // Read before the data: what changes meanwhile comes by the stream.
-  std::string live = stream_path(view, call) + "?since=" + services_.feed->id(services_.feed->version(topic));
-  if (std::string query = query_of(call); !query.empty()) live += "&" + query;
-  auto data = co_await load(view, call, call.csrf, live);
-  if (!data) co_return error(call, data.error());
-  std::string name(kTemplates[static_cast<int>(view)]);
-  co_return co_await html(std::move(call), name, std::move(*data));
-}
-
-Task<Result<std::string>> Pages::fragment(View view, route::Call call) const {
-  auto data = co_await load(view, call, fragments_.placeholder(), "");
-  if (!data) co_return fail(data.error());
-  co_return co_await draw(std::string(kTemplates[static_cast<int>(view)]), std::move(*data));
 }
 
 net::Response Pages::error(const route::Call& call, const Error& e) const {

@@ -1,9 +1,10 @@
 #pragma once
 // Inside room web: the handlers. Loop thread only.
 #include "live/board.h"
+#include "live/channels.h"
 #include "route/router.h"
 #include "web/fragments.h"
-#include "web/last_known.h"
+#include "web/lru.h"
 
 namespace lemmy::web {
 
@@ -15,8 +16,10 @@ class Pages : public std::enable_shared_from_this<Pages> {
   using Answer = Task<net::Response>;
   Pages(route::Router* router, live::Services services);
 
-  Answer show(View view, route::Call call);    // the whole page
-  Answer follow(View view, route::Call call);  // its stream of fragments
+  // The page with that pattern keeps itself fresh.
+  void add_view(std::string pattern, View view) { views_[std::move(pattern)] = view; }
+  Answer show(View view, route::Call call);  // the whole page
+  Answer follow(route::Call call);           // the stream of what changes on several pages
   Answer logs(route::Call call);
   Answer manifests(route::Call call);
   Answer deliveries(route::Call call);
@@ -39,13 +42,34 @@ class Pages : public std::enable_shared_from_this<Pages> {
 
  private:
   using Form = std::map<std::string, std::string>;
-  Task<Result<json::object>> load(View view, route::Call call, std::string csrf, std::string live) const;
+  using Outlined = std::shared_ptr<const Outline>;
+  struct Wish {
+    std::string page, have;
+  };
+  struct Shown;
+  struct Drawn {
+    std::string body;
+    bool gzip = false;
+    Outlined outline;  // of <main>, of a page that keeps itself fresh
+  };
+  struct Known {
+    json::object data;
+    Time at{};
+  };
+  // Data for the template. `fragment`: without ages and tokens.
+  Task<Result<json::object>> load(View view, route::Call call, bool fragment) const;
+  Task<Result<json::object>> read(View view, route::Call call) const;
   // What was read, or, when the store cannot be read now, what was read last; "stale" says so then.
   Task<Result<json::object>> known(std::string key, Task<Result<json::object>> read) const;
   Result<json::object> load_dry_run(const route::Call& call) const;
-  Task<Result<std::string>> fragment(View view, route::Call call) const;
-  Task<> stream(View view, route::Call call, uint64_t seen, std::shared_ptr<net::Stream> out);
-  Task<Result<std::string>> draw(std::string name, json::object context) const;  // on the pool
+  live::Channels<Fragment>::Source source(View view, route::Call call);
+  Task<> stream(route::Call call, std::vector<Wish> wishes, std::shared_ptr<net::Stream> out);
+  std::optional<Error> open(Shown& shown, const route::Call& call, Signal* news);
+  // On the pool. `page`: of one that keeps itself fresh.
+  Task<Result<Drawn>> draw(const route::Call& call, std::string name, json::object context,
+                           std::string page = "") const;
+  net::Response reply(Drawn drawn) const;
+  net::Response undrawn(const route::Call& call, const std::string& name, const Error& error) const;
   Answer html(route::Call call, std::string name, json::object context, int status = 200) const;
   json::object context(const route::Call& call) const;  // of a page that does not update itself
   Answer confirm_deploy(route::Call call, Form form) const;
@@ -54,8 +78,10 @@ class Pages : public std::enable_shared_from_this<Pages> {
 
   route::Router* router_;
   live::Services services_;
-  Fragments fragments_;
-  mutable LastKnown last_known_{64};
+  std::map<std::string, View, std::less<>> views_;
+  live::Channels<Fragment> channels_;
+  Lru<Outlined> recent_{256};  // of what was shown: who has one of them is sent what differs
+  mutable Lru<Known> last_known_{64};
 };
 
 // Fields of a form; of several with one name the last.
@@ -63,7 +89,7 @@ Result<std::map<std::string, std::string>> fields(const net::Request& request);
 Result<int64_t> number_of(const route::Call& call);  // {number} of the pattern; not_found
 // The query that decides what a live page shows, as it is sent on: "project=web&after=3"; may be empty.
 std::string query_of(const route::Call& call);
-std::string topic_of(View view, const route::Call& call);
+std::string page_of(const route::Call& call);  // path and that query: what a stream is asked for
 // What is shown is of before: says so in the frame, when known() did.
 void say_stale(json::object& frame, const json::object& data);
 json::array hidden(std::initializer_list<std::pair<std::string_view, std::string>> list);

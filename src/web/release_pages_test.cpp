@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "web/render.h"
-#include "web/sample_test.h"
+#include "web/sample_releases_test.h"
 
 namespace lemmy::web {
 namespace {
@@ -12,77 +12,22 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-json::object release(std::string_view state, bool may = true) {
-  json::object pods = sample::deploy(Phase::live), hosts = sample::deploy(Phase::failed, 3, "hosts");
-  hosts["deployer"] = "ansible";
-  pods["way_back"] = json::object{{"kind", "goes"}, {"to", 11}, {"why", ""}};
-  hosts["way_back"] = json::object{{"kind", "cannot"}, {"to", 0}, {"why", "nothing <served> before #3"}};
-  json::object r{{"id", "0123456789ab"},
-                 {"project", "hello-world"},
-                 {"build", "0123abc456"},
-                 {"short_sha", "0123abc"},
-                 {"branch", "main"},
-                 {"who", "ada"},
-                 {"reason", "<b>"},
-                 {"created_at", format_time(now())},
-                 {"age", "3 s"},
-                 {"url", "/projects/hello-world/releases/0123456789ab"},
-                 {"rollback", false},
-                 {"state", state},
-                 {"title", "failed in hosts"},
-                 {"finished", state != "in_progress"},
-                 {"can_go_back", true},
-                 {"all_can_go_back", false}};
-  return {{"frame", sample::frame()},
-          {"page", sample::page("/projects/hello-world/releases/0123456789ab", false, may)},
-          {"release", r},
-          {"deploys", json::array{pods, hosts}}};
-}
-
-json::object dry_run(std::string_view state, std::string_view diff) {
-  json::object host{
-      {"name", "web-1"}, {"state", "changed"},          {"task", ""}, {"message", ""}, {"changed", 1},
-      {"done", true},    {"lines", unified_lines(diff)}};
-  json::object hosts{{"task", "Copy"}, {"counts", {{"changed", 1}}}, {"hosts", json::array{host}}};
-  json::object run{{"id", "0123456789ab"},
-                   {"project", "hello-world"},
-                   {"environment", "hosts"},
-                   {"build", "0123abc456"},
-                   {"short_sha", "0123abc"},
-                   {"branch", "main"},
-                   {"deployer", "ansible"},
-                   {"who", "ada"},
-                   {"state", state},
-                   {"finished", state != "running"},
-                   {"started_at", format_time(now())},
-                   {"note", ""},
-                   {"cause", nullptr},
-                   {"hosts", hosts},
-                   {"objects", json::array{}},
-                   {"url", "/x"}};
-  return {{"frame", sample::frame()},
-          {"page", sample::page("/x")},
-          {"run", run},
-          {"protected", false},
-          {"after", 4}};
-}
-
 TEST(ReleasePage, shows_pods_and_hosts_side_by_side_and_why_one_cannot_go_back) {
-  std::string html = draw("release.html.j2", release("failed"));
+  std::string html = draw("release.html.j2", sample::release("failed"));
   EXPECT_THAT(html, AllOf(HasSubstr("Failed in hosts"), HasSubstr("to #11"), HasSubstr("pods ready"),
                           HasSubstr("nothing &lt;served&gt; before #3"), HasSubstr("/rollback\"")));
   EXPECT_THAT(html, Not(HasSubstr("<b>")));
 }
 
 TEST(ReleasePage, offers_the_way_back_only_when_all_has_ended_and_to_who_may) {
-  EXPECT_THAT(draw("release.html.j2", release("in_progress")), Not(HasSubstr("/rollback\"")));
-  EXPECT_THAT(draw("release.html.j2", release("failed", false)),
+  EXPECT_THAT(draw("release.html.j2", sample::release("in_progress")), Not(HasSubstr("/rollback\"")));
+  EXPECT_THAT(draw("release.html.j2", sample::release("failed", false)),
               AllOf(Not(HasSubstr("/rollback\"")), HasSubstr("do not touch")));
 }
 
 TEST(DryRunPage, marks_lines_that_come_and_go_and_escapes_them) {
-  std::string html =
-      draw("dry_run.html.j2", dry_run("passed", "task Copy\n--- a\n+++ b\n@@ -1 +1 @@\n-old\n+<new>\n"));
+  std::string html = draw("dry_run.html.j2",
+                          sample::dry_run("passed", "task Copy\n--- a\n+++ b\n@@ -1 +1 @@\n-old\n+<new>\n"));
   EXPECT_THAT(html,
               AllOf(HasSubstr("<span class=\"gone\">-old"), HasSubstr("<span class=\"new\">+&lt;new&gt;"),
                     HasSubstr("<span class=\"gap\">--- a"), HasSubstr("would change")));
@@ -90,7 +35,7 @@ TEST(DryRunPage, marks_lines_that_come_and_go_and_escapes_them) {
 }
 
 TEST(DryRunPage, of_one_that_runs_can_be_cancelled) {
-  EXPECT_THAT(draw("dry_run.html.j2", dry_run("running", "")),
+  EXPECT_THAT(draw("dry_run.html.j2", sample::dry_run("running", "")),
               AllOf(HasSubstr("/cancel\""), Not(HasSubstr("Deploy it"))));
 }
 

@@ -34,7 +34,7 @@ inline json::object page(const std::string& path = "/", bool fragment = false, b
   call.who = {"ada", access::Role::deployer, access::Identity::Kind::user, {}};
   call.signed_in = true;
   call.config = std::make_shared<config::Config>();
-  json::object o = page_json(call, "the-token", fragment ? "" : "/live?since=x-1", fragment);
+  json::object o = page_json(call, "the-token", path, fragment);
   json::object yes{{"ok", may}, {"why", may ? "" : "Look, but do not touch: this needs the role deployer"}};
   o["may"] = yes;
   o["any_may"] = may;
@@ -149,14 +149,15 @@ inline json::object cause() {
   return to_json(c);
 }
 
-inline json::object pod(bool fatal) {
-  return {{"name", "hello-world-0123abc-12-x7k2p"},
+inline json::object pod(bool fatal, const std::string& end = "x7k2p") {
+  return {{"name", "hello-world-0123abc-12-" + end},
           {"status", fatal ? "CrashLoopBackOff" : "Running"},
           {"ready", fatal ? "0/1" : "1/1"},
           {"is_ready", !fatal},
           {"restarts", fatal ? 4 : 0},
           {"node", "node-1"},
           {"age", "2 min"},
+          {"created_at", "2026-11-25T10:00:00.000Z"},
           {"note", fatal ? "container app: CrashLoopBackOff, exit code 3" : ""},
           {"fatal", fatal},
           {"containers",
@@ -231,6 +232,7 @@ inline json::object status(Phase phase, bool may = true) {
   for (Phase p : {Phase::queued, Phase::preparing, Phase::applying, Phase::rolling_out})
     if (p <= phase) {
       DeployEvent e;
+      e.seq = static_cast<int64_t>(history.size()) + 1;
       e.kind = "phase";
       e.phase = p;
       e.who = p == Phase::queued ? "ada" : "lemmy";
@@ -260,7 +262,7 @@ inline json::object status(Phase phase, bool may = true) {
                         : json::value(nullptr)},
           {"cluster", {{"name", "eu"}, {"ok", true}, {"trouble", ""}}},
           {"hosts", nullptr},
-          {"pods", phase < Phase::applying ? json::array{} : json::array{pod(failed), pod(false)}},
+          {"pods", phase < Phase::applying ? json::array{} : json::array{pod(failed), pod(false, "y9m4q")}},
           {"answers", {{"deploys", json::array{}}, {"text", "#12 answers requests, with 3 pods."}}},
           {"autoscaler",
            {{"min", 2},
@@ -275,7 +277,9 @@ inline json::object status(Phase phase, bool may = true) {
              {"reason", "BackOff"},
              {"message", "Back-off restarting"},
              {"count", 4},
+             {"last", "2026-11-25T10:00:00.000Z"},
              {"age", "5 s"},
+             {"key", "0123456789ab"},
              {"about", "3 pods"}}}},
           {"history", history},
           {"secret_changed", failed},

@@ -26,34 +26,33 @@ void add_pages(route::Router& router, live::Services services) {
     router.add({std::move(method), std::move(pattern), who, kind, std::move(summary),
                 [pages, handle](Call call) { return (pages.get()->*handle)(std::move(call)); }});
   };
-  // A page, and beside it the stream that keeps it fresh.
-  auto add_live = [&](std::string pattern, std::string stream, std::string summary, View view,
-                      Who who = Who::viewer) {
-    router.add({"GET", std::move(pattern), who, Kind::page, summary,
+  auto add_live = [&](std::string pattern, std::string summary, View view, Who who = Who::viewer) {
+    pages->add_view(pattern, view);
+    router.add({"GET", std::move(pattern), who, Kind::page, std::move(summary),
                 [pages, view](Call call) { return pages->show(view, std::move(call)); }});
-    router.add({"GET", std::move(stream), who, Kind::plain, summary + ": its changes",
-                [pages, view](Call call) { return pages->follow(view, std::move(call)); }});
   };
 
   const std::string project = "/projects/{project}";
   const std::string deploys = project + "/environments/{environment}/deploys";
   const std::string one = deploys + "/{number}";
-  add_live("/", "/live", "What runs where", View::home);
-  add_live(project, project + "/live", "A project: builds and environments", View::project);
-  add_live(one, one + "/live", "The status of a deploy", View::deploy);
-  add_live("/instances", "/instances/live", "Hosts that asked for their build", View::instances);
+  add_live("/", "What runs where", View::home);
+  add_live(project, "A project: builds and environments", View::project);
+  add_live(one, "The status of a deploy", View::deploy);
+  add_live("/instances", "Hosts that asked for their build", View::instances);
+  // Who may see which page is asked of the table for each of them.
+  add("GET", "/live", Who::viewer, "What changes on pages, as it happens", &Pages::follow, Kind::plain);
   add("POST", project + "/environments/{environment}/instances/run", Who::deployer,
       "Runs the playbook on a host again", &Pages::run_instance);
   const std::string releases = project + "/releases", release = releases + "/{release}";
   const std::string dry_runs = project + "/environments/{environment}/dry-runs",
                     dry_run = dry_runs + "/{run}";
-  add_live(release, release + "/live", "A release: one build on several environments", View::release);
+  add_live(release, "A release: one build on several environments", View::release);
   add("GET", project + "/builds/{sha}/release", Who::deployer, "Where a build shall go together",
       &Pages::release_form);
   add("POST", releases, Who::deployer, "Deploys a build to several environments", &Pages::release);
   add("POST", release + "/rollback", Who::deployer, "Rolls a release back", &Pages::roll_back_release);
   add("POST", dry_runs, Who::deployer, "Tries out what a deploy would change", &Pages::dry_run);
-  add_live(dry_run, dry_run + "/live", "What a deploy would change", View::dry_run, Who::deployer);
+  add_live(dry_run, "What a deploy would change", View::dry_run, Who::deployer);
   add("POST", dry_run + "/cancel", Who::deployer, "Ends a dry run", &Pages::cancel_dry_run);
   add("GET", one + "/manifests", Who::viewer, "What a deploy sent", &Pages::manifests);
   add("GET", one + "/logs", Who::viewer, "The log of a container", &Pages::logs);

@@ -41,6 +41,7 @@ export async function startServer({ port = 0, data, config = sampleConfig } = {}
     url,
     data: made,
     log: () => log,
+    signal: (name) => child.kill(name),
     async stop({ keep = false } = {}) {
       child.kill("SIGTERM");
       const code = await ended;
@@ -60,6 +61,18 @@ export function launch() {
   mkdirSync(screenshots, { recursive: true });
   const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
+}
+
+// How many streams the server writes now.
+export async function viewers(url) {
+  return Number((await (await fetch(`${url}/metrics`)).text()).match(/^lemmy_stream_viewers (\d+)$/m)?.[1] ?? 0);
+}
+export async function until(what, why, tries = 150) {
+  for (let i = 0; i < tries; ++i) {
+    if (await what()) return;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  assert.fail(why);
 }
 
 // A page that fails its test on anything written to the console as an error (the CSP does), any exception, and

@@ -118,7 +118,7 @@ test("a host that asks is shown with what it got, and can be run again", hosts, 
   await page.getByText("shop-1 has build").waitFor({ timeout: 60_000 });
   await page.getByText("not in the inventory; next try").waitFor();
   await clean("instances");
-  const row = page.locator("#instance-shop-hosts-shop-1");
+  const row = page.locator("#instance-shop__hosts__shop-1");
   await row.getByRole("button", { name: "Run again" }).click();
   await row.getByText("2 times").waitFor();
   await page.getByText("shop-1 has build").waitFor({ timeout: 60_000 });

@@ -5,4 +5,4 @@ set -eu
 cd "$(dirname "$0")"
 [ $# -eq 0 ] || export LEMMY
 [ -d node_modules/playwright-core ] || npm ci --silent --no-audit --no-fund
-exec node --test pages.test.mjs release.test.mjs failure.test.mjs
+exec node --test pages.test.mjs release.test.mjs failure.test.mjs live.test.mjs session.test.mjs

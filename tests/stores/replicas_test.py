@@ -132,7 +132,8 @@ class Replicas(backends.OnStore):
         a.announce(self.project, first)
         page = wait_for("the project", lambda: self.page(b, f"/projects/{self.project}", first), 20)
         connection = http.client.HTTPConnection("127.0.0.1", b.port, timeout=30)
-        connection.request("GET", html.unescape(re.search(r'sse-connect="([^"]+)"', page)[1]))
+        have, shown = (html.unescape(v) for v in re.search(r'data-have="([^"]+)" data-page="([^"]+)"', page).groups())
+        connection.request("GET", f"/live?page={shown}&have={have}")
         stream = connection.getresponse()
         a.announce(self.project, sha)
         while line := stream.readline().decode():

@@ -3,7 +3,6 @@ what was last known and say so, and all goes on by itself.
 
 LEMMY_OUTAGE=60 keeps a database away for a minute (15 s unless told)."""
 import concurrent.futures
-import html
 import http.client
 import json
 import os
@@ -47,32 +46,48 @@ class Answer:
 
 
 class Viewer(threading.Thread):
-    """A browser on a page: reads the fragments that its stream brings."""
+    """A browser on a page: hears from its stream that the page changed, and what a page that is opened then shows."""
 
     def __init__(self, lemmy, path):
         super().__init__(daemon=True)
         page = Answer(lemmy, "GET", path)
         assert page.status == 200, page.text
-        self.path, self.last, self.ended = path, page.text, False
-        self.connection = http.client.HTTPConnection("127.0.0.1", lemmy.port, timeout=120)
-        self.connection.request("GET", html.unescape(re.search(r'sse-connect="([^"]+)"', page.text)[1]))
-        self.stream = self.connection.getresponse()
+        self.lemmy, self.path, self.last, self.ended = lemmy, path, page.text, False
+        self.connection, self.stream = self.open(re.search(r'data-have="(\w+)"', page.text)[1])
         self.start()
 
-    def run(self):
-        data = []
+    def open(self, have=""):
+        connection = http.client.HTTPConnection("127.0.0.1", self.lemmy.port, timeout=120)
+        connection.request("GET", f"/live?page={self.path}&have={have}")
+        return connection, connection.getresponse()
+
+    def whole(self):
+        connection, stream = self.open()
         try:
-            while line := self.stream.readline().decode():
-                if line.startswith("data:"):
-                    data.append(line[5:])
-                elif line == "\n" and data:
-                    self.last, data = "".join(data), []
-        except (OSError, http.client.HTTPException, AttributeError, ValueError):
+            return next(data["html"] for name, data in events(stream) if name == "main")
+        finally:
+            connection.close()
+
+    def run(self):
+        try:
+            for name, _ in events(self.stream):
+                if name in ("main", "patch"):
+                    self.last = self.whole()
+        except (OSError, http.client.HTTPException, AttributeError, ValueError, StopIteration):
             pass
         self.ended = True
 
     def close(self):
         self.connection.sock and self.connection.sock.close()
+
+
+def events(stream):
+    name = ""
+    while line := stream.readline().decode():
+        if line.startswith("event:"):
+            name = line[6:].strip()
+        elif line.startswith("data:"):
+            yield name, json.loads(line[5:])
 
 
 class Trouble(unittest.TestCase):
