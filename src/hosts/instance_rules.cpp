@@ -87,6 +87,8 @@ bool is_due(const Instance& i, Time now) {
 }
 
 Instance begun(Instance i, std::string host, std::string run, Time now) {
+  // What was tried before the inventory had it is no run that failed.
+  if (i.result.state == InstanceState::unknown) i.result.tries = 0;
   attempt(i);
   i.result.state = InstanceState::running;
   i.result.host = std::move(host);

@@ -112,6 +112,14 @@ TEST(InstanceRules, a_task_that_fails_is_tried_three_times) {
   EXPECT_EQ(i.result.deploy, 0) << "it has none";
 }
 
+TEST(InstanceRules, looking_for_a_host_is_no_run_that_failed) {
+  Instance i = asked();
+  for (int n = 0; n < 5; ++n) i = not_there(i, missing(), kNow);
+  auto failed = host(ansible::HostState::failed);
+  i = ended(begun(i, "web-1", "7-1", kNow), &failed, {7, "a"}, "", kNow);
+  EXPECT_TRUE(i.result.next_try) << i.result.why;
+}
+
 TEST(InstanceRules, an_unreachable_host_is_tried_for_an_hour) {
   Instance i = asked();
   auto gone = host(ansible::HostState::unreachable);
