@@ -1,4 +1,5 @@
 #include "api/common.h"
+#include "domain/addresses.h"
 
 #include <fmt/format.h>
 
@@ -30,10 +31,7 @@ Result<store::Page> page_of(const net::Request& request) {
 }
 
 Result<int64_t> number_of(const route::Call& call) {
-  const std::string& text = call.param("number");
-  int64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc{} && end == text.data() + text.size() && value > 0) return value;
+  if (auto number = deploy_number(call.param("number"))) return *number;
   return fail(ErrorCode::invalid, "number", "the number of a deploy counts from 1");
 }
 
@@ -42,8 +40,7 @@ net::Response problem(const route::Call& call, const Error& error) {
 }
 
 std::string deploy_path(const Target& target, int64_t number) {
-  return fmt::format("/api/v1/projects/{}/environments/{}/deploys/{}", target.project, target.environment,
-                     number);
+  return std::string(kApi) + deploy_address(target, number);
 }
 
 json::object query_parameter(std::string_view name, std::string_view type, std::string_view about) {

@@ -14,7 +14,6 @@ struct Bulkheads {
   Pool runs{2, "runs"};              // folders, logs and processes of playbooks, inventories
   Pool passwords{1, "log-ins", 20};  // argon2 takes a tenth of a second of a core and 64 MiB
 
-  std::vector<const Pool*> all() const { return {&pages, &deploys, &files, &clusters, &runs, &passwords}; }
   // As Pool::stop, within `limit` in all. False: something hangs, and what it uses must not be destroyed.
   bool stop(std::chrono::milliseconds limit) {
     const auto end = Clock::now() + limit;

@@ -166,44 +166,6 @@ TEST(Group, cancels_and_joins_what_it_spawned) {
   EXPECT_TRUE(joined && ended);
 }
 
-// A credential plugin that took longer than its caller's patience ended the whole server.
-TEST(Slots, let_so_many_in_and_the_others_in_their_order) {
-  asio::io_context loop;
-  Slots slots(loop.get_executor(), 2);
-  int inside = 0, most = 0;
-  std::vector<int> order;
-  auto one = [](Slots* slots, int* inside, int* most, std::vector<int>* order, int n) -> Task<> {
-    auto place = co_await slots->take();
-    order->push_back(n);
-    *most = std::max(*most, ++*inside);
-    co_await sleep_for(2ms);
-    --*inside;
-  };
-  for (int i = 0; i < 6; ++i) spawn(loop.get_executor(), "one", one(&slots, &inside, &most, &order, i));
-  loop.run();
-  EXPECT_EQ(most, 2);
-  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4, 5}));
-}
-
-TEST(Slots, whoever_gives_up_leaves_the_line) {
-  asio::io_context loop;
-  Slots slots(loop.get_executor(), 1);
-  std::vector<int> order;
-  auto take = [](Slots* slots, std::vector<int>* order, int n, std::chrono::milliseconds hold) -> Task<> {
-    auto place = co_await slots->take();
-    order->push_back(n);
-    co_await sleep_for(hold);
-  };
-  Group impatient(loop.get_executor());
-  spawn(loop.get_executor(), "holder", take(&slots, &order, 0, 20ms));
-  impatient.spawn("gives up", take(&slots, &order, 1, 0ms));
-  spawn(loop.get_executor(), "next", take(&slots, &order, 2, 0ms));
-  loop.poll();
-  impatient.cancel();
-  loop.run();
-  EXPECT_EQ(order, (std::vector<int>{0, 2}));
-}
-
 // Asio's entry point throws out of the loop for each of these.
 TEST(Group, a_coroutine_that_cancels_itself_and_ends_does_not_end_the_process) {
   asio::io_context loop;

@@ -107,28 +107,6 @@ Task<bool> Signal::wait(std::chrono::milliseconds at_most) {
   co_return order[0] == 0;
 }
 
-Task<Slots::Place> Slots::take() {
-  // Out of the line however the wait ends.
-  struct InLine {
-    std::shared_ptr<State> state;
-    uint64_t id;
-    ~InLine() {
-      std::erase(state->line, id);
-      state->freed.notify();
-    }
-  };
-  auto state = state_;
-  const InLine in_line{state, state->next++};
-  state->line.push_back(in_line.id);
-  while (state->free == 0 || state->line.front() != in_line.id)
-    co_await state->freed.wait(std::chrono::hours{1});
-  --state->free;
-  co_return Place(std::shared_ptr<void>(nullptr, [state](void*) {
-    ++state->free;
-    state->freed.notify();
-  }));
-}
-
 struct Group::State {
   struct One {
     asio::cancellation_signal stop;

@@ -42,31 +42,6 @@ class Signal {
   asio::steady_timer timer_;
 };
 
-// At most so many at once; who comes later waits for a place, first come first served.
-class Slots {
- public:
-  Slots(asio::any_io_executor executor, size_t most)
-      : state_(std::make_shared<State>(State{Signal(executor), most, {}})) {}
-  class Place {  // given back with its owner
-   public:
-    explicit Place(std::shared_ptr<void> held) : held_(std::move(held)) {}
-
-   private:
-    std::shared_ptr<void> held_;
-  };
-  Task<Place> take();  // cancellation throws, as sleep_for
-  size_t waiting() const { return state_->line.size(); }
-
- private:
-  struct State {
-    Signal freed;
-    size_t free;
-    std::vector<uint64_t> line;  // who waits, first in line first
-    uint64_t next = 0;
-  };
-  std::shared_ptr<State> state_;
-};
-
 // Starts a coroutine that nobody awaits. An exception that leaves it is a defect: it is logged with the name.
 // `ended` is called on the loop when it has ended, whatever the way.
 void spawn(asio::any_io_executor executor, std::string name, Task<> task, asio::cancellation_slot slot = {},

@@ -146,6 +146,12 @@ std::optional<std::string> decoded(std::string_view text, const char* ignored, i
 std::optional<std::string> from_base64(std::string_view text) {
   return decoded(text, "\r\n ", sodium_base64_VARIANT_ORIGINAL);
 }
+std::string to_base64url(std::string_view bytes) {
+  std::string out = to_base64(bytes);
+  for (char& c : out) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  while (out.ends_with('=')) out.pop_back();
+  return out;
+}
 std::optional<std::string> from_base64url(std::string_view text) {
   return decoded(text, nullptr, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }

@@ -22,6 +22,7 @@ std::optional<std::string> from_hex(std::string_view hex);
 std::string to_base64(std::string_view bytes);
 std::optional<std::string> from_base64(std::string_view text);  // standard alphabet, padding needed
 // RFC 7515: the alphabet of URLs, no padding, and nothing else in between.
+std::string to_base64url(std::string_view bytes);  // RFC 4648 section 5, without padding
 std::optional<std::string> from_base64url(std::string_view text);
 
 // Lines line-2 .. line+2 with their numbers, and a mark of that width under `column` (from 1; 0: no mark).

@@ -60,6 +60,10 @@ std::optional<Time> parse_time(std::string_view text) {
   return Time{sys_days{date}} + hours{h} + minutes{mi} + seconds{sec} + milliseconds{ms} - offset;
 }
 
+milliseconds back_off(int failures, milliseconds first, milliseconds longest) {
+  return std::min(longest, first * (int64_t{1} << std::clamp(failures - 1, 0, 20)));
+}
+
 std::string format_duration(milliseconds d) {
   int64_t ms = d.count();
   if (ms < 0) ms = 0;

@@ -22,6 +22,10 @@ std::string format_time(Time t);
 // RFC 3339 with any fraction; only Z or a numeric offset; nullopt when it is not one.
 std::optional<Time> parse_time(std::string_view text);
 
+// The wait after so many failures in a row, from 1: `first`, doubled with each, at most `longest`. Without
+// jitter.
+milliseconds back_off(int failures, milliseconds first, milliseconds longest);
+
 // For people: "850 ms", "12 s", "3 min 5 s", "2 h 10 min", "4 d 3 h".
 std::string format_duration(milliseconds d);
 // From people, as in configuration: "500ms", "10s", "10m", "2h", "7d".

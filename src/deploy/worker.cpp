@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kTogether = 64;
 constexpr milliseconds kFirstRetry{500}, kLongestRetry{15'000};
 
-milliseconds back_off(int tries) { return std::min(kLongestRetry, kFirstRetry * (1 << std::min(tries, 6))); }
+milliseconds back_off(int tries) { return lemmy::back_off(tries + 1, kFirstRetry, kLongestRetry); }
 
 }  // namespace
 
@@ -114,8 +114,7 @@ Task<Worker::Did> Worker::cancel_requested() {
     const bool applied = d.phase >= Phase::applying;
     if (applied && traits_of(d).scales) {
       // Pods of a cancelled deploy would answer requests: they go.
-      in_places(next,
-                [](DeployPlace& p) { p.presence = Presence::running, p.wanted = Wanted::zeroed; });
+      in_places(next, [](DeployPlace& p) { p.presence = Presence::running, p.wanted = Wanted::zeroed; });
     }
     co_return co_await store(enter(std::move(next), Phase::cancelled, now(), d.cancel_requested_by,
                                    applied ? traits_of(d).cancelled : "cancelled"));

@@ -9,10 +9,6 @@
 namespace lemmy::hosts {
 namespace {
 
-milliseconds back_off(int tries) {
-  return std::min<milliseconds>(kLongestTry, milliseconds(kFirstTry) * (1 << std::clamp(tries - 1, 0, 10)));
-}
-
 // Counts this attempt; a call that came since the last one begins to count anew.
 void attempt(Instance& i) {
   if (i.pending()) i.result.tries = 0;
@@ -22,7 +18,7 @@ void attempt(Instance& i) {
 
 void again_or_give_up(Instance& i, bool again, Time now, std::string_view patience) {
   if (again) {
-    i.result.next_try = now + back_off(i.result.tries);
+    i.result.next_try = now + back_off(i.result.tries, kFirstTry, kLongestTry);
     return;
   }
   i.result.next_try.reset();

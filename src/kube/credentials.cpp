@@ -92,7 +92,7 @@ void Credentials::take(Result<ExecCredential> got) {
   const auto at = Clock::now();
   if (!got) {
     error_ = got.error();
-    retry_at_ = at + std::min(kMostRetry, kFirstRetry * (1 << std::min(failures_++, 6)));
+    retry_at_ = at + back_off(++failures_, kFirstRetry, kMostRetry);
     log::warning("credentials could not be had", {{"cluster", access_.server}, {"what", error_->str()}});
     return;
   }

@@ -59,7 +59,7 @@ std::string WatchProtocol::probe_target() const {
 
 void WatchProtocol::back_off(milliseconds most, std::string_view retry_after) {
   failures_ = std::min(failures_ + 1, 16);
-  milliseconds d = std::min(most, kFirst * (1 << std::min(failures_ - 1, 8)));
+  milliseconds d = lemmy::back_off(failures_, kFirst, most);
   d = d / 2 + milliseconds(random() % (d.count() / 2 + 1));  // half fixed, half jitter
   int64_t asked = 0;
   std::from_chars(retry_after.data(), retry_after.data() + retry_after.size(), asked);

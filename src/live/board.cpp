@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "domain/addresses.h"
 #include "domain/names.h"
 #include "live/view.h"
 #include "pods/place.h"
@@ -82,7 +83,7 @@ void Board::add_shown(json::object& o, const Deploy& d) const {
   o["title"] = title(d.phase);
   o["short_sha"] = short_sha(d.sha);
   o["age"] = age(d.created_at);
-  o["url"] = deploy_url(d.target, d.number);
+  o["url"] = deploy_address(d.target, d.number);
   int ready = 0, wanted = 0;
   kube::Cluster* cluster = from_.cluster(d.target.environment);
   if (d.deployer == Deployer::ansible) {
@@ -241,7 +242,7 @@ Task<Result<json::object>> Board::project(std::string name, store::Page page) co
                                       {"title", title(d.phase)},
                                       {"presence", lemmy::name(d.presence)},
                                       {"serving", serving && serving->number == d.number},
-                                      {"url", deploy_url(target, d.number)}};
+                                      {"url", deploy_address(target, d.number)}};
     }
   }
   json::array builds;

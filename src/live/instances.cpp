@@ -1,6 +1,7 @@
 // Hosts that asked for their build, and what became of it.
 #include <fmt/format.h>
 
+#include "domain/addresses.h"
 #include "domain/names.h"
 #include "live/view.h"
 
@@ -63,7 +64,7 @@ Task<Result<json::object>> Board::instances(std::string project, std::string env
                    : json::value(fmt::format("/api/v1/projects/{}/environments/{}/instance-runs/{}/log",
                                              i.target.project, i.target.environment, i.result.run));
     o["deploy_url"] =
-        i.result.deploy > 0 ? json::value(deploy_url(i.target, i.result.deploy)) : json::value(nullptr);
+        i.result.deploy > 0 ? json::value(deploy_address(i.target, i.result.deploy)) : json::value(nullptr);
     ++counts[std::string(i.pending() && i.result.state != InstanceState::running
                              ? name(InstanceState::waiting)
                              : name(i.result.state))];

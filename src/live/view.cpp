@@ -20,10 +20,6 @@ std::string release_url(const std::string& project, const std::string& id) {
   return fmt::format("/projects/{}/releases/{}", project, id);
 }
 
-std::string deploy_url(const Target& t, int64_t number) {
-  return fmt::format("/projects/{}/environments/{}/deploys/{}", t.project, t.environment, number);
-}
-
 json::value autoscaler_json(const kube::Autoscaler* hpa) {
   if (!hpa) return nullptr;
   auto maybe = [](const std::optional<int>& n) { return n ? json::value(*n) : json::value(nullptr); };

@@ -17,6 +17,5 @@ json::array links_json(const config::Project* project);  // nullptr: none
 json::value answers_json(const kube::Cluster* cluster, const Target& target, const Deploy* serving);
 json::value autoscaler_json(const kube::Autoscaler* hpa);
 std::string release_url(const std::string& project, const std::string& id);
-std::string deploy_url(const Target& target, int64_t number);
 
 }  // namespace lemmy::live

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "domain/addresses.h"
 #include "manifest/explain.h"
 #include "web/context.h"
 #include "web/pages.h"
@@ -19,7 +20,7 @@ json::object section(std::string title, std::string text, std::string empty) {
 void say_target(json::object& o, const Target& target, int64_t number) {
   o["target"] = json::object{{"project", target.project}, {"environment", target.environment}};
   o["number"] = number;
-  o["url"] = deploy_path(target, number);
+  o["url"] = deploy_address(target, number);
   o["again"] = "";
   o["other"] = nullptr;
   o["origins"] = nullptr;
@@ -38,7 +39,7 @@ Pages::Answer Pages::logs(route::Call call) {
   if (!text) co_return error(call, text.error());
   json::object o = context(call);
   say_target(o, call.target(), *number);
-  const std::string base = fmt::format("{}/logs?pod={}&container={}", deploy_path(call.target(), *number),
+  const std::string base = fmt::format("{}/logs?pod={}&container={}", deploy_address(call.target(), *number),
                                        net::percent_encode(pod), net::percent_encode(container));
   o["title"] = fmt::format("Log of {} in {}", container.empty() ? "the container" : container, pod);
   o["again"] = previous ? base + "&previous=1" : base;

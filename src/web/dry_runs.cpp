@@ -1,5 +1,6 @@
 // What a deploy would change: asked for, shown, cancelled.
 #include "deploy/dry_runs.h"
+#include "domain/addresses.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +12,7 @@ namespace lemmy::web {
 namespace {
 
 std::string dry_run_path(const Target& t, const std::string& id) {
-  return fmt::format("/projects/{}/environments/{}/dry-runs/{}", t.project, t.environment, id);
+  return fmt::format("{}/dry-runs/{}", target_address(t), id);
 }
 
 }  // namespace

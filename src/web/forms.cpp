@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "domain/addresses.h"
 #include "domain/names.h"
 #include "web/context.h"
 #include "web/pages.h"
@@ -43,7 +44,7 @@ Pages::Answer Pages::deploy(route::Call call) {
     request.request_id = "page:" + request.build + ":after:" + after;
   auto made = co_await live::in_time(services_.conductor->request(std::move(request)));
   if (!made) co_return error(call, made.error());
-  co_return see_other(deploy_path(made->target, made->number));
+  co_return see_other(deploy_address(made->target, made->number));
 }
 
 Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
@@ -61,9 +62,9 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
   o["title"] = fmt::format("Deploy {} to {}?", target.project, target.environment);
   o["lines"] = std::move(lines);
   o["changes"] = nullptr;
-  o["action"] = fmt::format("/projects/{}/environments/{}/deploys", target.project, target.environment);
+  o["action"] = target_address(target) + "/deploys";
   o["fields"] = hidden({{"build", build->sha}, {"after", form["after"]}});
-  o["dry_run"] = fmt::format("/projects/{}/environments/{}/dry-runs", target.project, target.environment);
+  o["dry_run"] = target_address(target) + "/dry-runs";
   o["ask_reason"] = true;
   o["reason"] = shorten(valid_utf8(form["reason"]), kReasonBytes);
   o["danger"] = false;
@@ -110,9 +111,9 @@ Pages::Answer Pages::act(route::Call call) {
     act.request_id = fmt::format("page:rollback:{}:after:{}", *number, after);
   auto done = co_await live::in_time(services_.conductor->act(std::move(act)));
   if (!done) co_return error(call, done.error());
-  if (*action == deploy::Action::rollback) co_return see_other(deploy_path(target, done->number));
+  if (*action == deploy::Action::rollback) co_return see_other(deploy_address(target, done->number));
   const std::string& back = (*form)["back"];
-  co_return see_other(back.empty() ? deploy_path(target, *number) : local_path(back));
+  co_return see_other(back.empty() ? deploy_address(target, *number) : local_path(back));
 }
 
 Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, deploy::Action action) const {
@@ -155,13 +156,13 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, de
   }
   o["title"] = fmt::format("{} #{} of {} in {}?", verb, number, target.project, target.environment);
   o["lines"] = std::move(lines);
-  o["action"] = fmt::format("{}/{}", deploy_path(target, number), deploy::name(action));
+  o["action"] = fmt::format("{}/{}", deploy_address(target, number), deploy::name(action));
   o["fields"] = hidden({{"after", after}, {"back", local_path(form["back"])}});
   o["ask_reason"] = true;
   o["reason"] = "";
   o["danger"] = !rolls_back;
   o["button"] = fmt::format("{} #{}{}", verb, number, rolls_back ? "" : ", though it serves");
-  o["back"] = form["back"].empty() ? deploy_path(target, number) : local_path(form["back"]);
+  o["back"] = form["back"].empty() ? deploy_address(target, number) : local_path(form["back"]);
   co_return co_await html(std::move(call), "confirm.html.j2", std::move(o));
 }
 

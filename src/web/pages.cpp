@@ -36,10 +36,6 @@ std::shared_ptr<const Outline> mark(std::string& html, const std::string& page) 
 Pages::Pages(route::Router* router, live::Services services)
     : router_(router), services_(std::move(services)), channels_(services_.loop, services_.feed) {}
 
-std::string deploy_path(const Target& target, int64_t number) {
-  return fmt::format("/projects/{}/environments/{}/deploys/{}", target.project, target.environment, number);
-}
-
 std::string query_of(const route::Call& call) {
   std::string out;
   for (const char* name : {"project", "environment", "search", "after"})
@@ -55,11 +51,8 @@ std::string page_of(const route::Call& call) {
 
 Result<int64_t> number_of(const route::Call& call) {
   const std::string& text = call.param("number");
-  int64_t n = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (ec != std::errc{} || end != text.data() + text.size() || n < 1)
-    return fail(ErrorCode::not_found, call.target().str(), fmt::format("there is no deploy '{}'", text));
-  return n;
+  if (auto number = deploy_number(text)) return *number;
+  return fail(ErrorCode::not_found, call.target().str(), fmt::format("there is no deploy '{}'", text));
 }
 
 net::Response see_other(std::string location) {

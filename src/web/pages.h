@@ -93,7 +93,6 @@ std::string page_of(const route::Call& call);  // path and that query: what a st
 // What is shown is of before: says so in the frame, when known() did.
 void say_stale(json::object& frame, const json::object& data);
 json::array hidden(std::initializer_list<std::pair<std::string_view, std::string>> list);
-std::string deploy_path(const Target& target, int64_t number);
 net::Response see_other(std::string location);
 
 }  // namespace lemmy::web

@@ -17,13 +17,6 @@ constexpr std::chrono::seconds kFetch{10};
 constexpr std::string_view kScope = "https://www.googleapis.com/auth/datastore";
 constexpr const char* kWhere = "GOOGLE_APPLICATION_CREDENTIALS";
 
-std::string base64url(std::string_view bytes) {
-  std::string out = to_base64(bytes);
-  for (char& c : out) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  while (out.ends_with('=')) out.pop_back();
-  return out;
-}
-
 using KeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 KeyPtr read_key(const std::string& pem) {
   std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
@@ -108,7 +101,7 @@ Result<std::string> signed_assertion(const ServiceAccount& a, int64_t at) {
   if (!a.key_id.empty()) header["kid"] = a.key_id;
   json::object claims{
       {"iss", a.email}, {"scope", kScope}, {"aud", a.token_uri}, {"iat", at}, {"exp", at + 3600}};
-  std::string out = base64url(json::serialize(header)) + "." + base64url(json::serialize(claims));
+  std::string out = to_base64url(json::serialize(header)) + "." + to_base64url(json::serialize(claims));
   KeyPtr key = read_key(a.private_key_pem);
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> md(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   size_t size = 0;
@@ -120,7 +113,7 @@ Result<std::string> signed_assertion(const ServiceAccount& a, int64_t at) {
                             out.size()) == 1;
   if (!ok) return fail(ErrorCode::invalid, kWhere, "its private key cannot sign");
   signature.resize(size);
-  return out + "." + base64url(signature);
+  return out + "." + to_base64url(signature);
 }
 
 Task<Result<std::string>> Tokens::get() {

@@ -13,7 +13,7 @@ std::optional<milliseconds> Retry::after(const Error& error, Clock::time_point n
   bool again = error.code == ErrorCode::conflict || error.code == ErrorCode::unavailable ||
                error.code == ErrorCode::timeout || (error.code == ErrorCode::internal && ++internal_ == 1);
   if (!again) return std::nullopt;
-  auto wait = std::min(limits_.longest_wait, limits_.first_wait * (1 << std::min(tries_ - 1, 16)));
+  auto wait = back_off(tries_, limits_.first_wait, limits_.longest_wait);
   auto random = static_cast<unsigned char>(random_bytes(1)[0]);
   wait -= wait * random / 512;
   if (now + wait >= until_) return std::nullopt;
