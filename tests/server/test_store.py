@@ -125,8 +125,8 @@ class Sqlite(Stores):
     def test_a_copy_that_was_killed_is_known_and_goes_on(self):
         big = self.copy_of_source()
         with closing(sqlite3.connect(big)) as db:
-            db.executemany("INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
-                           "VALUES ('build', ?, 'accepted', 0, '', '', '', ?, '')",
+            db.executemany("INSERT INTO deliveries (hash, hook, id, verdict, at, sender, caller, project, body, why) "
+                           "VALUES (random(), 'build', ?, 'accepted', 0, '', '', '', ?, '')",
                            ((str(n), "x" * 500) for n in range(8_000)))
             db.commit()
         path = self.folder / "to.db"

@@ -1,5 +1,6 @@
 // Builds and the ledger of hook calls.
 #include "domain/names.h"
+#include "store/sqlite/hashes.h"
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
@@ -33,24 +34,45 @@ Delivery read_delivery(Statement& s) {
 
 namespace {
 
-// Gives how many rows it changed.
-int run_for_build(DB& db, const std::string& sql, const Build& b) {
+// The row of a build; 0: there is none.
+int64_t row_of(DB& db, int64_t hash, const Build& b) {
+  Statement s(db, "SELECT n FROM builds WHERE hash = ? AND project = ? AND sha = ?");
+  s.bind(1, hash);
+  s.bindNoCopy(2, b.project);
+  s.bindNoCopy(3, b.sha);
+  return s.executeStep() ? s.getColumn(0).getInt64() : 0;
+}
+
+// False: it was there before.
+bool insert_build(DB& db, int64_t hash, const Build& b) {
+  static const std::string insert =
+      "INSERT INTO builds (hash, project, sha, pushed_at, body) SELECT ?1, ?2, ?3, ?4, ?5 "
+      "WHERE NOT EXISTS (SELECT 1 FROM builds WHERE hash = ?1 AND project = ?2 AND sha = ?3)";
   const std::string body = body_of(to_json(b));
-  Statement s(db, sql);
-  s.bindNoCopy(1, b.project);
-  s.bindNoCopy(2, b.sha);
-  s.bind(3, to_millis(b.pushed_at));
-  s.bindNoCopy(4, body);
-  return s.exec();
+  Statement s(db, insert);
+  s.bind(1, hash);
+  s.bindNoCopy(2, b.project);
+  s.bindNoCopy(3, b.sha);
+  s.bind(4, to_millis(b.pushed_at));
+  s.bindNoCopy(5, body);
+  return s.exec() > 0;
+}
+
+void replace_build(DB& db, int64_t row, const Build& b) {
+  Statement s(db, "UPDATE builds SET pushed_at = ?, body = ? WHERE n = ?");
+  s.bind(1, to_millis(b.pushed_at));
+  s.bind(2, body_of(to_json(b)));
+  s.bind(3, row);
+  s.exec();
 }
 
 void upsert_build(DB& db, Build b) {
   if (b.first_pushed_at == Time{}) b.first_pushed_at = b.pushed_at;
-  static const std::string insert = "INSERT INTO builds VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
-  if (run_for_build(db, insert, b) > 0) return;  // nearly all are new
-  Statement old(db, "SELECT body, pushed_at FROM builds WHERE project = ? AND sha = ?");
-  old.bindNoCopy(1, b.project);
-  old.bindNoCopy(2, b.sha);
+  const int64_t hash = build_hash(b.project, b.sha);
+  if (insert_build(db, hash, b)) return;  // nearly all are new
+  const int64_t row = row_of(db, hash, b);
+  Statement old(db, "SELECT body, pushed_at FROM builds WHERE n = ?");
+  old.bind(1, row);
   if (old.executeStep())
     if (auto was = read_build(old)) {  // one that cannot be read is replaced
       b.first_pushed_at = was->first_pushed_at;
@@ -58,16 +80,14 @@ void upsert_build(DB& db, Build b) {
       for (auto field : {&Build::branch, &Build::image, &Build::url, &Build::author, &Build::message})
         if ((b.*field).empty()) b.*field = (*was).*field;
     }
-  put_build(db, b);
+  replace_build(db, row, b);
 }
 
 }  // namespace
 
 void put_build(DB& db, const Build& b) {
-  static const std::string upsert =
-      "INSERT INTO builds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET pushed_at = excluded.pushed_at, "
-      "body = excluded.body";
-  run_for_build(db, upsert, b);
+  const int64_t hash = build_hash(b.project, b.sha);
+  if (!insert_build(db, hash, b)) replace_build(db, row_of(db, hash, b), b);
 }
 
 void bind_delivery(Statement& s, const Delivery& d) {
@@ -85,19 +105,23 @@ void bind_delivery(Statement& s, const Delivery& d) {
 Entered enter_delivery(DB& db, const Delivery& d) {
   // ON CONFLICT would draw a number first, and write that: a call that comes again must not need the disk.
   static const std::string insert =
-      "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
-      "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?3 = 'refused' OR NOT EXISTS "
-      "(SELECT 1 FROM deliveries WHERE hook = ?1 AND id = ?2 AND verdict <> 'refused')";
+      "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why, hash) "
+      "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE ?3 = 'refused' OR NOT EXISTS "
+      "(SELECT 1 FROM deliveries WHERE hash = ?10 AND hook = ?1 AND id = ?2 AND verdict <> 'refused')";
+  const int64_t hash = delivery_hash(d.hook, d.id);
   {
     Statement s(db, insert);
     bind_delivery(s, d);
+    s.bind(10, hash);
     if (s.exec() > 0) return {std::nullopt, db.getLastInsertRowid()};
   }
-  static const std::string select = fmt::format(
-      "SELECT {} FROM deliveries WHERE hook = ? AND id = ? AND verdict <> 'refused'", kDeliveryColumns);
+  static const std::string select =
+      fmt::format("SELECT {} FROM deliveries WHERE hash = ? AND hook = ? AND id = ? AND verdict <> 'refused'",
+                  kDeliveryColumns);
   Statement was(db, select);
-  was.bindNoCopy(1, d.hook);
-  was.bindNoCopy(2, d.id);
+  was.bind(1, hash);
+  was.bindNoCopy(2, d.hook);
+  was.bindNoCopy(3, d.id);
   if (!was.executeStep()) throw std::logic_error("a delivery is in the way that is not there");
   return {read_delivery(was), 0};
 }
@@ -118,8 +142,8 @@ Task<Result<Listing<Build>>> SqliteStore::builds(std::string project, Page page)
     auto before = build_cursor(page);
     if (!before) return bad_cursor(page);
     Statement s(db,
-                "SELECT body, pushed_at FROM builds WHERE project = ? AND (pushed_at, sha) < (?, ?) "
-                "ORDER BY pushed_at DESC, sha DESC LIMIT ?");
+                "SELECT body, pushed_at FROM builds WHERE project = ?1 AND pushed_at <= ?2 AND "
+                "(pushed_at, sha) < (?2, ?3) ORDER BY pushed_at DESC, sha DESC LIMIT ?4");
     s.bind(1, project);
     s.bind(2, before->at);
     s.bind(3, before->sha);
@@ -141,12 +165,16 @@ Task<Result<Listing<Build>>> SqliteStore::builds(std::string project, Page page)
 Task<Result<Build>> SqliteStore::build(std::string project, std::string sha) {
   return reader_->run<Build>([=](DB& db) -> Result<Build> {
     if (auto ok = check_sha(sha); !ok) return fail(ok.error());
+    const HashRange range = build_hashes(project, sha);
     Statement s(
         db,
-        "SELECT body, pushed_at FROM builds WHERE project = ? AND sha >= ? AND sha < ? ORDER BY sha LIMIT 2");
-    s.bind(1, project);
-    s.bind(2, sha);
-    s.bind(3, sha + "g");  // after every hex digit
+        "SELECT body, pushed_at FROM builds WHERE hash BETWEEN ? AND ? AND project = ? AND sha >= ? AND "
+        "sha < ? ORDER BY sha LIMIT 2");
+    s.bind(1, range.first);
+    s.bind(2, range.last);
+    s.bind(3, project);
+    s.bind(4, sha);
+    s.bind(5, sha + "g");  // after every hex digit
     if (!s.executeStep()) return no_such_build(project, sha);
     auto b = read_build(s);
     if (b && b->sha != sha && s.executeStep()) return several_builds(sha);

@@ -2,6 +2,7 @@
 #include "store/records.h"
 
 #include "base/strings.h"
+#include "store/sqlite/hashes.h"
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
@@ -28,12 +29,14 @@ Result<Record> read_document(Statement& s) {
 struct Source {
   std::string columns, table;
   Result<Record> (*read)(Statement&);
+  const char* row =
+      nullptr;  // the column that it is told in the order of, when no index has that of the key; the last one
 };
 
 Source source_of(RecordKind kind) {
   switch (kind) {
     case RecordKind::build:
-      return {"body, pushed_at", "builds", [](Statement& s) { return as_record(read_build(s)); }};
+      return {"body, pushed_at, n", "builds", [](Statement& s) { return as_record(read_build(s)); }, "n"};
     case RecordKind::delivery:
       return {kDeliveryColumns, "deliveries",
               [](Statement& s) -> Result<Record> { return record_of(read_delivery(s)); }};
@@ -77,14 +80,16 @@ void write(DB& db, const Build& b, int64_t) { put_build(db, b); }
 
 void write(DB& db, const Delivery& d, int64_t) {
   // Not REPLACE: that would take away another entry with the same id.
-  Statement s(db,
-              "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why, seq) "
-              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET hook = excluded.hook, "
-              "id = excluded.id, verdict = excluded.verdict, at = excluded.at, sender = excluded.sender, "
-              "caller = excluded.caller, project = excluded.project, body = excluded.body, "
-              "why = excluded.why");
+  Statement s(
+      db,
+      "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why, seq, hash) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET hook = excluded.hook, "
+      "id = excluded.id, verdict = excluded.verdict, at = excluded.at, sender = excluded.sender, "
+      "caller = excluded.caller, project = excluded.project, body = excluded.body, "
+      "why = excluded.why, hash = excluded.hash");
   bind_delivery(s, d);
   s.bind(10, d.seq);
+  s.bind(11, delivery_hash(d.hook, d.id));
   s.exec();
 }
 
@@ -167,10 +172,16 @@ void write(DB& db, const FeedItem& i, int64_t) {
 
 Task<Result<Listing<Record>>> SqliteStore::dump(RecordKind kind, Page page) {
   return reader_->run<Listing<Record>>([=](DB& db) -> Result<Listing<Record>> {
-    auto after = sort_values(kind, page);
-    if (!after) return bad_cursor(page);
     const Source source = source_of(kind);
-    const std::string key = sorting_of(kind).list();
+    std::optional<std::vector<SortValue>> after;
+    if (!source.row)
+      after = sort_values(kind, page);
+    else if (page.after.empty())
+      after.emplace();
+    else if (auto row = number_in(page.after))
+      after = std::vector<SortValue>{*row};
+    if (!after) return bad_cursor(page);
+    const std::string key = source.row ? source.row : sorting_of(kind).list();
     std::string where;
     if (!after->empty()) {
       const std::vector<std::string> marks(after->size(), "?");
@@ -180,11 +191,13 @@ Task<Result<Listing<Record>>> SqliteStore::dump(RecordKind kind, Page page) {
                 fmt::format("SELECT {} FROM {} {} ORDER BY {}", source.columns, source.table, where, key));
     bind_all(s, *after);
     Listing<Record> out;
+    int64_t row = 0;
     for (size_t bytes = 0; s.executeStep();) {
       if (out.items.size() == static_cast<size_t>(limit_of(page)) || bytes >= kPageBytes) {
-        out.next = out.items.back().key;
+        out.next = source.row ? std::to_string(row) : out.items.back().key;
         break;
       }
+      if (source.row) row = s.getColumn(s.getColumnCount() - 1).getInt64();
       auto record = source.read(s);
       if (!record) return fail(record.error());
       bytes += record->body.size();

@@ -1,6 +1,7 @@
 // What a policy lets go, and how much is kept.
 #include <sqlite3.h>
 
+#include "store/sqlite/hashes.h"
 #include "store/sqlite/rows.h"
 
 namespace lemmy::store {
@@ -41,11 +42,12 @@ Task<Result<int>> SqliteStore::forget_builds(std::string project, std::vector<st
   return writer_->run<int>(
       [project = std::move(project), shas = std::move(shas), fence](DB& db) -> Result<int> {
         if (auto ok = check_fence(db, fence); !ok) return fail(ok.error());
-        Statement s(db, "DELETE FROM builds WHERE project = ? AND sha = ?");
+        Statement s(db, "DELETE FROM builds WHERE hash = ? AND project = ? AND sha = ?");
         int gone = 0;
         for (const std::string& sha : shas) {
-          s.bind(1, project);
-          s.bind(2, sha);
+          s.bind(1, build_hash(project, sha));
+          s.bind(2, project);
+          s.bind(3, sha);
           gone += s.exec();
           s.reset();
         }

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "base/strings.h"
+#include "store/sqlite/hashes.h"
 #include "store/sqlite/writer.h"
 
 namespace lemmy::store {
@@ -60,13 +61,37 @@ CREATE TABLE revisions (last INTEGER NOT NULL);
 INSERT INTO revisions VALUES (0);
 CREATE TABLE feed (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, project TEXT NOT NULL,
   environment TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
+)",
+    R"(
+-- In the order of arrival, with indexes of 8 bytes (hashes.h): a row dirtied a random page of the table and one of an
+-- index of long texts. One build has one row, and an id that was not refused one entry: the one writer looks first.
+CREATE TABLE arrived_builds (n INTEGER PRIMARY KEY, hash INTEGER NOT NULL, project TEXT NOT NULL, sha TEXT NOT NULL,
+  pushed_at INTEGER NOT NULL, body TEXT NOT NULL);
+INSERT INTO arrived_builds (hash, project, sha, pushed_at, body)
+  SELECT build_hash(project, sha), project, sha, pushed_at, body FROM builds;
+DROP TABLE builds;
+ALTER TABLE arrived_builds RENAME TO builds;
+CREATE INDEX builds_by_hash ON builds (hash);
+CREATE INDEX builds_by_time ON builds (project, pushed_at DESC);
+CREATE TABLE arrived_deliveries (seq INTEGER PRIMARY KEY AUTOINCREMENT, hash INTEGER NOT NULL, hook TEXT NOT NULL,
+  id TEXT NOT NULL, verdict TEXT NOT NULL, at INTEGER NOT NULL, sender TEXT NOT NULL, caller TEXT NOT NULL,
+  project TEXT NOT NULL, body TEXT NOT NULL, why TEXT NOT NULL);
+INSERT INTO arrived_deliveries SELECT seq, delivery_hash(hook, id), hook, id, verdict, at, sender, caller, project, body,
+  why FROM deliveries ORDER BY seq;
+-- Numbers go on behind those that were let go.
+DELETE FROM sqlite_sequence WHERE name = 'arrived_deliveries';
+UPDATE sqlite_sequence SET name = 'arrived_deliveries' WHERE name = 'deliveries';
+DROP TABLE deliveries;
+ALTER TABLE arrived_deliveries RENAME TO deliveries;
+CREATE INDEX deliveries_by_hash ON deliveries (hash) WHERE verdict <> 'refused';
 )"};
 constexpr int kVersion = std::size(kSteps);
 // What each step makes.
 const std::vector<std::string> kTables[] = {
     {"builds", "deliveries", "targets", "deploys", "events", "documents"},
     {"instances", "leases"},
-    {"entries", "revisions", "feed"}};
+    {"entries", "revisions", "feed"},
+    {}};
 static_assert(std::size(kTables) == std::size(kSteps));
 
 constexpr int kApplication = 0x4c656d79;  // "Lemy", for file(1) and against foreign files
@@ -145,7 +170,9 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
                   "put the file on a local disk");
     db->exec("PRAGMA synchronous = FULL");
     db->exec("PRAGMA foreign_keys = ON");
-    for (int v = db->execAndGet("PRAGMA user_version").getInt(); v < kVersion; ++v) {
+    const int found = db->execAndGet("PRAGMA user_version").getInt();
+    if (found < kVersion) add_hash_functions(*db);
+    for (int v = found; v < kVersion; ++v) {
       SQLite::Transaction step(*db);
       db->exec(kSteps[v]);
       db->exec(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, v + 1));

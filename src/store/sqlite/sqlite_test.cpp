@@ -42,8 +42,8 @@ TEST_F(Sqlite, a_full_disk_fails_writes_and_recovers_by_itself) {
     return run(worker->run<void>([size](SQLite::Database& d) -> Result<> {
       SQLite::Statement s(
           d,
-          "INSERT INTO deliveries (hook, id, verdict, at, sender, caller, project, body, why) "
-          "VALUES ('build', hex(randomblob(8)), 'accepted', 0, '', '', '', ?, '')");
+          "INSERT INTO deliveries (hash, hook, id, verdict, at, sender, caller, project, body, why) "
+          "VALUES (random(), 'build', hex(randomblob(8)), 'accepted', 0, '', '', '', ?, '')");
       s.bind(1, std::string(size, 'x'));
       s.exec();
       return {};
@@ -180,6 +180,11 @@ TEST_F(Sqlite, every_query_is_a_range_of_an_index) {
       ++plans;
       // These two give a row for each target and for each unsettled deploy: that is what they are for.
       if (step == "SCAN t" || step == "SCAN deploys USING INDEX deploys_unsettled") continue;
+      // Builds of one moment, and those that begin alike.
+      if (step.starts_with("USE TEMP B-TREE FOR") && sql.contains("FROM builds") &&
+          (step.ends_with("RIGHT PART OF ORDER BY") || step.ends_with("LAST TERM OF ORDER BY") ||
+           sql.contains("ORDER BY sha LIMIT 2")))
+        continue;
       // One row; the first ones by number; and the head of what is a range itself.
       if (step == "SCAN revisions" || (step == "SCAN feed" && sql.ends_with("ORDER BY seq LIMIT ?")) ||
           step == "CORRELATED SCALAR SUBQUERY 1")

@@ -52,6 +52,7 @@ class Statement {
   int exec() { return node_.mapped().exec(); }
   void reset() { node_.mapped().reset(); }
   SQLite::Column getColumn(int index) { return node_.mapped().getColumn(index); }
+  int getColumnCount() const { return node_.mapped().getColumnCount(); }
 
  private:
   DB& db_;
