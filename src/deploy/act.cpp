@@ -57,8 +57,7 @@ Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
   const Deploy* serving = current(d.target);
   bool takes_away = act.action == Action::zero || act.action == Action::remove;
   if (takes_away && !act.confirmed && serving && serving->number == d.number)
-    return fail(ErrorCode::conflict, where,
-                fmt::format("it serves {} now: without it nothing answers there", d.target.str()),
+    return fail(ErrorCode::conflict, where, fmt::format("it is the one that serves {} now", d.target.str()),
                 "confirm it if that is what you want");
   return {};
 }

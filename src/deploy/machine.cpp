@@ -195,7 +195,7 @@ std::vector<Turn> turns(const std::vector<Deploy>& deploys, bool quarantine) {
     const bool went_live = !known || by->phase == Phase::live;
     if (went_live && others_answer(d, deploys)) continue;
     out.push_back({d.number, 0,
-                   fmt::format("its pods get requests again: #{} {}", d.out_by,
+                   fmt::format("its pods are to get requests again: #{} {}", d.out_by,
                                went_live                ? "is gone, and nothing else answers"
                                : is_finished(by->phase) ? "came to nothing"
                                                         : "is not ready any more")});
