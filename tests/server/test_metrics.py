@@ -151,7 +151,7 @@ class Worked(unittest.TestCase):
         failed = [x for x in lines if x.get("project") == "crashy" and x.get("phase") == "failed"]
         self.assertEqual([(x["deploy"], x["event"].split(":")[0]) for x in failed],
                          [("1", "container app"),
-                          ("1", "its pods get no requests any more; they stay to be looked at")], failed)
+                          ("1", "those of its pods that are ready go on getting requests")], failed)
         builds = [(x["project"], x["build"]) for x in lines if x["event"] == "build accepted"]
         self.assertIn(("crashy", "aaaaaaa"), builds)
         refused = [x for x in lines if x["event"] == "hook refused"]
