@@ -92,7 +92,7 @@ TEST_F(Machine, each_further_ready_pod_gives_it_the_whole_time_again) {
   EXPECT_EQ(end->deploy.phase, Phase::failed);
 }
 
-// FAULTS of clocks: a step of a day either way moves nothing.
+// A step of a day either way moves nothing.
 TEST_F(Machine, a_step_of_the_wall_clock_neither_fails_a_deploy_nor_makes_it_live) {
   constexpr int kDay = 86'400;
   for (int wall : {-kDay, kDay}) {

@@ -18,7 +18,8 @@ class Stopwatch {
                            std::chrono::milliseconds{0}, longest);
     last_ = now;
   }
-  // As look(), for what must have been so without a break: a gap that is longer than `longest` begins it anew.
+  // As look(), for what must have been so without a break: a gap that is longer than `longest` begins it
+  // anew.
   void look_without_gap(Clock::time_point now, std::chrono::milliseconds longest) {
     if (last_ && now - *last_ > longest) reset();
     look(now, longest);

@@ -117,8 +117,8 @@ struct Deploy {
   // before.
   int64_t serves = 0;
   milliseconds served{0};  // so long it has served since, counted as `idle` is
-  // Its pods get no requests though they run: it failed (its own number), or the roll back of this number took
-  // it out. 0: they get requests as they become ready.
+  // Its pods get no requests though they run: it failed (its own number), or the roll back of this number
+  // took it out. 0: they get requests as they become ready.
   int64_t out_by = 0;
   bool at_once = false;  // a roll back: what serves is taken out before this one is ready
   std::optional<Time> finished_at;
@@ -166,8 +166,8 @@ json::object to_json(const DeployEvent& event);
 Result<Deploy> deploy_from_json(const json::value& v);
 DeployEvent event_from_json(const json::object& o);
 
-// The deploy's only place, made from its fields when it has none: of one that is new, or was kept by a Lemmy of
-// before.
+// The deploy's only place, made from its fields when it has none: of one that is new, or was kept by a Lemmy
+// of before.
 DeployPlace& only_place(Deploy& deploy);
 void sum_up(Deploy& deploy);  // phase, presence, wanted, running, cause and object_name from its places
 // Changes each of its places, and sums up.

@@ -18,7 +18,7 @@ struct Desired {
 inline constexpr seconds kFirstTry{5}, kLongestTry{300};
 // For hosts that do not show up or cannot be reached; by their back-offs about an hour, whatever clocks say.
 inline constexpr int kGiveUpTries = 18;
-inline constexpr int kFailures = 3;      // runs that fail on a host for one call
+inline constexpr int kFailures = 3;  // runs that fail on a host for one call
 
 // The name of a run, as kept in InstanceResult: "<deploy>-<milliseconds>".
 std::string run_name(int64_t deploy, Time at);

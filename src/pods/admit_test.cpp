@@ -33,6 +33,14 @@ struct Admitting : Conducting {
   // One whose pods are all ready but one, which no node takes.
   Task<int64_t> ask_for_one_that_fails_half_ready() {
     impatient();
+    // What was zeroed must be gone: it would leave room.
+    const bool gone = co_await playground::Bench::until([this] {
+      size_t wanted = 0;
+      for (int64_t n = 1; const Deploy* d = conductor->find(kTarget, n); ++n)
+        if (d->presence == Presence::running) wanted += static_cast<size_t>(d->replicas);
+      return sim->count("pods") <= wanted;
+    });
+    EXPECT_TRUE(gone);
     sim->set_quota(kTarget.environment, {{"pods", static_cast<int>(sim->count("pods")) + 1}});
     const int64_t number = co_await ask();
     const bool failed = co_await becomes(number, is_failed);
