@@ -53,7 +53,7 @@ json::object deploy() {
                                          {"presence", of("string")},
                                          {"wanted", of("string")},
                                          {"running", of("integer")},
-                                         {"cause", maybe_ref("Cause")}}))},
+                                         {"cause", maybe("string")}}))},
                  {"finished_at", maybe_time()},
                  {"object_name", of("string")},
                  {"replicas", of("integer")},

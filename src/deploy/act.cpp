@@ -15,7 +15,9 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
   if (over && traits_of(d).scales) {
     const bool running = d.presence == Presence::running, zeroed = d.presence == Presence::zeroed;
     if (running && d.wanted == Wanted::running) out.push_back(Action::zero);
-    if (zeroed && d.wanted == Wanted::zeroed) out.push_back(Action::restore);
+    // What runs and was taken out is let in again.
+    const bool out_of_turn = running && d.wanted == Wanted::running && d.out_by != 0 && d.serving_since;
+    if ((zeroed && d.wanted == Wanted::zeroed) || out_of_turn) out.push_back(Action::restore);
     if ((running || zeroed) && d.wanted != Wanted::deleted) out.push_back(Action::remove);
   }
   // What was never live is no place to go back to; what serves is one when a later deploy left some hosts
@@ -55,8 +57,7 @@ Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
   const Deploy* serving = current(d.target);
   bool takes_away = act.action == Action::zero || act.action == Action::remove;
   if (takes_away && !act.confirmed && serving && serving->number == d.number)
-    return fail(ErrorCode::conflict, where,
-                fmt::format("it serves {} now: without it nothing answers there", d.target.str()),
+    return fail(ErrorCode::conflict, where, fmt::format("it is the one that serves {} now", d.target.str()),
                 "confirm it if that is what you want");
   return {};
 }
@@ -80,6 +81,11 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     } else if (a.action == Action::remove) {
       in_places(d, [](DeployPlace& p) { p.wanted = Wanted::deleted; });
       text = "delete asked for" + why;
+    } else if (d.presence == Presence::running) {
+      d.out_by = 0;
+      d.serving_since = now();
+      d.serves = next_serves(a.target);
+      text = "its pods are to get requests again: restore asked for" + why;
     } else {
       in_places(d, [](DeployPlace& p) { p.wanted = Wanted::running; });
       auto at = place(d);

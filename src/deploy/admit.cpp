@@ -7,26 +7,34 @@ namespace lemmy::deploy {
 
 // A label of ours that the watch has not shown yet.
 constexpr milliseconds kUnseenLabels{2'000};
+constexpr milliseconds kFirstTry{500}, kLongestTry{60'000};
+
+config::Failed Worker::failed_policy() const {
+  auto config = c_.around_.config();
+  const config::Environment* e = config->environment(target_.environment);
+  return e ? e->failed : config::Failed::quarantine;
+}
 
 void Worker::keep_out(Move& failed) {
   Deploy& d = failed.deploy;
   if (d.phase != Phase::failed || d.presence != Presence::running || d.wanted != Wanted::running) return;
-  auto config = c_.around_.config();
-  const config::Environment* e = config->environment(target_.environment);
-  const config::Failed policy = e ? e->failed : config::Failed::quarantine;
+  const config::Failed policy = failed_policy();
   if (!traits_of(d).scales || policy == config::Failed::keep) return;
-  const bool zero = policy == config::Failed::zero;
-  if (zero)
+  std::string text;
+  if (policy == config::Failed::zero) {
     in_places(d, [](DeployPlace& p) { p.wanted = Wanted::zeroed; });
-  else
+    text = "to be scaled to 0 by the environment's policy for failed deploys";
+  } else if (others_answer(d, c_.state(target_).copy())) {
     d.out_by = d.number;
-  failed.events.push_back(event(d, now(), "action", "lemmy",
-                                zero ? "to be scaled to 0 by the environment's policy for failed deploys"
-                                     : "its pods get no requests any more; they stay to be looked at"));
+    text = "its pods get no requests any more; they stay to be looked at";
+  } else {
+    text = "those of its pods that are ready go on getting requests: nothing else answers";
+  }
+  failed.events.push_back(event(d, now(), "action", "lemmy", std::move(text)));
 }
 
 Task<Worker::Did> Worker::admit() {
-  for (Turn& turn : turns(c_.state(target_).copy())) {
+  for (Turn& turn : turns(c_.state(target_).copy(), failed_policy() == config::Failed::quarantine)) {
     const Deploy* d = c_.find(target_, turn.number);
     if (!d) continue;
     Deploy next = *d;
@@ -34,34 +42,57 @@ Task<Worker::Did> Worker::admit() {
     auto e = event(next, now(), "action", "lemmy", std::move(turn.text));
     co_return co_await store({std::move(next), {std::move(e)}});
   }
+  // Nobody goes out while somebody who is to be let in is not in yet.
+  Did did = co_await admit(true);
+  if (did != Did::nothing || letting_in_) co_return did;
+  co_return co_await admit(false);
+}
+
+Task<Worker::Did> Worker::admit(bool answers) {
+  letting_in_ = false;
   for (const Deploy& d : c_.state(target_).copy()) {
-    if (d.presence != Presence::running || d.wanted != Wanted::running || !traits_of(d).scales) continue;
+    if ((d.out_by == 0) != answers || d.presence != Presence::running || d.wanted != Wanted::running ||
+        !traits_of(d).scales)
+      continue;
     auto place = c_.place(d);
-    if (!place || (*place)->is_admitted(d, d.out_by == 0)) continue;
-    if (waits(d.number)) continue;
-    auto [since, is_new] = admitted_.emplace(d.number, Clock::now());
-    if (!is_new && Clock::now() - since->second < kUnseenLabels) {
-      look_within(kUnseenLabels);
+    if (!place) continue;
+    Admission& a = admissions_[d.number];
+    if ((*place)->is_admitted(d, answers)) {
+      const bool noted = a.tries > 0;
+      a.tries = 0;
+      const Did did = noted ? co_await no_note(d.number) : Did::nothing;
+      if (did != Did::nothing) co_return did;
       continue;
     }
-    since->second = Clock::now();
-    auto done = co_await (*place)->admit(d, d.out_by == 0);
+    letting_in_ = letting_in_ || answers;
+    const auto now_steady = Clock::now();
+    if (a.answers == answers && now_steady < a.next) {
+      look_within(std::chrono::ceil<milliseconds>(a.next - now_steady));
+      continue;
+    }
+    a.answers = answers;
+    a.next = now_steady + kUnseenLabels;
+    auto done = co_await (*place)->admit(d, answers);
     crash_point();
+    Admission& after = admissions_[d.number];
     if (!done) {
-      admitted_.erase(d.number);
+      const milliseconds wait = lemmy::back_off(++after.tries, kFirstTry, kLongestTry);
+      after.next = Clock::now() + wait;
+      look_within(wait);
       const Did did = co_await cannot_admit(d, done.error());
       if (did != Did::nothing) co_return did;
-    } else if (retries_.erase(d.number) > 0) {
-      const Deploy* fresh = c_.find(target_, d.number);
-      if (fresh && !fresh->note.empty()) {
-        Deploy next = *fresh;
-        next.note.clear();
-        co_return co_await store({std::move(next), {}});
-      }
     }
     look_within(kUnseenLabels);
   }
   co_return Did::nothing;
+}
+
+Task<Worker::Did> Worker::no_note(int64_t number) {
+  const Deploy* d = c_.find(target_, number);
+  if (!d || d->note.empty()) co_return Did::nothing;
+  Deploy next = *d;
+  next.note.clear();
+  co_return co_await store({std::move(next), {}});
 }
 
 Task<Worker::Did> Worker::cannot_admit(Deploy d, Error why) {
@@ -74,7 +105,8 @@ Task<Worker::Did> Worker::cannot_admit(Deploy d, Error why) {
                    "to be scaled to 0: its pods cannot be kept from requests: " + why.str());
     co_return co_await store({std::move(d), {std::move(e)}});
   }
-  retry_later(d.number);
+  // Without the right to label, what the Service selects as before answers all the same.
+  if (why.code == ErrorCode::forbidden && d.out_by == 0) co_return Did::nothing;
   std::string text = "trying again: " + why.str();
   if (d.note == text) co_return Did::nothing;
   d.note = std::move(text);

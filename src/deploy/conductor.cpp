@@ -18,6 +18,8 @@ namespace lemmy::deploy {
 namespace {
 constexpr std::string_view kActions[] = {"cancel", "zero", "delete", "restore", "rollback"};
 
+constexpr int64_t kFarOff = 100'000;
+
 void tell(const Deploy& d, const DeployEvent& e) {
   log::info(e.text, {{"project", d.target.project},
                      {"environment", d.target.environment},
@@ -224,7 +226,9 @@ Task<Result<Deploy>> Conductor::create(Deploy d, std::string text) {
     // As after a restore of an older store.
     const int64_t there = (*at)->highest_number(d.target);
     const Deploy* last = latest(d.target);
-    if (there > (last ? last->number : 0)) {
+    const int64_t ours = last ? last->number : 0;
+    // Anybody may write labels; what is that far off was not given by us. It is shown as a stray.
+    if (there > ours && there - ours <= kFarOff) {
       auto raised = co_await around_.store->raise_number(d.target, there);
       if (!raised) co_return fail(raised.error());
     }

@@ -146,26 +146,59 @@ std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& d
   return out;
 }
 
-std::vector<Turn> turns(const std::vector<Deploy>& deploys) {
+static bool runs(const Deploy& d) {
+  return d.presence == Presence::running && d.wanted == Wanted::running && traits_of(d).scales;
+}
+
+bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys) {
+  return std::ranges::any_of(deploys, [&](const Deploy& d) {
+    return d.number != than.number && d.target == than.target && runs(d) && d.out_by == 0 && d.serving_since;
+  });
+}
+
+// What a roll back is to take the place of: what served, and what came after that to which it goes back.
+static bool leaves(const Deploy& by, const Deploy& d) {
+  return d.number == *by.follows || (d.number > *by.rollback_of && d.number < by.number);
+}
+
+static std::optional<Turn> out_by(const Deploy& by, const Deploy& d) {
+  if (!by.rollback_of || !by.follows || by.phase == Phase::queued || !leaves(by, d)) return std::nullopt;
+  const bool ready = runs(by) && (by.phase == Phase::settling || by.phase == Phase::live);
+  const bool at_once = by.at_once && !is_finished(by.phase);
+  if (!ready && !at_once) return std::nullopt;
+  // One that was restored after the roll back serves again; one that ended under a Lemmy of before took
+  // nothing out.
+  if (by.phase == Phase::live && (by.serves == 0 || d.serves > by.serves)) return std::nullopt;
+  return Turn{d.number, by.number,
+              fmt::format("its pods get no requests any more: #{} {}", by.number,
+                          ready ? "is ready" : "takes its place, and was to do so at once")};
+}
+
+std::vector<Turn> turns(const std::vector<Deploy>& deploys, bool quarantine) {
   std::vector<Turn> out;
-  for (const Deploy& by : deploys) {
-    if (!by.rollback_of || !by.follows || by.phase == Phase::queued) continue;
-    const bool runs = by.presence == Presence::running && by.wanted == Wanted::running;
-    const bool ready = runs && (by.phase == Phase::settling || by.phase == Phase::live);
-    const bool at_once = by.at_once && !is_finished(by.phase);
-    for (const Deploy& d : deploys) {
-      if (d.number != *by.follows || d.presence != Presence::running || !traits_of(d).scales) continue;
-      // One that was restored after the roll back serves again.
-      const bool serves_again = by.phase == Phase::live && d.serves > by.serves;
-      if (d.out_by == 0 && (ready || at_once) && !serves_again)
-        out.push_back({d.number, by.number,
-                       fmt::format("its pods get no requests any more: #{} {}", by.number,
-                                   ready ? "is ready" : "takes its place, and was to do so at once")});
-      if (d.out_by == by.number && !ready && !at_once && by.phase != Phase::live)
-        out.push_back({d.number, 0,
-                       fmt::format("its pods get requests again: #{} {}", by.number,
-                                   is_finished(by.phase) ? "came to nothing" : "is not ready any more")});
+  for (const Deploy& d : deploys) {
+    if (!runs(d)) continue;
+    if (d.out_by == 0) {
+      std::optional<Turn> turn;
+      for (const Deploy& by : deploys)
+        if (!turn) turn = out_by(by, d);
+      if (!turn && quarantine && d.phase == Phase::failed && !d.serving_since && others_answer(d, deploys))
+        turn = Turn{d.number, d.number, "its pods get no requests any more; they stay to be looked at"};
+      if (turn) out.push_back(std::move(*turn));
+      continue;
     }
+    if (d.out_by == d.number) continue;
+    auto by = std::ranges::find(deploys, d.out_by, &Deploy::number);
+    const bool known = by != deploys.end();
+    if (known && out_by(*by, d)) continue;
+    // Its place is taken for good by one that went live, while that or anything else answers.
+    const bool went_live = !known || by->phase == Phase::live;
+    if (went_live && others_answer(d, deploys)) continue;
+    out.push_back({d.number, 0,
+                   fmt::format("its pods are to get requests again: #{} {}", d.out_by,
+                               went_live                ? "is gone, and nothing else answers"
+                               : is_finished(by->phase) ? "came to nothing"
+                                                        : "is not ready any more")});
   }
   return out;
 }
@@ -183,6 +216,7 @@ std::vector<std::pair<int64_t, Wanted>> due(const std::vector<Deploy>& deploys, 
   std::vector<std::pair<int64_t, Wanted>> out;
   const Deploy* current = current_deploy(deploys);
   if (!current || !current->serving_since) return out;
+  if (current->out_by != 0) served.reset();  // others answer for it
   std::vector<const Deploy*> zeroed;
   for (const Deploy& d : deploys) {
     if (d.number == current->number || !is_finished(d.phase) || !traits_of(d).scales) continue;

@@ -50,13 +50,16 @@ int starting_replicas(int own, int min, int max, int serving_wants);
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys);
 
 // Whose pods shall get requests from now on, or none, and why; deploys[number].out_by becomes out_by.
-// A roll back takes out what it follows as soon as it is ready itself, or at once when asked so; what it took
-// out is let in again when it comes to nothing.
+// A roll back takes out what it takes the place of as soon as it is ready itself, or at once when asked so;
+// what it took out is let in again when it comes to nothing, or is gone and nothing else answers. quarantine:
+// what failed gets none while others answer.
 struct Turn {
   int64_t number = 0, out_by = 0;
   std::string text;
 };
-std::vector<Turn> turns(const std::vector<Deploy>& deploys);
+std::vector<Turn> turns(const std::vector<Deploy>& deploys, bool quarantine);
+// Another one that was live once runs and gets requests.
+bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys);
 
 // What the environment's policy asks for now, by number: previous deploys of the serving one are zeroed after
 // zero_after, and of the zeroed ones the oldest beyond keep are deleted. served: how long the serving one has

@@ -8,8 +8,11 @@ namespace {
 
 struct Turns : testing::Test {
   Deploy bad = made(2, Phase::live), back = made(3, Phase::rolling_out);
+  std::vector<Deploy> others;
+  bool quarantine = true;
   Turns() {
     bad.serves = 2;
+    bad.serving_since = Time{};
     back.rollback_of = 1;
     back.follows = 2;
   }
@@ -23,7 +26,9 @@ struct Turns : testing::Test {
   // Who gets which number; 0 lets it in again.
   std::vector<std::pair<int64_t, int64_t>> now() const {
     std::vector<std::pair<int64_t, int64_t>> out;
-    for (const Turn& t : turns({bad, back})) out.emplace_back(t.number, t.out_by);
+    std::vector<Deploy> all{bad, back};
+    all.insert(all.end(), others.begin(), others.end());
+    for (const Turn& t : turns(all, quarantine)) out.emplace_back(t.number, t.out_by);
     return out;
   }
   using Each = std::vector<std::pair<int64_t, int64_t>>;
@@ -61,12 +66,50 @@ TEST_F(Turns, a_roll_back_that_comes_to_nothing_lets_it_in_again) {
   }
 }
 
-TEST_F(Turns, one_that_went_live_keeps_it_out_also_when_it_is_gone_itself) {
+TEST_F(Turns, one_that_went_live_keeps_it_out_also_when_it_is_gone_itself_while_others_answer) {
   bad.out_by = 3;
   back.phase = Phase::live;
   back.serves = 3;
+  back.serving_since = Time{};
   EXPECT_EQ(now(), Each{});
+  Deploy later = made(4, Phase::live);
+  later.serving_since = Time{};
+  others = {later};
   back.presence = Presence::zeroed;
+  EXPECT_EQ(now(), Each{});
+  others.clear();
+  EXPECT_EQ(now(), (Each{{2, 0}})) << "nothing else answers";
+  bad.out_by = 9;
+  EXPECT_EQ(now(), (Each{{2, 0}})) << "and nobody knows what took it out";
+}
+
+TEST_F(Turns, a_roll_back_over_several_takes_all_of_them_out) {
+  Deploy between = made(5, Phase::live), first = made(1, Phase::live);
+  first.serves = 1, between.serves = 5;
+  first.serving_since = between.serving_since = Time{};
+  back.number = 6;
+  back.rollback_of = 1;
+  back.follows = 5;
+  back.phase = Phase::settling;
+  others = {between, first};
+  EXPECT_EQ(now(), (Each{{2, 6}, {5, 6}})) << "not that to which it goes back";
+}
+
+TEST_F(Turns, what_failed_is_taken_out_once_others_answer) {
+  back.rollback_of.reset();
+  back.phase = Phase::failed;
+  EXPECT_EQ(now(), (Each{{3, 3}}));
+  quarantine = false;
+  EXPECT_EQ(now(), Each{});
+  quarantine = true;
+  bad.presence = Presence::zeroed;
+  EXPECT_EQ(now(), Each{}) << "it is all that answers";
+}
+
+TEST_F(Turns, a_roll_back_that_ended_under_a_lemmy_of_before_took_nothing_out) {
+  bad.serves = 0;
+  back.phase = Phase::live;
+  back.serving_since = Time{};
   EXPECT_EQ(now(), Each{});
 }
 
@@ -80,6 +123,7 @@ TEST_F(Turns, what_was_restored_after_the_roll_back_answers) {
 TEST_F(Turns, what_failed_is_not_let_in_by_others) {
   bad.phase = Phase::failed;
   bad.out_by = 2;
+  bad.serving_since.reset();
   back.phase = Phase::failed;
   EXPECT_EQ(now(), Each{});
 }

@@ -33,10 +33,11 @@ Task<Worker::Did> Worker::step() {
   // What is cancelled or superseded must not go on because that could not be written.
   Did did = co_await cancel_requested();
   if (did == Did::nothing) did = co_await supersede();
+  // Before anything is taken away: what is to answer in its place is let in.
+  if (did == Did::nothing) did = co_await admit();
   if (did == Did::nothing) did = co_await retire();
   if (did == Did::nothing) did = co_await notice();
   if (did == Did::nothing) did = co_await replaced();
-  if (did == Did::nothing) did = co_await admit();
   if (did != Did::nothing) co_return did;
   const Deploy* active = c_.active(target_);
   did = active ? co_await go_on(*active) : co_await begin();

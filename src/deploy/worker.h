@@ -49,6 +49,9 @@ class Worker {
   Task<Did> replaced();
   // admit.cpp: who gets requests.
   Task<Did> admit();
+  Task<Did> admit(bool answers);  // those that are to get requests, or none
+  Task<Did> no_note(int64_t number);
+  config::Failed failed_policy() const;
   Task<Did> cannot_admit(Deploy d, Error why);
   void keep_out(Move& failed);  // as the environment's policy for failed deploys wants it
   // policy.cpp
@@ -75,8 +78,16 @@ class Worker {
   // Of the active deploy, and of the one that serves.
   int64_t timed_ = 0, serving_ = 0;
   Stopwatch idle_, ready_, served_, serving_ready_;
-  std::map<int64_t, Clock::time_point> unseen_;    // since when the place shows another thing than it should
-  std::map<int64_t, Clock::time_point> admitted_;  // when: the watch tells of it later
+  std::map<int64_t, Clock::time_point> unseen_;  // since when the place shows another thing than it should
+  // What was asked of the place for a deploy last, and until when that is waited for: the watch tells of it
+  // later. Apart from retries_: it holds up nothing else of the deploy.
+  struct Admission {
+    bool answers = false;
+    Clock::time_point next{};
+    int tries = 0;  // that failed
+  };
+  std::map<int64_t, Admission> admissions_;
+  bool letting_in_ = false;  // somebody who is to get requests does not yet
 };
 
 }  // namespace lemmy::deploy

@@ -225,6 +225,10 @@ std::set<Target> Cluster::targets() const {
   return out;
 }
 
+bool Cluster::is_labelled(const Target& target) const {
+  return rcs_.any(target, [](const ReplicationController& rc) { return rc.answers != Answers::unsaid; });
+}
+
 int64_t Cluster::highest_number(const Target& target) const {
   return std::max({pods_.highest(target), rcs_.highest(target), autoscalers_.highest(target)});
 }

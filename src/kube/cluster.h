@@ -73,6 +73,8 @@ class Cluster {
   // Of the target's Services: the pods that get requests now, by name, each once. nullopt: that is not known;
   // the rest of the picture may be live all the same.
   std::optional<std::vector<const Pod*>> answering(const Target& target) const;
+  // A controller of the target makes pods that have label kAnswersLabel.
+  bool is_labelled(const Target& target) const;
   // The highest number of a deploy whose label any object has; 0: none. Whoever made it: a number in use is
   // not given again.
   int64_t highest_number(const Target& target) const;

@@ -101,6 +101,7 @@ Meta parse_meta(const json::object& object) {
   std::string_view deploy = text_or(labels, "deploy");
   auto [end, bad] = std::from_chars(deploy.data(), deploy.data() + deploy.size(), meta.deploy);
   if (bad != std::errc() || end != deploy.data() + deploy.size()) meta.deploy = 0;
+  if (meta.deploy > kHighestDeploy) meta.deploy = 0;
   each_object(array_at(m, "ownerReferences"), [&](const json::object& o) {
     if (bool_or(o, "controller")) meta.controller = shared(o, "uid");
   });

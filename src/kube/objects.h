@@ -21,6 +21,9 @@ struct Owner {
   auto operator<=>(const Owner&) const = default;
 };
 
+// A label with a higher one is none of ours.
+inline constexpr int64_t kHighestDeploy = 1'000'000'000;
+
 struct Meta {
   Text ns, name, uid;
   Text project, environment;  // labels
@@ -100,9 +103,9 @@ struct ReplicationController {
   Meta meta;
   int wanted = 0;  // spec.replicas
   int replicas = 0, ready = 0;
-  bool observed = false;  // status is of this generation
+  bool observed = false;              // status is of this generation
   Answers answers = Answers::unsaid;  // what its next pods get
-  std::string failure;    // message of condition ReplicaFailure=True
+  std::string failure;                // message of condition ReplicaFailure=True
 };
 
 struct Autoscaler {

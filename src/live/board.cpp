@@ -58,6 +58,10 @@ json::object Board::frame() const {
 
 json::object Board::deploy_json(const Deploy& d) const {
   json::object o = to_json(d);
+  // Whole in "cause" of the deploy, which is long enough.
+  for (json::value& p : o["places"].as_array())
+    if (json::value& cause = p.as_object()["cause"]; cause.is_object())
+      cause = json::value(cause.as_object()["summary"]);
   add_shown(o, d);
   o["release_url"] = d.release.empty() ? "" : release_url(d.target.project, d.release);
   o["finished"] = is_finished(d.phase);
@@ -166,7 +170,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
           {"configured", configured},
           {"health", health},
           {"health_text", text},
-          {"answers", answers_json(cluster, target, current)},
+          {"answers", lines ? json::value(nullptr) : answers_json(cluster, target, current)},
           {"current", maybe(current)},
           {"active", maybe(active)},
           {"latest", maybe(lines && latest == current ? nullptr : latest)},

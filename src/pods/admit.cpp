@@ -40,8 +40,8 @@ bool Place::is_admitted(const Deploy& d, bool answers) const {
   if (!cluster_.is_live()) return true;  // nothing is known that would have to be changed
   const kube::ReplicationController* rc = cluster_.rc(d.target.environment, d.object_name);
   if (!rc || rc->meta.deleting) return true;
-  if (answers && rc->answers == kube::Answers::unsaid)
-    return true;  // of a Lemmy of before: its Service knows
+  // Of a Lemmy of before, whose Service selects all: until anything of the target has the label.
+  if (answers && rc->answers == kube::Answers::unsaid && !cluster_.is_labelled(d.target)) return true;
   if (rc->answers != as(answers)) return false;
   if (!answers && cluster_.autoscaler(d.target.environment, d.object_name)) return false;
   for (const kube::Pod* p : cluster_.pods({d.target, d.number}, rc->meta.uid.view()))
@@ -62,6 +62,13 @@ Task<Result<>> Place::admit(Deploy d, bool answers) {
     if (!gone) co_return of_place(std::move(gone.error()));
     deploy::crash_point();
   }
+  const auto* seen = cluster_.rc(d.target.environment, d.object_name);
+  if (answers && seen && seen->answers == kube::Answers::no) {
+    // Before the labels: once these are there nobody looks for it again.
+    auto scaled = co_await apply_autoscaler(d);
+    if (!scaled) co_return scaled;
+    deploy::crash_point();
+  }
   // Pods to come first, so that none slips through.
   if (auto may = may_act(); !may) co_return may;
   const std::string_view value = answers ? "yes" : "no";
@@ -74,9 +81,7 @@ Task<Result<>> Place::admit(Deploy d, bool answers) {
   if (!pods) co_return of_place(std::move(pods.error()));
   const std::string uid = kube::parse_meta(*rc).uid.str();
   std::erase_if(*pods, [&](const kube::Pod& p) { return p.meta.controller != uid; });
-  auto labelled = co_await label_pods(*pods, value);
-  if (labelled && answers) labelled = co_await apply_autoscaler(std::move(d));
-  co_return labelled;
+  co_return co_await label_pods(*pods, value);
 }
 
 // The right to patch pods may be missing: the first alone tells.
@@ -109,6 +114,9 @@ Task<Result<>> Place::apply_autoscaler(Deploy d) {
 }
 
 Task<Result<>> Place::label_all(Target target) {
+  if (auto trouble = cluster_.trouble()) co_return of_place(*trouble);
+  if (!cluster_.synced())
+    co_return of_place({ErrorCode::unavailable, cluster_.name(), "its picture is being read"});
   // Pods to come: of every controller that pods of the Service may have.
   std::vector<kube::Ref> unsaid;
   for (const kube::Owned& o : cluster_.owned()) {
@@ -135,23 +143,21 @@ Task<Result<>> Place::label_all(Target target) {
 }
 
 Task<Result<>> Place::take_over(Target target) {
-  if (selected_.contains(target)) co_return Result<>{};
   const kube::Ref ref{"/api/v1", "services", target.environment, target.project};
   auto service = co_await client()->get(ref);
   if (!service) co_return of_place(std::move(service.error()));
   const json::value* spec = *service ? find(**service, "spec") : nullptr;
   const json::value* selector = spec ? find(*spec, {"selector"}) : nullptr;
-  const bool selects = selector && selector->is_object() && selector->get_object().contains(kAnswersLabel);
-  if (selector && !selects) {
-    auto labelled = co_await label_all(target);
-    if (!labelled) co_return labelled;
-    if (auto may = may_act(); !may) co_return may;
-    json::object changes{{"spec", {{"selector", {{kAnswersLabel, "yes"}}}}}};
-    auto done = co_await patch(client(), ref, std::move(changes));
-    if (!done) co_return done;
-    deploy::crash_point();
-  }
-  selected_.insert(target);
+  if (!selector) co_return Result<>{};
+  // Whatever it selects: somebody may have set labels back.
+  auto labelled = co_await label_all(target);
+  if (!labelled) co_return labelled;
+  if (selector->is_object() && selector->get_object().contains(kAnswersLabel)) co_return Result<>{};
+  if (auto may = may_act(); !may) co_return may;
+  json::object changes{{"spec", {{"selector", {{kAnswersLabel, "yes"}}}}}};
+  auto done = co_await patch(client(), ref, std::move(changes));
+  if (!done) co_return done;
+  deploy::crash_point();
   co_return Result<>{};
 }
 

@@ -86,6 +86,63 @@ TEST_F(Admitting, a_deploy_that_failed_is_kept_from_requests_and_stays_to_be_loo
   });
 }
 
+TEST_F(Admitting, the_first_deploy_that_fails_goes_on_answering_until_another_does) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask_for_one_that_fails_half_ready();
+    bool answers = co_await answer({first});
+    EXPECT_TRUE(answers);
+    bool told = co_await said(first, "nothing else answers");
+    EXPECT_TRUE(told);
+    sim->set_quota(kTarget.environment, {});
+    const int64_t second = co_await ask();
+    bool live = co_await becomes(second, is_live);
+    EXPECT_TRUE(live);
+    answers = co_await answer({second});
+    EXPECT_TRUE(answers);
+  });
+}
+
+TEST_F(Admitting, labels_that_somebody_takes_away_are_put_back) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    const int64_t second = co_await ask();
+    live = co_await becomes(second, is_live);
+    EXPECT_TRUE(live);
+    co_await take_label_away();  // of the second alone
+    bool labelled = co_await playground::Bench::until([&] {
+      const auto* rc = cluster->rc({kTarget, second});
+      return rc && rc->answers == kube::Answers::yes;
+    });
+    EXPECT_TRUE(labelled);
+    const int64_t third = co_await ask();
+    live = co_await becomes(third, is_live);
+    EXPECT_TRUE(live);
+    bool answers = co_await answer({first, second, third});
+    EXPECT_TRUE(answers);
+  });
+}
+
+TEST_F(Admitting, a_number_that_nobody_gave_moves_no_other) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask();
+    bool live = co_await becomes(first, is_live);
+    EXPECT_TRUE(live);
+    auto pods = co_await cluster->list_pods({kTarget, first}, "");
+    EXPECT_TRUE(pods && !pods->empty());
+    for (const char* number : {"9223372036854775807", "20261130063119123", "900000000"}) {
+      json::object label{{"metadata", {{"labels", {{"deploy", number}}}}}};
+      auto done = co_await cluster->client().patch(
+          {"/api/v1", "pods", kTarget.environment, pods->front().meta.name.str()}, std::move(label));
+      EXPECT_TRUE(done);
+      co_await sleep_for(100ms);
+      const int64_t next = co_await ask();
+      EXPECT_LE(next, 4);
+    }
+  });
+}
+
 TEST_F(Admitting, the_policy_may_zero_what_failed_or_leave_it_as_it_is) {
   policy(config::Failed::zero);
   run([this]() -> Task<> {

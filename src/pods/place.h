@@ -97,7 +97,6 @@ class Place : public deploy::Place {
   // Templates parsed once for each project and configuration.
   std::map<std::string, std::pair<std::string, std::shared_ptr<const manifest::Renderer>>> renderers_;
   std::map<Target, std::pair<int64_t, Rendering>> unexplained_;  // of the deploy that is being applied
-  std::set<Target> selected_;  // whose Service was seen to select by the label, or is not there
 };
 
 }  // namespace lemmy::pods

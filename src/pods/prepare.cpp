@@ -222,6 +222,9 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   if (!stored) co_return of_store(stored.error());
   auto manifests = parse_manifests(*stored);
   if (!manifests) co_return fail(manifests.error());
+  // They may have been kept by a Lemmy of before, with fewer stamps.
+  manifest::stamp_again(*manifests,
+                        {d.target.project, d.target.environment, d.sha, d.branch, d.number, d.config_map});
   std::optional<json::object> copy;
   deploy::Applied out{deploy::Applied::How::begun, d, ""};
   for (json::value& v : *manifests) {

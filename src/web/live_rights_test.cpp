@@ -71,7 +71,7 @@ TEST_F(Streams, end_when_the_token_behind_them_is_revoked_and_nothing_is_sent_th
   changed->access.tokens.erase(changed->access.tokens.begin());
   config = changed;
   announce(kOther);  // before anybody is told of the configuration
-  wait(100);
+  wait(100 * kSlower);
   EXPECT_TRUE(f.ended());
   EXPECT_THAT(f.names(), ElementsAre("hello", "main"));
   EXPECT_FALSE(other.ended());

@@ -7,6 +7,17 @@
 
 namespace lemmy::web {
 
+// With sanitizers everything takes longer, on a machine that is busy besides.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+inline constexpr int kSlower = 8;
+#else
+inline constexpr int kSlower = 1;
+#endif
+#else
+inline constexpr int kSlower = 1;
+#endif
+
 struct Heard {
   std::string name, id;
   json::object data;
@@ -51,7 +62,7 @@ struct Streams : Handlers {
     if (!r.stream) throw std::runtime_error(r.body);
     f.end = asio::co_spawn(loop, r.stream(f.listener), asio::use_future);
     all.push_back(f.listener);
-    wait(60);
+    wait(60 * kSlower);
     return f;
   }
   void wait(int ms) {
@@ -76,7 +87,7 @@ struct Streams : Handlers {
     changed->revision += "+";
     config = changed;
     feed.changed_all();
-    wait(100);
+    wait(100 * kSlower);
   }
   // Signs in whom access.yaml knows, without his password.
   net::Headers as(const std::string& name) {

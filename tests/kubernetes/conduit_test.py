@@ -54,7 +54,8 @@ class Conduit(unittest.TestCase):
         mounts = {m["mountPath"] for m in pods[0]["spec"]["containers"][0]["volumeMounts"]}
         self.assertLessEqual({"/secrets/hello", "/config/hello"}, mounts)
         service = self.plane.get("service", "hello", "-n", "staging")
-        self.assertEqual(service["spec"]["selector"], {"project": "hello", "environment": "staging"})
+        self.assertEqual(service["spec"]["selector"],
+                         {"project": "hello", "environment": "staging", "lemmy/answers": "yes"})
         self.assertEqual([p["port"] for p in service["spec"]["ports"]], [80, 8080, 9090])
         newest = self.plane.get("configmap", "hello", "-n", "staging")
         copy = self.plane.get("configmap", status["deploy"]["config_map"], "-n", "staging")

@@ -149,7 +149,9 @@ class Worked(unittest.TestCase):
         self.assertEqual([p for i, p in enumerate(phases) if i == 0 or phases[i - 1] != p],
                          ["queued", "preparing", "applying", "rolling_out", "settling", "live"], ours)
         failed = [x for x in lines if x.get("project") == "crashy" and x.get("phase") == "failed"]
-        self.assertEqual([x["deploy"] for x in failed], ["1"], failed)
+        self.assertEqual([(x["deploy"], x["event"].split(":")[0]) for x in failed],
+                         [("1", "container app"),
+                          ("1", "those of its pods that are ready go on getting requests")], failed)
         builds = [(x["project"], x["build"]) for x in lines if x["event"] == "build accepted"]
         self.assertIn(("crashy", "aaaaaaa"), builds)
         refused = [x for x in lines if x["event"] == "hook refused"]

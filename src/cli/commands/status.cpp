@@ -57,8 +57,11 @@ void print_deploys(const json::array& deploys) {
     const json::object& d = v.as_object();
     const bool serving = bool_or(d, "serving");
     table.add({"#" + field(d, "number") + (serving ? "*" : ""), field(d, "phase"), field(d, "short_sha"),
-               field(d, "branch"), field(d, "presence"), field(d, "ready") + "/" + field(d, "wanted_pods"),
-               field(d, "who"), field(d, "age"), joined(array_in(d, "actions"))});
+               field(d, "branch"),
+               field(d, "presence") == "running" && int_or(d, "out_by") != 0 ? "running, out"
+                                                                             : field(d, "presence"),
+               field(d, "ready") + "/" + field(d, "wanted_pods"), field(d, "who"), field(d, "age"),
+               joined(array_in(d, "actions"))});
   }
   table.print();
 }
@@ -77,7 +80,8 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
   }
   if (const json::object& answers = object_in(status, "answers"); !answers.empty())
     fmt::print("{}\n", field(answers, "text"));
-  if (int_or(d, "out_by") != 0) fmt::print("Its pods get no requests.\n");
+  if (int_or(d, "out_by") != 0 && field(d, "presence") == "running")
+    fmt::print("Its pods are kept from requests.\n");
   Table pods({"POD", "STATUS", "READY", "RESTARTS", "NODE", "AGE", ""});
   for (const json::value& v : array_in(status, "pods")) {
     const json::object& p = v.as_object();
