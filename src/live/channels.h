@@ -19,8 +19,9 @@ namespace lemmy::live {
 // `each`.
 struct Pace {
   milliseconds each{100};
-  int burst = 8;        // so many may come sooner than that after a quiet time
-  milliseconds gap{2};  // but not sooner than this: changes come together
+  int burst = 8;                  // so many may come sooner than that after a quiet time
+  milliseconds gap{2};            // but not sooner than this: changes come together
+  milliseconds unchanged = each;  // instead of `each`, after one in which nothing differed
 };
 
 template <class T>
@@ -183,6 +184,7 @@ Task<> Channels<T>::run(std::shared_ptr<Channel> channel, Feed* feed,
     bool news = c.awaited > c.version;  // who came since has seen none
     c.version = seen;
     if (made) {
+      if (*made == c.newest) c.due -= pace.each - pace.unchanged;
       news = news || *made != c.newest || c.trouble;
       c.newest = std::move(*made);
       c.trouble.reset();

@@ -115,6 +115,17 @@ TEST_F(Viewers, of_what_never_rests_see_the_newest_at_its_pace) {
   EXPECT_EQ(made, 3) << "after a quiet time some come at once, then none for the hour";
 }
 
+TEST_F(Viewers, are_shown_a_change_soon_after_one_that_made_no_difference) {
+  auto a = view("k", {milliseconds{3'600'000}, 2, milliseconds{0}, milliseconds{1}});
+  run(10);
+  for (const char* text : {"one", "one", "two", "three"}) {
+    change(text);
+    run(10);
+  }
+  EXPECT_EQ(made, 4) << "what was shown counts, what made no difference hardly";
+  EXPECT_EQ(a->seen, (std::vector<std::string>{"one", "two"}));
+}
+
 TEST_F(Viewers, nothing_is_made_for_nobody) {
   auto a = view();
   run(30);

@@ -12,8 +12,9 @@ namespace lemmy::web {
 namespace {
 
 constexpr int kBuildsAPage = 20, kInstancesAPage = 100, kProjectsAPage = 50;
-// Of all projects something always changes: one update a second is as much as anybody can read.
-constexpr live::Pace kCalm{.each = milliseconds{1'000}, .burst = 1};
+// Of all projects something always changes: one update a second is as much as anybody can read. What it does
+// not show, as most of what happens to a pod, does not make the next one wait so long.
+constexpr live::Pace kCalm{.each = milliseconds{1'000}, .burst = 1, .unchanged = milliseconds{200}};
 
 constexpr std::string_view kTemplates[] = {"home.html.j2",      "project.html.j2", "status.html.j2",
                                            "instances.html.j2", "release.html.j2", "dry_run.html.j2"};
