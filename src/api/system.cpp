@@ -65,20 +65,20 @@ void add_system(route::Router& router, Shared s) {
   get("/healthz", "Is the process alive", healthz);
   get("/readyz", "Can work be accepted: 503 while the store takes none", readyz);
   add_metrics(router, s);
-  router.add({.method = "GET",
-              .pattern = "/api/v1/store",
-              .who = route::Who::viewer,
-              .kind = route::Kind::api,
-              .summary = "How much is kept, what is let go, and the archive",
-              .handle = [s](route::Call call) { return store(s, std::move(call)); },
-              .openapi = {{"responses", ok_response("200", "sizes and policy", "Store")}}});
-  router.add({.method = "GET",
-              .pattern = "/api/v1/strays",
-              .who = route::Who::viewer,
-              .kind = route::Kind::api,
-              .summary = "Objects with Lemmy's labels that belong to no deploy known here",
-              .handle = [s](route::Call call) { return strays(s, std::move(call)); },
-              .openapi = {{"responses", ok_response("200", "the objects", "Strays")}}});
+  auto tell = [&](std::string pattern, std::string summary, Function f, std::string about,
+                  std::string schema) {
+    router.add({.method = "GET",
+                .pattern = std::move(pattern),
+                .who = route::Who::viewer,
+                .kind = route::Kind::api,
+                .summary = std::move(summary),
+                .handle = [s, f](route::Call call) { return f(s, std::move(call)); },
+                .openapi = {{"responses", ok_response("200", about, schema)}}});
+  };
+  tell("/api/v1/store", "How much is kept, what is let go, and the archive", store, "sizes and policy",
+       "Store");
+  tell("/api/v1/strays", "Objects with Lemmy's labels that belong to no deploy known here", strays,
+       "the objects", "Strays");
   router.add({.method = "GET",
               .pattern = "/openapi.json",
               .who = route::Who::anyone,

@@ -82,9 +82,7 @@ Task<Result<Deploy>> Conductor::act(Act a) {
       in_places(d, [](DeployPlace& p) { p.wanted = Wanted::deleted; });
       text = "delete asked for" + why;
     } else if (d.presence == Presence::running) {
-      d.out_by = 0;
-      d.serving_since = now();
-      d.serves = next_serves(a.target);
+      serve(d, next_serves(a.target), now());
       text = "its pods are to get requests again: restore asked for" + why;
     } else {
       in_places(d, [](DeployPlace& p) { p.wanted = Wanted::running; });

@@ -24,10 +24,8 @@ void Worker::keep_out(Move& failed) {
   if (policy == config::Failed::zero) {
     in_places(d, [](DeployPlace& p) { p.wanted = Wanted::zeroed; });
     text = "to be scaled to 0 by the environment's policy for failed deploys";
-  } else if (others_answer(d, c_.state(target_).copy())) {
-    d.out_by = d.number;
-    text = "its pods get no requests any more; they stay to be looked at";
   } else {
+    if (others_answer(d, c_.state(target_).copy())) return;  // turns() takes it out
     text = "those of its pods that are ready go on getting requests: nothing else answers";
   }
   failed.events.push_back(event(d, now(), "action", "lemmy", std::move(text)));
@@ -50,21 +48,25 @@ Task<Worker::Did> Worker::admit() {
 
 Task<Worker::Did> Worker::admit(bool answers) {
   letting_in_ = false;
-  for (const Deploy& d : c_.state(target_).copy()) {
+  std::vector<Deploy> wrong, noted;
+  for (const auto& [number, d] : c_.state(target_).deploys) {
     if ((d.out_by == 0) != answers || d.presence != Presence::running || d.wanted != Wanted::running ||
         !traits_of(d).scales)
       continue;
     auto place = c_.place(d);
     if (!place) continue;
-    Admission& a = admissions_[d.number];
-    if ((*place)->is_admitted(d, answers)) {
-      const bool noted = a.tries > 0;
-      a.tries = 0;
-      const Did did = noted ? co_await no_note(d.number) : Did::nothing;
-      if (did != Did::nothing) co_return did;
-      continue;
-    }
+    if (!(*place)->is_admitted(d, answers))
+      wrong.push_back(d);
+    else if (std::exchange(admissions_[number].tries, 0) > 0)
+      noted.push_back(d);
+  }
+  for (Deploy& d : noted)
+    if (const Did did = co_await note(std::move(d), ""); did != Did::nothing) co_return did;
+  for (const Deploy& d : wrong) {
+    auto place = c_.place(d);
+    if (!place) continue;
     letting_in_ = letting_in_ || answers;
+    Admission& a = admissions_[d.number];
     const auto now_steady = Clock::now();
     if (a.answers == answers && now_steady < a.next) {
       look_within(std::chrono::ceil<milliseconds>(a.next - now_steady));
@@ -74,10 +76,9 @@ Task<Worker::Did> Worker::admit(bool answers) {
     a.next = now_steady + kUnseenLabels;
     auto done = co_await (*place)->admit(d, answers);
     crash_point();
-    Admission& after = admissions_[d.number];
     if (!done) {
-      const milliseconds wait = lemmy::back_off(++after.tries, kFirstTry, kLongestTry);
-      after.next = Clock::now() + wait;
+      const milliseconds wait = back_off(++a.tries, kFirstTry, kLongestTry);
+      a.next = Clock::now() + wait;
       look_within(wait);
       const Did did = co_await cannot_admit(d, done.error());
       if (did != Did::nothing) co_return did;
@@ -85,14 +86,6 @@ Task<Worker::Did> Worker::admit(bool answers) {
     look_within(kUnseenLabels);
   }
   co_return Did::nothing;
-}
-
-Task<Worker::Did> Worker::no_note(int64_t number) {
-  const Deploy* d = c_.find(target_, number);
-  if (!d || d->note.empty()) co_return Did::nothing;
-  Deploy next = *d;
-  next.note.clear();
-  co_return co_await store({std::move(next), {}});
 }
 
 Task<Worker::Did> Worker::cannot_admit(Deploy d, Error why) {
@@ -107,12 +100,7 @@ Task<Worker::Did> Worker::cannot_admit(Deploy d, Error why) {
   }
   // Without the right to label, what the Service selects as before answers all the same.
   if (why.code == ErrorCode::forbidden && d.out_by == 0) co_return Did::nothing;
-  std::string text = "trying again: " + why.str();
-  if (d.note == text) co_return Did::nothing;
-  d.note = std::move(text);
-  auto e = event(d, now(), "warning", "lemmy", d.note);
-  const Did did = co_await store({std::move(d), {std::move(e)}});
-  co_return did == Did::blocked ? did : Did::nothing;
+  co_return co_await warn(std::move(d), "trying again: " + why.str());
 }
 
 }  // namespace lemmy::deploy

@@ -49,10 +49,15 @@ Move enter(Deploy d, Phase phase, Time now, std::string who, std::string text) {
   return m;
 }
 
-Move go_live(Deploy d, int64_t serves, Time now, std::string text) {
+void serve(Deploy& d, int64_t serves, Time now) {
   d.serving_since = now;
   d.serves = serves;
   d.served = milliseconds{0};
+  d.out_by = 0;
+}
+
+Move go_live(Deploy d, int64_t serves, Time now, std::string text) {
+  serve(d, serves, now);
   return enter(std::move(d), Phase::live, now, "lemmy", std::move(text));
 }
 

@@ -60,12 +60,8 @@ Task<Result<>> Worker::restore(Deploy d, Place* place) {
     e.text = "it cannot be restored: its controller is gone; roll back to it instead";
   } else {
     in_places(d, [](DeployPlace& p) { p.presence = Presence::running; });
-    if (d.serving_since) {  // what was never live does not become the one that serves
-      d.serving_since = now();
-      d.serves = c_.next_serves(target_);
-      d.served = milliseconds{0};
-      d.out_by = 0;
-    }
+    // What was never live does not become the one that serves.
+    if (d.serving_since) serve(d, c_.next_serves(target_), now());
   }
   co_return co_await keep(std::move(d), std::move(e));
 }
@@ -92,11 +88,7 @@ Task<Worker::Did> Worker::retire() {
       co_return Did::something;
     }
     retry_later(d.number);
-    Deploy noted = d;
-    noted.note = "trying again: " + done.error().str();
-    if (noted.note == d.note) continue;
-    auto e = event(noted, now(), "warning", "lemmy", noted.note);
-    (void)co_await store({std::move(noted), {std::move(e)}});
+    (void)co_await warn(d, "trying again: " + done.error().str());
   }
   co_return Did::nothing;
 }

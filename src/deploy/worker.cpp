@@ -108,6 +108,14 @@ Task<Worker::Did> Worker::note(Deploy d, std::string text) {
   co_return did == Did::blocked ? did : Did::nothing;
 }
 
+Task<Worker::Did> Worker::warn(Deploy d, std::string text) {
+  if (d.note == text) co_return Did::nothing;
+  d.note = std::move(text);
+  auto e = event(d, now(), "warning", "lemmy", d.note);
+  const Did did = co_await store({std::move(d), {std::move(e)}});
+  co_return did == Did::blocked ? did : Did::nothing;
+}
+
 Task<Worker::Did> Worker::cancel_requested() {
   for (const Deploy& d : c_.state(target_).copy()) {
     if (d.cancel_requested_by.empty() || is_finished(d.phase)) continue;

@@ -50,7 +50,6 @@ class Worker {
   // admit.cpp: who gets requests.
   Task<Did> admit();
   Task<Did> admit(bool answers);  // those that are to get requests, or none
-  Task<Did> no_note(int64_t number);
   config::Failed failed_policy() const;
   Task<Did> cannot_admit(Deploy d, Error why);
   void keep_out(Move& failed);  // as the environment's policy for failed deploys wants it
@@ -67,6 +66,7 @@ class Worker {
   void retry_later(int64_t number);
   Task<Did> store(Move move);
   Task<Did> note(Deploy d, std::string text);  // what it waits for now
+  Task<Did> warn(Deploy d, std::string text);  // the same, said in its history too
   Rules rules() const;
   Stopwatch& idle(const Deploy& d);
 

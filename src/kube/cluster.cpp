@@ -134,6 +134,10 @@ void Cluster::begin(Feed& feed, const std::string& label, const std::string& pat
   group_.spawn(fmt::format("watch {} {}", name_, label), follow(&feed));
 }
 
+std::array<Cluster::Feed*, 5> Cluster::feeds() {
+  return {&pod_feed_, &rc_feed_, &autoscaler_feed_, &endpoint_feed_, &event_feed_};
+}
+
 void Cluster::again(Feed& feed, bool from_the_list) {
   if (!feed.protocol) return;
   ++feed.asked;
@@ -154,8 +158,7 @@ void Cluster::only(std::optional<std::set<std::string>> namespaces) {
   };
   leave(pods_), leave(rcs_), leave(autoscalers_), leave(endpoints_);
   if (!more) return;
-  for (Feed* feed : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &endpoint_feed_, &event_feed_})
-    again(*feed, true);
+  for (Feed* feed : feeds()) again(*feed, true);
   wake_.notify();
 }
 
@@ -166,8 +169,7 @@ Result<> Cluster::use(ClusterAccess access) {
                      access.tls.server_name != client_->access().tls.server_name;
   auto used = client_->use(std::move(access));
   if (!used) return used;
-  for (Feed* feed : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &endpoint_feed_, &event_feed_})
-    again(*feed, other);
+  for (Feed* feed : feeds()) again(*feed, other);
   wake_.notify();
   return {};
 }
@@ -225,8 +227,8 @@ std::set<Target> Cluster::targets() const {
   return out;
 }
 
-bool Cluster::is_labelled(const Target& target) const {
-  return rcs_.any(target, [](const ReplicationController& rc) { return rc.answers != Answers::unsaid; });
+std::vector<const ReplicationController*> Cluster::controllers(const Target& target) const {
+  return rcs_.of(target);
 }
 
 int64_t Cluster::highest_number(const Target& target) const {
@@ -249,7 +251,7 @@ std::vector<Owned> Cluster::owned() const {
 
 uint64_t Cluster::relists() const {
   uint64_t out = 0;
-  for (const Feed* f : {&pod_feed_, &rc_feed_, &autoscaler_feed_, &endpoint_feed_, &event_feed_})
+  for (const Feed* f : const_cast<Cluster*>(this)->feeds())
     if (f->protocol) out += f->protocol->relists();
   return out;
 }

@@ -73,8 +73,7 @@ class Cluster {
   // Of the target's Services: the pods that get requests now, by name, each once. nullopt: that is not known;
   // the rest of the picture may be live all the same.
   std::optional<std::vector<const Pod*>> answering(const Target& target) const;
-  // A controller of the target makes pods that have label kAnswersLabel.
-  bool is_labelled(const Target& target) const;
+  std::vector<const ReplicationController*> controllers(const Target& target) const;  // by deploy
   // The highest number of a deploy whose label any object has; 0: none. Whoever made it: a number in use is
   // not given again.
   int64_t highest_number(const Target& target) const;
@@ -112,6 +111,7 @@ class Cluster {
   Task<Result<std::vector<Pod>>> list_chosen_pods(Target target, std::string selector);
   void set_trouble(std::optional<Error>* slot, std::optional<Error> error);
   void again(Feed& feed, bool from_the_list);
+  std::array<Feed*, 5> feeds();
 
   template <class T>
   bool counts(const T& object) const;

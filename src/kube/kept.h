@@ -49,15 +49,13 @@ class Kept {
     return it == by_owner_.end() ? none : it->second;
   }
 
-  template <class F>
-  bool any(const Target& target, F is) const {
+  std::vector<const T*> of(const Target& target) const {
+    std::vector<const T*> out;
     for (auto it = by_owner_.lower_bound(Owner{target, 0});
          it != by_owner_.end() && it->first.target == target; ++it)
-      for (const T* object : it->second)
-        if (is(*object)) return true;
-    return false;
+      out.insert(out.end(), it->second.begin(), it->second.end());
+    return out;
   }
-
   // The highest number of a deploy of which there is one; 0: none.
   int64_t highest(const Target& target) const {
     auto after = by_owner_.upper_bound(Owner{target, INT64_MAX});

@@ -115,24 +115,28 @@ TEST(Gzip, is_sent_to_those_only_who_take_it) {
     EXPECT_FALSE(takes_gzip(no)) << no;
 }
 
+// "first ", and "second" once it may go on.
+auto in_two_parts(std::shared_ptr<bool> go_on) {
+  return [go_on](std::shared_ptr<Stream> s) -> Task<> {
+    (void)co_await s->write(piece("first "));
+    while (!*go_on) co_await sleep_for(5ms);
+    (void)co_await s->write(piece("second"));
+  };
+}
+
 TEST(Streams, are_compressed_piece_by_piece_for_who_takes_it) {
   auto go_on = std::make_shared<bool>(false);
-  with_server(streams([go_on](std::shared_ptr<Stream> s) -> Task<> {
-                (void)co_await s->write(piece("first "));
-                while (!*go_on) co_await sleep_for(5ms);
-                (void)co_await s->write(piece("second"));
-              }),
-              [go_on](std::string url, Server&) -> Task<> {
-                Peer peer(co_await asio::this_coro::executor);
-                co_await peer.ask(url, "Accept-Encoding: br, gzip\r\nConnection: close\r\n");
-                co_await peer.read([&] { return gunzip(peer.body(), false) == "first "; });
-                EXPECT_EQ(gunzip(peer.body(), false), "first ") << "before the second is there";
-                *go_on = true;
-                co_await peer.read([] { return false; });
-                EXPECT_EQ(gunzip(peer.body()), "first second");
-                EXPECT_NE(peer.got.find("Content-Encoding: gzip\r\n"), peer.got.npos);
-                EXPECT_NE(peer.got.find("Vary: Accept-Encoding\r\n"), peer.got.npos);
-              });
+  with_server(streams(in_two_parts(go_on)), [go_on](std::string url, Server&) -> Task<> {
+    Peer peer(co_await asio::this_coro::executor);
+    co_await peer.ask(url, "Accept-Encoding: br, gzip\r\nConnection: close\r\n");
+    co_await peer.read([&] { return gunzip(peer.body(), false) == "first "; });
+    EXPECT_EQ(gunzip(peer.body(), false), "first ") << "before the second is there";
+    *go_on = true;
+    co_await peer.read([] { return false; });
+    EXPECT_EQ(gunzip(peer.body()), "first second");
+    EXPECT_NE(peer.got.find("Content-Encoding: gzip\r\n"), peer.got.npos);
+    EXPECT_NE(peer.got.find("Vary: Accept-Encoding\r\n"), peer.got.npos);
+  });
 }
 
 TEST(Streams, are_plain_for_others_and_where_the_handler_does_not_want_it) {
@@ -175,25 +179,20 @@ TEST(Streams, end_when_the_peer_goes_also_while_nothing_is_sent) {
 
 TEST(Streams, a_request_that_comes_meanwhile_does_not_end_them) {
   auto go_on = std::make_shared<bool>(false);
-  with_server(streams([go_on](std::shared_ptr<Stream> s) -> Task<> {
-                (void)co_await s->write(piece("first "));
-                while (!*go_on) co_await sleep_for(5ms);
-                (void)co_await s->write(piece("second"));
-              }),
-              [go_on](std::string url, Server&) -> Task<> {
-                Peer peer(co_await asio::this_coro::executor);
-                co_await peer.ask(url, "");
-                co_await peer.read([&] { return peer.body() == "first "; });
-                const std::string next = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-                co_await asio::async_write(peer.socket, asio::buffer(next), asio::use_awaitable);
-                co_await sleep_for(20ms);
-                *go_on = true;
-                co_await peer.read([] { return false; });
-                EXPECT_EQ(peer.body(), "first second");
-                const size_t second = peer.got.rfind("HTTP/1.1 200");
-                EXPECT_GT(second, 0u);
-                EXPECT_NE(peer.got.find("first", second), peer.got.npos) << "and it is answered then";
-              });
+  with_server(streams(in_two_parts(go_on)), [go_on](std::string url, Server&) -> Task<> {
+    Peer peer(co_await asio::this_coro::executor);
+    co_await peer.ask(url, "");
+    co_await peer.read([&] { return peer.body() == "first "; });
+    const std::string next = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    co_await asio::async_write(peer.socket, asio::buffer(next), asio::use_awaitable);
+    co_await sleep_for(20ms);
+    *go_on = true;
+    co_await peer.read([] { return false; });
+    EXPECT_EQ(peer.body(), "first second");
+    const size_t second = peer.got.rfind("HTTP/1.1 200");
+    EXPECT_GT(second, 0u);
+    EXPECT_NE(peer.got.find("first", second), peer.got.npos) << "and it is answered then";
+  });
 }
 
 TEST(Streams, to_who_does_not_read_keep_little_waiting) {

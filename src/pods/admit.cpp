@@ -15,9 +15,6 @@ namespace {
 constexpr size_t kTogether = 8;
 constexpr int kRounds = 5;
 
-kube::Ref controller(const std::string& ns, const std::string& name) {
-  return {"/api/v1", "replicationcontrollers", ns, name};
-}
 kube::Ref pod_ref(const kube::Pod& p) {
   return {"/api/v1", "pods", std::string(p.meta.ns.view()), std::string(p.meta.name.view())};
 }
@@ -41,7 +38,8 @@ bool Place::is_admitted(const Deploy& d, bool answers) const {
   const kube::ReplicationController* rc = cluster_.rc(d.target.environment, d.object_name);
   if (!rc || rc->meta.deleting) return true;
   // Of a Lemmy of before, whose Service selects all: until anything of the target has the label.
-  if (answers && rc->answers == kube::Answers::unsaid && !cluster_.is_labelled(d.target)) return true;
+  const auto says = [](const kube::ReplicationController* c) { return c->answers != kube::Answers::unsaid; };
+  if (answers && !says(rc) && std::ranges::none_of(cluster_.controllers(d.target), says)) return true;
   if (rc->answers != as(answers)) return false;
   if (!answers && cluster_.autoscaler(d.target.environment, d.object_name)) return false;
   for (const kube::Pod* p : cluster_.pods({d.target, d.number}, rc->meta.uid.view()))
@@ -50,15 +48,12 @@ bool Place::is_admitted(const Deploy& d, bool answers) const {
 }
 
 Task<Result<>> Place::admit(Deploy d, bool answers) {
-  const std::string ns = d.target.environment;
-  const kube::Ref ref = controller(ns, d.object_name);
   if (!answers) {
     auto taken = co_await take_over(d.target);
     if (!taken) co_return taken;
     // It would go by the load of pods that have none.
     if (auto may = may_act(); !may) co_return may;
-    auto gone = co_await client()->remove(
-        {"/apis/autoscaling/v2", "horizontalpodautoscalers", d.target.environment, d.object_name});
+    auto gone = co_await client()->remove(autoscaler_ref(d));
     if (!gone) co_return of_place(std::move(gone.error()));
     deploy::crash_point();
   }
@@ -72,7 +67,7 @@ Task<Result<>> Place::admit(Deploy d, bool answers) {
   // Pods to come first, so that none slips through.
   if (auto may = may_act(); !may) co_return may;
   const std::string_view value = answers ? "yes" : "no";
-  auto rc = co_await client()->patch(ref, template_labels(value));
+  auto rc = co_await client()->patch(controller_ref(d), template_labels(value));
   if (!rc && rc.error().code == ErrorCode::not_found) co_return Result<>{};
   if (!rc) co_return of_place(std::move(rc.error()));
   deploy::crash_point();
@@ -119,11 +114,9 @@ Task<Result<>> Place::label_all(Target target) {
     co_return of_place({ErrorCode::unavailable, cluster_.name(), "its picture is being read"});
   // Pods to come: of every controller that pods of the Service may have.
   std::vector<kube::Ref> unsaid;
-  for (const kube::Owned& o : cluster_.owned()) {
-    if (o.kind != "ReplicationController" || o.owner.target != target) continue;
-    const kube::ReplicationController* rc = cluster_.rc(o.ns, o.name);
-    if (rc && rc->answers == kube::Answers::unsaid) unsaid.push_back(controller(o.ns, o.name));
-  }
+  for (const kube::ReplicationController* rc : cluster_.controllers(target))
+    if (rc->answers == kube::Answers::unsaid)
+      unsaid.push_back({"/api/v1", "replicationcontrollers", target.environment, rc->meta.name.str()});
   for (kube::Ref& ref : unsaid) {
     if (auto may = may_act(); !may) co_return may;
     auto done = co_await patch(client(), std::move(ref), template_labels("yes"));

@@ -70,9 +70,7 @@ struct Admitting : Conducting {
 
 TEST_F(Admitting, a_deploy_that_failed_is_kept_from_requests_and_stays_to_be_looked_at) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
     bool answers = co_await answer({first});
     EXPECT_TRUE(answers);
     const int64_t second = co_await ask_for_one_that_fails_half_ready();
@@ -102,9 +100,7 @@ TEST_F(Admitting, the_first_deploy_that_fails_goes_on_answering_until_another_do
     bool told = co_await said(first, "nothing else answers");
     EXPECT_TRUE(told);
     sim->set_quota(kTarget.environment, {});
-    const int64_t second = co_await ask();
-    bool live = co_await becomes(second, is_live);
-    EXPECT_TRUE(live);
+    const int64_t second = co_await ask_live();
     answers = co_await answer({second});
     EXPECT_TRUE(answers);
   });
@@ -112,21 +108,15 @@ TEST_F(Admitting, the_first_deploy_that_fails_goes_on_answering_until_another_do
 
 TEST_F(Admitting, labels_that_somebody_takes_away_are_put_back) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
-    const int64_t second = co_await ask();
-    live = co_await becomes(second, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
+    const int64_t second = co_await ask_live();
     co_await take_label_away();  // of the second alone
     bool labelled = co_await playground::Bench::until([&] {
       const auto* rc = cluster->rc({kTarget, second});
       return rc && rc->answers == kube::Answers::yes;
     });
     EXPECT_TRUE(labelled);
-    const int64_t third = co_await ask();
-    live = co_await becomes(third, is_live);
-    EXPECT_TRUE(live);
+    const int64_t third = co_await ask_live();
     bool answers = co_await answer({first, second, third});
     EXPECT_TRUE(answers);
   });
@@ -134,9 +124,7 @@ TEST_F(Admitting, labels_that_somebody_takes_away_are_put_back) {
 
 TEST_F(Admitting, a_number_that_nobody_gave_moves_no_other) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
     auto pods = co_await cluster->list_pods({kTarget, first}, "");
     EXPECT_TRUE(pods && !pods->empty());
     for (const char* number : {"9223372036854775807", "20261130063119123", "900000000"}) {
@@ -154,9 +142,7 @@ TEST_F(Admitting, a_number_that_nobody_gave_moves_no_other) {
 TEST_F(Admitting, the_policy_may_zero_what_failed_or_leave_it_as_it_is) {
   policy(config::Failed::zero);
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
     const int64_t second = co_await ask_for_one_that_fails_half_ready();
     bool zeroed = co_await becomes(second, [](const Deploy& d) { return d.presence == Presence::zeroed; });
     EXPECT_TRUE(zeroed);
@@ -171,15 +157,11 @@ TEST_F(Admitting, the_policy_may_zero_what_failed_or_leave_it_as_it_is) {
 
 TEST_F(Admitting, a_roll_back_takes_the_bad_one_out_and_a_restore_lets_it_in_again) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
-    const int64_t second = co_await ask();
-    live = co_await becomes(second, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
+    const int64_t second = co_await ask_live();
     auto back = co_await conductor->act({kTarget, first, Action::rollback, "ada", "", "", false});
     EXPECT_TRUE(back);
-    live = co_await becomes(back->number, is_live);
+    bool live = co_await becomes(back->number, is_live);
     EXPECT_TRUE(live);
     bool answers = co_await answer({first, back->number});
     EXPECT_TRUE(answers);
@@ -199,9 +181,7 @@ TEST_F(Admitting, a_roll_back_takes_the_bad_one_out_and_a_restore_lets_it_in_aga
 
 TEST_F(Admitting, what_a_lemmy_of_before_left_goes_on_answering_while_it_is_taken_over) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
     co_await take_label_away();
     // As a server that starts: it has seen no Service yet.
     place = std::make_unique<pods::Place>(cluster.get(),
@@ -218,9 +198,7 @@ TEST_F(Admitting, what_a_lemmy_of_before_left_goes_on_answering_while_it_is_take
     };
     Group watching(loop.get_executor());
     watching.spawn("watching", watch());
-    const int64_t second = co_await ask();
-    live = co_await becomes(second, is_live);
-    EXPECT_TRUE(live);
+    const int64_t second = co_await ask_live();
     answers = co_await answer({first, second});
     EXPECT_TRUE(answers);
     over = true;
@@ -233,9 +211,7 @@ TEST_F(Admitting, what_a_lemmy_of_before_left_goes_on_answering_while_it_is_take
 
 TEST_F(Admitting, without_the_right_to_label_pods_what_failed_is_scaled_to_zero_and_it_is_said) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
     sim->faults().answer(403, {"PATCH", "/pods/", false, -1});
     const int64_t second = co_await ask_for_one_that_fails_half_ready();
     bool zeroed = co_await becomes(second, [](const Deploy& d) { return d.presence == Presence::zeroed; });
@@ -249,16 +225,12 @@ TEST_F(Admitting, without_the_right_to_label_pods_what_failed_is_scaled_to_zero_
 
 TEST_F(Admitting, without_that_right_the_service_of_before_goes_on_selecting_all) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
     co_await take_label_away();
     place = std::make_unique<pods::Place>(cluster.get(),
                                           pods::Surroundings{&pool, store.get(), [this] { return config; }});
     sim->faults().answer(403, {"PATCH", "/pods/", false, -1});
-    const int64_t second = co_await ask();
-    live = co_await becomes(second, is_live);
-    EXPECT_TRUE(live);
+    const int64_t second = co_await ask_live();
     bool answers = co_await answer({first, second});
     EXPECT_TRUE(answers);
     bool told = co_await said(second, "the Service selects as before");

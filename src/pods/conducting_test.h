@@ -92,6 +92,13 @@ struct Conducting : testing::Test {
     EXPECT_TRUE(made) << made.error().str();
     co_return made ? made->number : 0;
   }
+  // The same, and it went live.
+  Task<int64_t> ask_live() {
+    const int64_t number = co_await ask();
+    const bool live = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::live; });
+    EXPECT_TRUE(live);
+    co_return number;
+  }
   Task<bool> becomes(int64_t number, std::function<bool(const Deploy&)> what, milliseconds limit = 15s) {
     const auto deadline = Clock::now() + limit;
     for (;;) {

@@ -11,10 +11,10 @@ namespace lemmy::pods {
 using deploy::Left;
 using deploy::of_place;
 
-static kube::Ref controller_ref(const Deploy& d) {
+kube::Ref controller_ref(const Deploy& d) {
   return {"/api/v1", "replicationcontrollers", d.target.environment, d.object_name};
 }
-static kube::Ref autoscaler_ref(const Deploy& d) {
+kube::Ref autoscaler_ref(const Deploy& d) {
   return {"/apis/autoscaling/v2", "horizontalpodautoscalers", d.target.environment, d.object_name};
 }
 

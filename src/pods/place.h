@@ -18,6 +18,8 @@ struct Surroundings {
 // The deploy's pods: those that its controller made, whatever labels others give to theirs; while there is no
 // controller, those with its labels.
 std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::Owner& owner);
+kube::Ref controller_ref(const Deploy& deploy);
+kube::Ref autoscaler_ref(const Deploy& deploy);
 // How many pods the one that serves is wanted to have now, whatever happens to be ready; 0: nothing serves.
 int serving_wants(const kube::Cluster& cluster, const Deploy* serving);
 

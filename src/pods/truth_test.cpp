@@ -7,9 +7,7 @@ namespace {
 // A leader that was paused in the middle of a step goes on with it after it lost the lease.
 TEST_F(Conducting, what_is_in_the_cluster_again_after_it_was_deleted_is_taken_away) {
   run([this]() -> Task<> {
-    const int64_t number = co_await ask();
-    bool live = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::live; });
-    EXPECT_TRUE(live);
+    const int64_t number = co_await ask_live();
     auto asked = co_await conductor->act({kTarget, number, Action::remove, "ada", "", "", true});
     EXPECT_TRUE(asked);
     auto is_deleted = [](const Deploy& d) { return d.presence == Presence::deleted; };
@@ -33,9 +31,7 @@ TEST_F(Conducting, what_is_in_the_cluster_again_after_it_was_deleted_is_taken_aw
 
 TEST_F(Conducting, a_zeroed_deploy_that_somebody_scaled_up_is_scaled_to_zero_again_and_it_is_said) {
   run([this]() -> Task<> {
-    const int64_t number = co_await ask();
-    bool live = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::live; });
-    EXPECT_TRUE(live);
+    const int64_t number = co_await ask_live();
     const Deploy before = *conductor->find(kTarget, number);
     auto asked = co_await conductor->act({kTarget, number, Action::zero, "ada", "", "", true});
     EXPECT_TRUE(asked);
@@ -62,10 +58,7 @@ TEST_F(Conducting, a_zeroed_deploy_that_somebody_scaled_up_is_scaled_to_zero_aga
 
 TEST_F(Conducting, who_serves_is_counted_also_when_the_clock_is_wrong) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    auto is_live = [](const Deploy& d) { return d.phase == Phase::live; };
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
     Deploy early = *conductor->find(kTarget, first);
     EXPECT_EQ(early.serves, 1);
     early.serving_since = now() + std::chrono::hours{24};  // the clock was a day ahead
@@ -73,9 +66,7 @@ TEST_F(Conducting, who_serves_is_counted_also_when_the_clock_is_wrong) {
     EXPECT_TRUE(kept);
     auto read = co_await conductor->refresh(kTarget);
     EXPECT_TRUE(read);
-    const int64_t second = co_await ask();
-    live = co_await becomes(second, is_live);
-    EXPECT_TRUE(live);
+    const int64_t second = co_await ask_live();
     EXPECT_EQ(conductor->find(kTarget, second)->serves, 2);
     EXPECT_EQ(conductor->current(kTarget)->number, second);
   });
@@ -84,10 +75,7 @@ TEST_F(Conducting, who_serves_is_counted_also_when_the_clock_is_wrong) {
 // As after a restore of an older store: the cluster has what the store knows nothing of.
 TEST_F(Conducting, a_number_that_the_cluster_has_is_not_given_again) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask();
-    auto is_live = [](const Deploy& d) { return d.phase == Phase::live; };
-    bool live = co_await becomes(first, is_live);
-    EXPECT_TRUE(live);
+    const int64_t first = co_await ask_live();
     auto kept = co_await store->document(kTarget, first, "manifests");
     auto manifests = parse_json(kept.value_or("[]"), "manifests");
     for (const json::value& v : manifests->as_array()) {
@@ -113,10 +101,8 @@ TEST_F(Conducting, a_number_that_the_cluster_has_is_not_given_again) {
     EXPECT_EQ(prepared.error().what, "the cluster has a controller of a deploy #7 already");
     EXPECT_FALSE(conductor->may_know(kTarget, 7));
     EXPECT_TRUE(conductor->may_know(kTarget, first));
-    const int64_t second = co_await ask();
+    const int64_t second = co_await ask_live();
     EXPECT_EQ(second, 8);
-    live = co_await becomes(second, is_live);
-    EXPECT_TRUE(live);
   });
 }
 
