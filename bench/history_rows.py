@@ -1,4 +1,5 @@
 """The rows of a long history, made up after what Lemmy wrote, and how they get into SQLite and into PostgreSQL."""
+import hashlib
 import json
 import os
 import sqlite3
@@ -30,6 +31,14 @@ def pattern(model, fields):
     return text
 
 
+def build_hash(project, sha):
+    """As src/store/sqlite/hashes.h says."""
+    high, low = (int.from_bytes(hashlib.sha256(f"{project}\0{text}".encode()).digest()[:8], "big")
+                 for text in (sha[:7], sha))
+    bits = high >> 36 << 36 | low & (1 << 36) - 1
+    return bits - (1 << 64) if bits >> 63 else bits
+
+
 class Models:
     """What Lemmy wrote for one build and one deploy that went live."""
 
@@ -38,6 +47,7 @@ class Models:
         one = lambda sql: json.loads(db.execute(sql).fetchone()[0])
         build, deploy = one("SELECT body FROM builds"), one("SELECT body FROM deploys")
         self.events = [json.loads(body) for body, in db.execute("SELECT body FROM events ORDER BY seq")]
+        assert db.execute("SELECT hash FROM builds").fetchone()[0] == build_hash(build["project"], build["sha"])
         db.close()
         self.build_fields = build
         self.build = pattern(build, ["project", "sha", "first_pushed_at", "pushed_at"])
@@ -93,9 +103,9 @@ def fill_sqlite(file, history):
     def build_rows():
         for project, sha, minute in history.builds():
             at = time_text(minute)
-            yield project, sha, millis(minute), history.models.build % {
+            yield build_hash(project, sha), project, sha, millis(minute), history.models.build % {
                 "project": project, "sha": sha, "first_pushed_at": at, "pushed_at": at}
-    db.executemany("INSERT INTO builds VALUES (?, ?, ?, ?)", build_rows())
+    db.executemany("INSERT INTO builds (hash, project, sha, pushed_at, body) VALUES (?, ?, ?, ?, ?)", build_rows())
     events = []
 
     def deploy_rows():
