@@ -204,6 +204,7 @@ Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> eve
 
 Task<Result<Deploy>> Conductor::request(Request r) {
   if (auto ok = check_target(r.target); !ok) co_return fail(ok.error());
+  if (auto ok = check_serving(r.target, r.serving, r.request_id); !ok) co_return fail(ok.error());
   auto build = co_await around_.store->build(r.target.project, r.build);
   if (!build) co_return fail(build.error());
   Deploy d = asked(r.target);
@@ -239,6 +240,12 @@ Task<Result<Deploy>> Conductor::create(Deploy d, std::string text) {
   if (!created && created.error().code != ErrorCode::invalid)
     created = co_await around_.store->create_deploy(d, first);
   if (!created) co_return fail(created.error());
+  if (created->sha != d.sha || created->rollback_of != d.rollback_of)
+    co_return fail(ErrorCode::conflict, "Idempotency-Key",
+                   fmt::format("this key was used before, for {}",
+                               created->rollback_of ? fmt::format("a roll back to #{}", *created->rollback_of)
+                                                    : "build " + short_sha(created->sha)),
+                   "give each deploy and each roll back a key of its own");
   crash_point();
   if (!find(created->target, created->number)) tell(*created, first);  // else it was asked for before
   keep(*created);
