@@ -107,29 +107,13 @@ void Worker::write_one(Job& job) {
   Statement(*database_, "RELEASE one").exec();
 }
 
-// Savepoints make SQLite copy each page before it changes, for every job anew; nearly all jobs are kept.
-bool Worker::write_together(std::span<Job> jobs) {
-  if (jobs.size() == 1) return false;
-  bool keep = true;
-  try {
-    for (Job& job : jobs) keep = keep && (job.waiting->gone || job.work(*database_));
-  } catch (const std::exception&) {
-    keep = false;  // whose it is shows when each is by itself
-  }
-  if (keep) return true;
-  if (!sqlite3_get_autocommit(database_->getHandle())) Statement(*database_, "ROLLBACK").exec();
-  Statement(*database_, "BEGIN IMMEDIATE").exec();
-  return false;
-}
-
 void Worker::write_all(std::span<Job> jobs) {
   bool committing = false;
   Error error;
   try {
     Statement(*database_, "BEGIN IMMEDIATE").exec();
-    if (!write_together(jobs))
-      for (Job& job : jobs)
-        if (!job.waiting->gone) write_one(job);
+    for (Job& job : jobs)
+      if (!job.waiting->gone) write_one(job);
     committing = true;
     Statement(*database_, "COMMIT").exec();
     ++commits_;

@@ -19,7 +19,7 @@ namespace lemmy::store {
 Error to_error(const SQLite::Exception& e, const std::string& path);
 
 // One connection on a thread of its own. For a writer, all work that waits while a commit runs goes together
-// into the next transaction, and is answered after COMMIT: group commit.
+// into the next transaction, each in a savepoint of its own, and is answered after COMMIT: group commit.
 // To be destroyed before the loop. Work may run twice (the group was rolled back): it must not change its
 // captures.
 class Worker {
@@ -71,8 +71,7 @@ class Worker {
   void loop_forever();
   void read_one(Job& job);
   void write_all(std::span<Job> jobs);
-  bool write_together(std::span<Job> jobs);  // false: one is to be undone, so nothing was written
-  void write_one(Job& job);                  // in a savepoint of its own
+  void write_one(Job& job);
 
   asio::any_io_executor loop_;
   std::unique_ptr<DB> database_;
