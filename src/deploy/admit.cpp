@@ -8,11 +8,34 @@ namespace lemmy::deploy {
 // A label of ours that the watch has not shown yet.
 constexpr milliseconds kUnseenLabels{2'000};
 constexpr milliseconds kFirstTry{500}, kLongestTry{60'000};
+// Pods that are ready again within that were never missed by those who count on them.
+constexpr milliseconds kUnready{3'000};
 
 config::Failed Worker::failed_policy() const {
   auto config = c_.around_.config();
   const config::Environment* e = config->environment(target_.environment);
   return e ? e->failed : config::Failed::quarantine;
+}
+
+Readiness Worker::readiness() {
+  Readiness out;
+  const auto all = c_.state(target_).copy();
+  auto running = [](const Deploy& d) { return d.presence == Presence::running && traits_of(d).scales; };
+  if (std::ranges::count_if(all, running) < 2) return out;
+  const auto at = Clock::now();
+  for (const Deploy& d : all) {
+    if (!running(d)) continue;
+    auto place = c_.place(d);
+    const Sight sight = place ? (*place)->look(d) : Sight{.blind = place.error()};
+    if (sight.blind || sight.ready > 0) {
+      unready_.erase(d.number);
+      continue;
+    }
+    const auto since = unready_.try_emplace(d.number, at).first->second;
+    out[d.number] = at - since >= kUnready ? Ready::no : Ready::unsure;
+    if (out[d.number] == Ready::unsure) look_within(std::chrono::ceil<milliseconds>(kUnready - (at - since)));
+  }
+  return out;
 }
 
 void Worker::keep_out(Move& failed) {
@@ -25,14 +48,15 @@ void Worker::keep_out(Move& failed) {
     in_places(d, [](DeployPlace& p) { p.wanted = Wanted::zeroed; });
     text = "to be scaled to 0 by the environment's policy for failed deploys";
   } else {
-    if (others_answer(d, c_.state(target_).copy())) return;  // turns() takes it out
+    if (others_answer(d, c_.state(target_).copy(), readiness())) return;  // turns() takes it out
     text = "those of its pods that are ready go on getting requests: nothing else answers";
   }
   failed.events.push_back(event(d, now(), "action", "lemmy", std::move(text)));
 }
 
 Task<Worker::Did> Worker::admit() {
-  for (Turn& turn : turns(c_.state(target_).copy(), failed_policy() == config::Failed::quarantine)) {
+  for (Turn& turn :
+       turns(c_.state(target_).copy(), failed_policy() == config::Failed::quarantine, readiness())) {
     const Deploy* d = c_.find(target_, turn.number);
     if (!d) continue;
     Deploy next = *d;
@@ -55,10 +79,13 @@ Task<Worker::Did> Worker::admit(bool answers) {
       continue;
     auto place = c_.place(d);
     if (!place) continue;
-    if (!(*place)->is_admitted(d, answers))
+    Admission& a = admissions_[number];
+    if (!(*place)->is_admitted(d, answers)) {
       wrong.push_back(d);
-    else if (std::exchange(admissions_[number].retry.tries, 0) > 0)
-      noted.push_back(d);
+      continue;
+    }
+    if (std::exchange(a.failed, false)) noted.push_back(d);
+    if (Clock::now() - a.retry.next > kLongestTry) a.retry.tries = 0;
   }
   for (Deploy& d : noted)
     if (const Did did = co_await note(std::move(d), ""); did != Did::nothing) co_return did;
@@ -71,16 +98,15 @@ Task<Worker::Did> Worker::admit(bool answers) {
       look_within(left);
       continue;
     }
-    a.answers = answers;
-    a.retry.next = Clock::now() + kUnseenLabels;
+    if (std::exchange(a.answers, answers) != answers) a.retry = {};
     auto done = co_await (*place)->admit(d, answers);
     crash_point();
-    if (!done) {
-      look_within(a.retry.failed(kFirstTry, kLongestTry));
-      const Did did = co_await cannot_admit(d, done.error());
-      if (did != Did::nothing) co_return did;
-    }
-    look_within(kUnseenLabels);
+    a.failed = !done;
+    // Also when it was done: somebody may set it back for ever.
+    look_within(a.retry.failed(done ? kUnseenLabels : kFirstTry, kLongestTry));
+    if (done) continue;
+    const Did did = co_await cannot_admit(d, done.error());
+    if (did != Did::nothing) co_return did;
   }
   co_return Did::nothing;
 }

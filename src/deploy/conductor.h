@@ -88,6 +88,8 @@ class Conductor {
   // --- the picture in memory: unfinished deploys, those with something in the cluster, and each target's
   // last
   std::vector<Target> targets() const;
+  // Where something is of them in a place, or is to be: by environment, with the count of deploys.
+  std::map<std::string, int> environments_in_use() const;
   std::vector<std::string> projects() const;  // of targets(), in order, each once
   const Deploy* find(const Target& target, int64_t number) const;
   const Deploy* latest(const Target& target) const;

@@ -51,6 +51,15 @@ std::vector<Target> Conductor::targets() const {
   return out;
 }
 
+std::map<std::string, int> Conductor::environments_in_use() const {
+  std::map<std::string, int> out;
+  for (const auto& [target, s] : targets_)
+    for (const auto& [number, d] : s->deploys)
+      if (!is_finished(d.phase) || d.presence == Presence::running || d.presence == Presence::zeroed)
+        ++out[target.environment];
+  return out;
+}
+
 std::vector<std::string> Conductor::projects() const {
   std::vector<std::string> out;
   for (const auto& [target, s] : targets_)

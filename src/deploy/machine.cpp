@@ -49,6 +49,10 @@ Move enter(Deploy d, Phase phase, Time now, std::string who, std::string text) {
   return m;
 }
 
+int asked_for(const Deploy& d, const Sight& v) {
+  return d.replicas == 0 ? v.wanted : v.autoscaled ? std::max(1, v.wanted) : d.replicas;
+}
+
 void serve(Deploy& d, int64_t serves, Time now) {
   d.serving_since = now;
   d.serves = serves;
@@ -74,8 +78,7 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
     in_places(d, [&](DeployPlace& p) { p.cause = cause, p.presence = Presence::deleted; });
     return enter(std::move(d), Phase::failed, now, "lemmy", cause.summary);
   }
-  // What was asked for is the deploy's own number, unless an autoscaler may set another.
-  const int wanted = d.replicas == 0 ? v.wanted : v.autoscaled ? std::max(1, v.wanted) : d.replicas;
+  const int wanted = asked_for(d, v);
   bool changed = d.running != v.ready;
   in_places(d, [&](DeployPlace& p) { p.running = v.ready; });
   if (v.ready > d.most_ready) {
@@ -158,10 +161,26 @@ static bool runs(const Deploy& d) {
   return d.presence == Presence::running && d.wanted == Wanted::running && traits_of(d).scales;
 }
 
-bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys) {
+static Ready of(const Readiness& ready, const Deploy& d) {
+  const auto it = ready.find(d.number);
+  return it == ready.end() ? Ready::yes : it->second;
+}
+
+static bool other_in(const Deploy& than, const Deploy& d) {
+  return d.number != than.number && d.target == than.target && runs(d) && d.out_by == 0;
+}
+
+bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys, const Readiness& ready) {
   return std::ranges::any_of(deploys, [&](const Deploy& d) {
-    return d.number != than.number && d.target == than.target && runs(d) && d.out_by == 0 && d.serving_since;
+    return other_in(than, d) && d.serving_since && of(ready, d) == Ready::yes;
   });
+}
+
+// It could answer, and nothing else does.
+static bool is_needed(const Deploy& d, const std::vector<Deploy>& deploys, const Readiness& ready) {
+  return of(ready, d) == Ready::yes && std::ranges::none_of(deploys, [&](const Deploy& other) {
+           return other_in(d, other) && of(ready, other) != Ready::no;
+         });
 }
 
 // What a roll back is to take the place of: what served, and what came after that to which it goes back.
@@ -182,31 +201,45 @@ static std::optional<Turn> out_by(const Deploy& by, const Deploy& d) {
                           ready ? "is ready" : "takes its place, and was to do so at once")};
 }
 
-std::vector<Turn> turns(const std::vector<Deploy>& deploys, bool quarantine) {
+// Of one that gets requests.
+static std::optional<Turn> taken_out(const Deploy& d, const std::vector<Deploy>& deploys, bool quarantine,
+                                     const Readiness& ready) {
+  for (const Deploy& by : deploys)
+    if (auto turn = out_by(by, d); turn && (of(ready, by) == Ready::yes || !is_finished(by.phase)))
+      return turn;
+  const bool never_live = is_finished(d.phase) && d.phase != Phase::live && !d.serving_since;
+  if (quarantine && never_live && others_answer(d, deploys, ready))
+    return Turn{d.number, d.number, "its pods get no requests any more; they stay to be looked at"};
+  return std::nullopt;
+}
+
+// Of one that gets none: why it is to get them again, or empty.
+static std::string let_in(const Deploy& d, const std::vector<Deploy>& deploys, const Readiness& ready) {
+  const bool needed = is_needed(d, deploys, ready);
+  if (d.out_by == d.number) return needed ? "nothing else answers" : "";
+  auto by = std::ranges::find(deploys, d.out_by, &Deploy::number);
+  const bool known = by != deploys.end();
+  if (known && out_by(*by, d)) {
+    const bool asked_so = by->at_once && !is_finished(by->phase);
+    return needed && !asked_so ? fmt::format("no pod of #{} is ready, and nothing else answers", d.out_by)
+                               : "";
+  }
+  // Its place is taken for good by one that went live, while that or anything else answers.
+  if (!known || by->phase == Phase::live)
+    return needed ? fmt::format("#{} is gone, and nothing else answers", d.out_by) : "";
+  return fmt::format("#{} {}", d.out_by,
+                     is_finished(by->phase) ? "came to nothing" : "is not ready any more");
+}
+
+std::vector<Turn> turns(const std::vector<Deploy>& deploys, bool quarantine, const Readiness& ready) {
   std::vector<Turn> out;
   for (const Deploy& d : deploys) {
     if (!runs(d)) continue;
     if (d.out_by == 0) {
-      std::optional<Turn> turn;
-      for (const Deploy& by : deploys)
-        if (!turn) turn = out_by(by, d);
-      if (!turn && quarantine && d.phase == Phase::failed && !d.serving_since && others_answer(d, deploys))
-        turn = Turn{d.number, d.number, "its pods get no requests any more; they stay to be looked at"};
-      if (turn) out.push_back(std::move(*turn));
-      continue;
+      if (auto turn = taken_out(d, deploys, quarantine, ready)) out.push_back(std::move(*turn));
+    } else if (const std::string why = let_in(d, deploys, ready); !why.empty()) {
+      out.push_back({d.number, 0, "its pods are to get requests again: " + why});
     }
-    if (d.out_by == d.number) continue;
-    auto by = std::ranges::find(deploys, d.out_by, &Deploy::number);
-    const bool known = by != deploys.end();
-    if (known && out_by(*by, d)) continue;
-    // Its place is taken for good by one that went live, while that or anything else answers.
-    const bool went_live = !known || by->phase == Phase::live;
-    if (went_live && others_answer(d, deploys)) continue;
-    out.push_back({d.number, 0,
-                   fmt::format("its pods are to get requests again: #{} {}", d.out_by,
-                               went_live                ? "is gone, and nothing else answers"
-                               : is_finished(by->phase) ? "came to nothing"
-                                                        : "is not ready any more")});
   }
   return out;
 }
@@ -231,7 +264,8 @@ std::vector<std::pair<int64_t, Wanted>> due(const std::vector<Deploy>& deploys, 
     if (served && policy.zero_after && d.presence == Presence::running && d.wanted == Wanted::running &&
         precedes(d, *current) && *served >= *policy.zero_after)
       out.emplace_back(d.number, Wanted::zeroed);
-    if (d.presence == Presence::zeroed && d.wanted == Wanted::zeroed) zeroed.push_back(&d);
+    if (d.presence == Presence::zeroed && d.wanted == Wanted::zeroed && precedes(d, *current))
+      zeroed.push_back(&d);
   }
   if (policy.keep && zeroed.size() > static_cast<size_t>(*policy.keep)) {
     // What once served is what people go back to: it is kept before what never did.

@@ -1,6 +1,7 @@
 #pragma once
 // The rules that move a deploy. No I/O and no clock: what is seen and the time are passed in.
 // docs/verdicts.md and docs/architecture.md describe them.
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -51,17 +52,25 @@ int starting_replicas(int own, int min, int max, int serving_wants);
 // the number that supersedes it.
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys);
 
+// Whether a deploy that is to get requests can answer them, by its pods. no: none has been ready for some
+// seconds.
+enum class Ready { yes, unsure, no };
+using Readiness = std::map<int64_t, Ready>;  // by number; missing: yes, nothing else is known
+
 // Whose pods shall get requests from now on, or none, and why; deploys[number].out_by becomes out_by.
 // A roll back takes out what it takes the place of as soon as it is ready itself, or at once when asked so;
-// what it took out is let in again when it comes to nothing, or is gone and nothing else answers. quarantine:
-// what failed gets none while others answer.
+// what it took out is let in again when it comes to nothing, or is gone. quarantine: what ended without ever
+// being live gets none while others answer. Whatever took them out, pods that are ready are let in while
+// nothing else answers.
 struct Turn {
   int64_t number = 0, out_by = 0;
   std::string text;
 };
-std::vector<Turn> turns(const std::vector<Deploy>& deploys, bool quarantine);
-// Another one that was live once runs and gets requests.
-bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys);
+std::vector<Turn> turns(const std::vector<Deploy>& deploys, bool quarantine, const Readiness& ready);
+// Another one that was live once runs, gets requests and is ready.
+bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys, const Readiness& ready);
+// How many pods it was asked to have: its own number, unless an autoscaler may set another.
+int asked_for(const Deploy& deploy, const Sight& sight);
 
 // What the environment's policy asks for now, by number: previous deploys of the serving one are zeroed after
 // zero_after, and of the zeroed ones the oldest beyond keep are deleted. served: how long the serving one has

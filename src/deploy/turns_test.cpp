@@ -10,6 +10,7 @@ struct Turns : testing::Test {
   Deploy bad = made(2, Phase::live), back = made(3, Phase::rolling_out);
   std::vector<Deploy> others;
   bool quarantine = true;
+  Readiness ready;
   Turns() {
     bad.serves = 2;
     bad.serving_since = Time{};
@@ -28,7 +29,7 @@ struct Turns : testing::Test {
     std::vector<std::pair<int64_t, int64_t>> out;
     std::vector<Deploy> all{bad, back};
     all.insert(all.end(), others.begin(), others.end());
-    for (const Turn& t : turns(all, quarantine)) out.emplace_back(t.number, t.out_by);
+    for (const Turn& t : turns(all, quarantine, ready)) out.emplace_back(t.number, t.out_by);
     return out;
   }
   using Each = std::vector<std::pair<int64_t, int64_t>>;
@@ -104,6 +105,57 @@ TEST_F(Turns, what_failed_is_taken_out_once_others_answer) {
   quarantine = true;
   bad.presence = Presence::zeroed;
   EXPECT_EQ(now(), Each{}) << "it is all that answers";
+}
+
+TEST_F(Turns, nobody_is_taken_out_while_nothing_else_is_ready) {
+  back.rollback_of.reset();
+  back.phase = Phase::failed;
+  for (Ready r : {Ready::no, Ready::unsure}) {
+    ready[2] = r;
+    EXPECT_EQ(now(), Each{}) << "it is all that answers";
+  }
+}
+
+TEST_F(Turns, what_failed_is_let_in_again_while_nothing_else_is_ready) {
+  back.rollback_of.reset();
+  back.phase = Phase::failed;
+  back.out_by = 3;
+  EXPECT_EQ(now(), Each{});
+  ready[2] = Ready::unsure;
+  EXPECT_EQ(now(), Each{}) << "for a moment only";
+  ready[2] = Ready::no;
+  EXPECT_EQ(now(), (Each{{3, 0}}));
+  ready[3] = Ready::no;
+  EXPECT_EQ(now(), Each{}) << "it could not answer either";
+}
+
+TEST_F(Turns, what_a_roll_back_took_out_is_let_in_while_that_is_not_ready) {
+  back.phase = Phase::live;
+  back.serves = 3;
+  back.serving_since = Time{};
+  bad.out_by = 3;
+  EXPECT_EQ(now(), Each{});
+  ready[3] = Ready::no;
+  EXPECT_EQ(now(), (Each{{2, 0}}));
+  bad.out_by = 0;
+  EXPECT_EQ(now(), Each{});
+  ready[3] = Ready::unsure;
+  EXPECT_EQ(now(), Each{});
+  ready[3] = Ready::yes;
+  EXPECT_EQ(now(), (Each{{2, 3}})) << "as before";
+}
+
+TEST_F(Turns, who_asked_for_it_at_once_asked_for_nothing_meanwhile) {
+  back.at_once = true;
+  bad.out_by = 3;
+  ready[3] = Ready::no;
+  EXPECT_EQ(now(), Each{});
+}
+
+TEST_F(Turns, what_was_cancelled_and_restored_gets_none_while_others_answer) {
+  back.rollback_of.reset();
+  back.phase = Phase::cancelled;
+  EXPECT_EQ(now(), (Each{{3, 3}}));
 }
 
 TEST_F(Turns, a_roll_back_that_ended_under_a_lemmy_of_before_took_nothing_out) {

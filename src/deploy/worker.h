@@ -58,6 +58,7 @@ class Worker {
   Task<Did> admit();
   Task<Did> admit(bool answers);  // those that are to get requests, or none
   config::Failed failed_policy() const;
+  Readiness readiness();  // of those that run, when they are several
   Task<Did> cannot_admit(Deploy d, Error why);
   void keep_out(Move& failed);  // as the environment's policy for failed deploys wants it
   // policy.cpp
@@ -90,10 +91,12 @@ class Worker {
   // later. Apart from retries_: it holds up nothing else of the deploy.
   struct Admission {
     bool answers = false;
+    bool failed = false;
     Retry retry;
   };
   std::map<int64_t, Admission> admissions_;
-  bool letting_in_ = false;  // somebody who is to get requests does not yet
+  bool letting_in_ = false;                       // somebody who is to get requests does not yet
+  std::map<int64_t, Clock::time_point> unready_;  // since when no pod of it is
 };
 
 }  // namespace lemmy::deploy

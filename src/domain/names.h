@@ -23,6 +23,7 @@ std::string object_name(std::string_view project, std::string_view sha, int64_t 
 
 // Label of pods, "yes" or "no": whether they get requests. The Service selects "yes".
 inline constexpr std::string_view kAnswersLabel = "lemmy/answers";
+inline constexpr std::string_view kManagedBy = "app.kubernetes.io/managed-by";  // Lemmy's objects: "lemmy"
 
 // For people: the first 7 digits.
 inline std::string short_sha(std::string_view sha) { return std::string(sha.substr(0, 7)); }

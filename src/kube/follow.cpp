@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "domain/names.h"
 #include "kube/cluster.h"
 #include "kube/feed_metrics.h"
 
@@ -171,8 +172,8 @@ Task<Result<std::vector<Pod>>> Cluster::list_pods(Target target, std::string sel
 
 Task<Result<std::vector<Pod>>> Cluster::list_chosen_pods(Target of, std::string chosen) {
   const std::string path = fmt::format("/api/v1/namespaces/{}/pods", net::percent_encode(of.environment));
-  const std::string selector = net::percent_encode(fmt::format(
-      "app.kubernetes.io/managed-by=lemmy,project={},environment={},{}", of.project, of.environment, chosen));
+  const std::string selector = net::percent_encode(
+      fmt::format("{}=lemmy,project={},environment={},{}", kManagedBy, of.project, of.environment, chosen));
   std::vector<Pod> all;
   std::string next;
   do {

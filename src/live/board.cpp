@@ -38,6 +38,14 @@ json::object Board::frame() const {
   auto config = from_.config();
   json::array problems;
   for (const Error& e : from_.problems()) problems.push_back(error_json(e));
+  for (const Shown& e : environments())
+    if (e.left > 0)
+      problems.push_back(error_json(
+          Error{ErrorCode::conflict, "environments.yaml",
+                fmt::format(
+                    "environment '{}' is not in the configuration any more, and {} of its deploys are there",
+                    e.name, e.left),
+                "name it again, or delete what is there"}));
   json::array clusters;
   for (const ClusterState& c : from_.clusters()) {
     std::string trouble = c.error;
@@ -110,89 +118,10 @@ json::object Board::build_json(const Build& b) const {
   return o;
 }
 
-kube::Cluster* Board::cluster_of(const Deploy& d) const {
-  return d.deployer == Deployer::ansible ? nullptr : from_.cluster(d.cluster);
-}
-
-kube::Cluster* Board::cluster_of(const Target& target) const {
-  auto config = from_.config();
-  const config::Environment* e = config->environment(target.environment);
-  return from_.cluster(e ? e->cluster : "");
-}
-
-Board::Health Board::health_of_serving(const Deploy& d, const json::value& answers) const {
-  if (d.deployer == Deployer::ansible)
-    return {d.running >= d.replicas ? "ok" : "bad", fmt::format("on {} of {} hosts", d.running, d.replicas)};
-  const kube::Cluster* cluster = cluster_of(d);
-  if (!cluster || !cluster->is_live()) return {"unknown", "the cluster cannot be seen now"};
-  const kube::Owner owner{d.target, d.number};
-  const auto* rc = cluster->rc(owner);
-  const pods::Verdict v = pods::judge(pods::pods_of(*cluster, owner), rc);
-  const int wanted = rc ? rc->wanted : v.pods;
-  // What an autoscaler asks for beyond its minimum is growth, which takes its time.
-  const kube::Autoscaler* hpa = cluster->autoscaler(owner);
-  const int needed = hpa ? std::clamp(hpa->min, 1, std::max(1, wanted)) : wanted;
-  const bool ok = wanted > 0 && v.ready >= needed && (v.ready >= wanted || !v.cause);
-  Health out{ok ? "ok" : "bad", fmt::format("{} of {} pods ready", v.ready, wanted)};
-  if (!ok && v.cause) out.text += ": " + v.cause->summary;
-  if (ok && answers.is_object() && answers.get_object().at("deploys").get_array().empty())
-    return {"bad", out.text + ", and nobody answers requests: look at the Service and who it selects"};
-  return out;
-}
-
-json::object Board::target_json(const std::string& project, const std::string& environment, bool configured,
-                                bool lines) const {
-  const Target target{project, environment};
-  const deploy::Conductor& conductor = *from_.conductor;
-  const Deploy* current = conductor.current(target);
-  const Deploy* active = conductor.active(target);
-  const Deploy* latest = conductor.latest(target);
-  auto queued = conductor.queued(target);
-  const kube::Cluster* cluster = current ? cluster_of(*current) : cluster_of(target);
-
-  const json::value answers =
-      lines || !latest ? json::value(nullptr) : answers_json(cluster, target, current);
-  auto [health, text] = current  ? health_of_serving(*current, answers)
-                        : latest ? Health{"zeroed", "nothing runs"}
-                                 : Health{"none", configured ? "never deployed" : ""};
-  if (latest && latest->phase == Phase::failed) {
-    health = "bad";
-    text = fmt::format("#{} failed{}", latest->number,
-                       latest->cause ? ": " + latest->cause->summary : std::string());
-    const bool reached = latest->deployer == Deployer::ansible && !latest->object_name.empty();
-    if (current)
-      text += reached ? fmt::format("; hosts that it did not reach run #{}", current->number)
-                      : fmt::format("; #{} still serves", current->number);
-  }
-  if (active || !queued.empty()) {
-    const Deploy& d = active ? *active : *queued.front();
-    health = "busy";
-    text = fmt::format("#{} {}", d.number, d.note.empty() ? std::string(title(d.phase)) : d.note);
-  }
-  auto config = from_.config();
-  const config::Project* p = config->project(project);
-  const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;
-  const std::string_view deployer = lemmy::name(e ? e->deployer : Deployer::kubernetes);
-  auto shown = [&](const Deploy& d) { return lines ? deploy_line(d) : deploy_json(d); };
-  json::array waiting;
-  for (const Deploy* d : queued) waiting.push_back(shown(*d));
-  auto maybe = [&](const Deploy* d) { return d ? json::value(shown(*d)) : json::value(nullptr); };
-  return {{"environment", environment},
-          {"configured", configured},
-          {"health", health},
-          {"health_text", text},
-          {"answers", std::move(answers)},
-          {"current", maybe(current)},
-          {"active", maybe(active)},
-          {"latest", maybe(lines && latest == current ? nullptr : latest)},
-          {"deployer", deployer},
-          {"queued", std::move(waiting)}};
-}
-
 json::object Board::project_json(const std::string& name, const config::Config& config, bool lines) const {
   const config::Project* p = config.project(name);
   json::array targets;
-  for (const config::Environment& e : config.environments)
+  for (const Shown& e : environments())
     targets.push_back(target_json(name, e.name, p && p->environment(e.name), lines));
   return {{"name", name},
           {"description", p ? p->description : ""},
@@ -202,15 +131,6 @@ json::object Board::project_json(const std::string& name, const config::Config& 
           {"known", p != nullptr},
           {"targets", std::move(targets)}};
 }
-
-namespace {
-json::array environments_json(const config::Config& config) {
-  json::array out;
-  for (const config::Environment& e : config.environments)
-    out.push_back({{"name", e.name}, {"cluster", e.cluster}, {"protected", e.is_protected}});
-  return out;
-}
-}  // namespace
 
 json::object Board::overview(const Wanted& wanted) const {
   auto config = from_.config();
@@ -225,7 +145,7 @@ json::object Board::overview(const Wanted& wanted) const {
   for (; name != names.end() && projects.size() < wanted.limit; ++name)
     projects.push_back(project_json(*name, *config, wanted.lines));
   const std::string next = projects.empty() || name == names.end() ? "" : *std::prev(name);
-  return {{"environments", environments_json(*config)},
+  return {{"environments", environments_json()},
           {"projects", std::move(projects)},
           {"total", names.size()},
           {"next", next}};
@@ -240,12 +160,12 @@ Task<Result<json::object>> Board::project(std::string name, store::Page page) co
                    "add projects/" + name + " to the configuration, or announce a build of it");
   // Where each build is or was last deployed, from each target's newest deploys.
   std::vector<Task<Result<store::Listing<Deploy>>>> reads;
-  for (const config::Environment& e : config->environments)
-    reads.push_back(from_.store->deploys({name, e.name}, {100, ""}));
+  const std::vector<Shown> all_of_them = environments();
+  for (const Shown& e : all_of_them) reads.push_back(from_.store->deploys({name, e.name}, {100, ""}));
   auto newest = co_await all(std::move(reads));
   std::map<std::string, json::object> where;
   for (size_t i = 0; i < newest.size(); ++i) {
-    const config::Environment& e = config->environments[i];
+    const Shown& e = all_of_them[i];
     const Target target{name, e.name};
     if (!newest[i]) co_return fail(newest[i].error());
     const Deploy* serving = from_.conductor->current(target);
@@ -268,7 +188,7 @@ Task<Result<json::object>> Board::project(std::string name, store::Page page) co
   }
   json::object out;
   out["project"] = project_json(name, *config, false);
-  out["environments"] = environments_json(*config);
+  out["environments"] = environments_json();
   out["builds"] = std::move(builds);
   out["next"] = listing->next;
   co_return out;

@@ -62,10 +62,13 @@ class Board {
   bool store_ok() const;  // its "store"."ok" alone
   // {"total", "items": [{"cluster", "kind", "namespace", "name", "project", "number", "wanted", "ready",
   // "text"}] (at
-  //   most 20)}: objects with Lemmy's stamp that no deploy knows of. Looked for at most every 10 s.
+  //   most 20)}: objects with Lemmy's stamp that no deploy knows of, and pods whose
+  //   controller is gone. Looked for at most every 10 s.
   json::object strays() const;
 
-  // {"environments": [{"name", "cluster", "protected"}],
+  // {"environments": [{"name", "cluster", "protected", "configured": bool (false: it is not in the
+  // configuration any more, and
+  //    something is there)}],
   //  "projects": [{"name", "description", "deployer", "owners", "known": bool (configured),
   //    "targets": [{"environment", "configured": bool,
   //       "health": "none | ok | busy | bad | zeroed | unknown" , "health_text",
@@ -154,6 +157,14 @@ class Board {
   struct Health {
     std::string name, text;  // as in overview()
   };
+  // Those of the configuration, and those that are not in it any more and have deploys, with their count.
+  struct Shown {
+    std::string name, cluster;
+    bool is_protected = false;
+    int left = 0;  // deploys, of one that is not configured
+  };
+  std::vector<Shown> environments() const;
+  json::array environments_json() const;
   Health health_of_serving(const Deploy& serving, const json::value& answers) const;
   void add_shown(json::object& o, const Deploy& deploy) const;
   json::object target_json(const std::string& project, const std::string& environment, bool configured,
@@ -165,8 +176,11 @@ class Board {
     Clock::time_point at;
   };
   Sources from_;
+  mutable std::map<std::string, int> in_use_;
+  mutable Clock::time_point in_use_until_{};
   mutable json::object strays_;
   mutable Clock::time_point strays_until_{};
+  mutable std::set<std::string> unowned_;  // pods that no controller had when that was looked for
   mutable std::map<Target, SecretVersion> secrets_;
   // since_last_good() of deploys in trouble: it stays the same.
   mutable std::map<std::pair<Target, int64_t>, json::object> since_;

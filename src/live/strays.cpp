@@ -10,6 +10,14 @@ namespace {
 constexpr size_t kShown = 20;
 constexpr seconds kAge{10};
 
+std::string about(const kube::Owned& o, bool unowned) {
+  if (unowned)
+    return fmt::format("{} {} in {}: its controller is gone, and it runs on: delete it", o.kind, o.name,
+                       o.ns);
+  return fmt::format("{} {} in {}: deploy #{} of {} is not known here", o.kind, o.name, o.ns, o.owner.deploy,
+                     o.owner.target.project);
+}
+
 }  // namespace
 
 json::object Board::strays() const {
@@ -17,13 +25,21 @@ json::object Board::strays() const {
   strays_until_ = Clock::now() + kAge;
   json::array items;
   size_t all = 0;
+  // The garbage collector takes most of them: those are meant that were there at the last look too.
+  const std::set<std::string> before = std::exchange(unowned_, {});
   for (const ClusterState& c : from_.clusters()) {
     if (!c.cluster || !c.cluster->is_live()) continue;
     for (const kube::Owned& o : c.cluster->owned()) {
-      if (o.deleting || from_.conductor->may_know(o.owner.target, o.owner.deploy)) continue;
+      if (o.deleting) continue;
+      const bool unowned = o.kind == "Pod";
+      if (from_.conductor->may_know(o.owner.target, o.owner.deploy)) {
+        if (!unowned) continue;
+        const std::string key = c.name + "/" + o.ns + "/" + o.name;
+        unowned_.insert(key);
+        if (!before.contains(key)) continue;
+      }
       if (++all > kShown) continue;
-      std::string text = fmt::format("{} {} in {}: deploy #{} of {} is not known here", o.kind, o.name, o.ns,
-                                     o.owner.deploy, o.owner.target.project);
+      std::string text = about(o, unowned);
       items.push_back({{"cluster", c.name},
                        {"kind", o.kind},
                        {"namespace", o.ns},

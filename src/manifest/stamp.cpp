@@ -36,13 +36,16 @@ void put_labels(json::object& labels, const Stamp& s) {
   labels["app.kubernetes.io/name"] = s.project;
   labels["app.kubernetes.io/instance"] = label_value(s.project + "-" + s.environment);
   labels["app.kubernetes.io/version"] = s.sha;
-  labels["app.kubernetes.io/managed-by"] = "lemmy";
+  labels[kManagedBy] = "lemmy";
 }
 
 void put_env(json::object& container, const Stamp& s) {
   json::array& env = array_in(container, "env");
-  auto value = [&](std::string_view name, std::string text) {
-    put_named(env, {{"name", name}, {"value", std::move(text)}});
+  // Kubernetes would replace $(NAME) by the value of that variable, also of one that holds a secret.
+  auto value = [&](std::string_view name, std::string_view text) {
+    std::string literal;
+    for (const char c : text) literal.append(c == '$' ? 2 : 1, c);
+    put_named(env, {{"name", name}, {"value", std::move(literal)}});
   };
   auto field = [&](std::string_view name, std::string_view path) {
     put_named(env,

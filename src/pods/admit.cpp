@@ -44,7 +44,11 @@ bool Place::is_admitted(const Deploy& d, bool answers) const {
   if (!answers && cluster_.autoscaler(d.target.environment, d.object_name)) return false;
   for (const kube::Pod* p : cluster_.pods({d.target, d.number}, rc->meta.uid.view()))
     if (!p->meta.deleting && p->answers != as(answers)) return false;
-  return true;
+  // The labels are right, and the Service may select by others: somebody applied it as it was before.
+  const auto answering = answers ? std::nullopt : cluster_.answering(d.target);
+  return !answering || std::ranges::none_of(*answering, [&](const kube::Pod* p) {
+    return p->meta.deploy == d.number && p->meta.controller == rc->meta.uid && !p->meta.deleting;
+  });
 }
 
 Task<Result<>> Place::admit(Deploy d, bool answers) {
@@ -145,7 +149,7 @@ Task<Result<>> Place::take_over(Target target) {
   // Whatever it selects: somebody may have set labels back.
   auto labelled = co_await label_all(target);
   if (!labelled) co_return labelled;
-  if (selector->is_object() && selector->get_object().contains(kAnswersLabel)) co_return Result<>{};
+  if (selector->is_object() && text_or(selector->get_object(), kAnswersLabel) == "yes") co_return Result<>{};
   if (auto may = may_act(); !may) co_return may;
   json::object changes{{"spec", {{"selector", {{kAnswersLabel, "yes"}}}}}};
   auto done = co_await patch(client(), ref, std::move(changes));

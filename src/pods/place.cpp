@@ -11,6 +11,9 @@ namespace lemmy::pods {
 using deploy::Left;
 using deploy::of_place;
 
+constexpr int kLooks = 20;
+constexpr milliseconds kBetweenLooks{100};
+
 kube::Ref controller_ref(const Deploy& d) {
   return {"/api/v1", "replicationcontrollers", d.target.environment, d.object_name};
 }
@@ -113,6 +116,30 @@ Task<Result<>> Place::remove_config_map(Deploy d, std::string controller_uid) {
   co_return Result<>{};
 }
 
+// The garbage collector takes pods when their controller is gone, which somebody's finalizer may put off for
+// ever; and a controller that is being deleted scales no more.
+Task<Result<>> Place::let_pods_go(Deploy d, kube::ReplicationController rc) {
+  if (rc.wanted > 0 && !rc.meta.deleting) {
+    auto scaled = co_await scale(d, 0);
+    if (!scaled) co_return fail(scaled.error());
+    deploy::crash_point();
+  }
+  for (int look = 0; look < kLooks && rc.replicas > 0 && !rc.meta.deleting; ++look) {
+    co_await sleep_for(kBetweenLooks);
+    auto now = co_await client()->get(controller_ref(d));
+    if (!now) co_return of_place(now.error());
+    if (!*now) break;
+    rc = kube::parse_rc(**now);
+  }
+  co_return Result<>{};
+}
+
+static std::string finalizers_of(const json::object& object) {
+  const json::value* meta = find(object, "metadata");
+  const json::value* list = meta ? find(*meta, {"finalizers"}) : nullptr;
+  return list ? json::serialize(*list) : "[]";
+}
+
 Task<Result<>> Place::remove(Deploy d) {
   auto controller = co_await client()->get(controller_ref(d));
   if (!controller) co_return of_place(controller.error());
@@ -121,11 +148,22 @@ Task<Result<>> Place::remove(Deploy d) {
   auto hpa = co_await client()->remove(autoscaler_ref(d));
   if (!hpa) co_return of_place(hpa.error());
   deploy::crash_point();
+  if (*controller) {
+    auto emptied = co_await let_pods_go(d, kube::parse_rc(**controller));
+    if (!emptied) co_return emptied;
+  }
   auto copy = co_await remove_config_map(d, uid);
   if (!copy) co_return copy;
   if (auto may = may_act(); !may) co_return may;
   auto gone = co_await client()->remove(controller_ref(d));
   if (!gone) co_return of_place(gone.error());
+  auto left = co_await client()->get(controller_ref(d));
+  if (!left) co_return of_place(left.error());
+  if (*left)
+    co_return of_place(
+        {ErrorCode::unavailable, d.object_name,
+         "its controller is being deleted and does not go: its finalizers are " + finalizers_of(**left),
+         "whoever put them there must take them away"});
   co_return Result<>{};
 }
 

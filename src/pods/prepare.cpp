@@ -3,12 +3,10 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "deploy/crash_point.h"
 #include "deploy/machine.h"
 #include "domain/names.h"
 #include "manifest/compare.h"
-#include "manifest/explain.h"
 #include "pods/place.h"
 
 namespace lemmy::pods {
@@ -23,13 +21,6 @@ std::string kind_of(const json::object& o) { return std::string(text_or(o, "kind
 std::string name_of(const json::object& o) { return kube::parse_meta(o).name; }
 
 bool is_copy(const json::object& o) { return kind_of(o) == "ConfigMap" && bool_or(o, "immutable"); }
-
-Result<json::array> parse_manifests(const std::string& text) {
-  auto v = parse_json(text, "stored manifests");
-  if (!v) return fail(v.error());
-  if (!v->is_array()) return fail(ErrorCode::internal, "stored manifests", "they are not a list");
-  return std::move(v->get_array());
-}
 
 // The order in which they are applied: what pods need comes before them.
 json::array in_order(const manifest::Manifests& m) {
@@ -48,59 +39,6 @@ Task<Result<std::string>> dry_run(kube::Client* client, json::object manifest) {
 }
 
 }  // namespace
-
-Task<Result<Place::Rendered>> Place::render(Deploy d) {
-  auto build = co_await around_.store->build(d.target.project, d.sha);
-  if (!build) co_return of_store(build.error());
-  auto config = around_.config();
-  const config::Project* found = config->project(d.target.project);
-  if (!found) co_return fail(deploy::project_left(d.target.project));
-  auto& cached = renderers_[d.target.project];
-  std::shared_ptr<const manifest::Renderer> renderer = cached.second;
-  if (!renderer || cached.first != config->revision) {
-    auto made = co_await around_.pool->run(
-        [config, project = *found] { return manifest::Renderer::create(*config, project); });
-    if (!made) co_return fail(made.error());
-    renderer = *made;
-    renderers_[d.target.project] = {config->revision, renderer};
-  }
-  Rendering from{renderer, *build, config->revision};
-  co_return co_await around_.pool->run(
-      [from, environment = d.target.environment, number = d.number]() -> Result<Rendered> {
-        auto m = from.renderer->render(environment, from.build, number);
-        if (!m) return fail(m.error());
-        return Rendered{std::move(*m), from};
-      });
-}
-
-Task<std::string> Place::origins_of(Rendering from, Deploy d, json::array manifests) {
-  auto explain = [from = std::move(from), environment = d.target.environment, number = d.number,
-                  manifests = std::move(manifests)]() -> std::string {
-    auto e = from.renderer->explain(environment, from.build, number);
-    if (!e) return "";
-    json::value objects = manifest::to_json(*e);
-    if (!objects.is_object()) return "";
-    manifest::say_sent(objects.get_object(), manifests);
-    return json::serialize(json::object{
-        {"revision", from.revision}, {"complete", e->complete}, {"objects", std::move(objects)}});
-  };
-  co_return co_await around_.pool->run(std::move(explain));
-}
-
-Task<std::string> Place::keep_origins(Deploy d, json::array manifests) {
-  auto it = unexplained_.find(d.target);
-  if (it == unexplained_.end() || it->second.first != d.number) co_return "";
-  Rendering from = std::move(it->second.second);
-  unexplained_.erase(it);
-  std::string text = co_await origins_of(std::move(from), d, std::move(manifests));
-  auto put = co_await put_documents(d, {{"origins", text}});
-  if (!put)
-    log::warning("origins are not kept", {{"project", d.target.project},
-                                          {"environment", d.target.environment},
-                                          {"deploy", std::to_string(d.number)},
-                                          {"what", put.error().str()}});
-  co_return text;
-}
 
 Task<Result<std::string>> Place::put_documents(Deploy d, Texts texts) {
   std::vector<Task<Result<>>> puts;
@@ -149,6 +87,22 @@ Task<Result<Place::Sent>> Place::sent_now(Deploy d) {
   co_return out;
 }
 
+Task<Result<std::string>> Place::nobody_elses(json::object manifest) {
+  const kube::Ref ref = kube::ref_to(manifest);
+  auto there = co_await client()->get(ref);
+  if (!there || !*there) co_return "";  // what hinders reading hinders the rest, and is said there
+  const json::value* meta = find(**there, "metadata");
+  const json::value* labels = meta ? find(*meta, {"labels"}) : nullptr;
+  const std::string by(labels && labels->is_object() ? text_or(labels->get_object(), kManagedBy) : "");
+  if (by == "lemmy") co_return "";
+  co_return fail(
+      ErrorCode::rejected, ref.str(),
+      fmt::format("it is there already, and is not Lemmy's{}", by.empty() ? "" : ": " + by + " manages it"),
+      fmt::format("name the project otherwise, or hand it over: kubectl label -n {} {}/{} "
+                  "--overwrite {}=lemmy",
+                  ref.ns, ref.resource, ref.name, kManagedBy));
+}
+
 Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> serving) {
   // How many are wanted now must be known before the new one is sized.
   if (const deploy::Sight sight = look(d); sight.blind) co_return of_place(*sight.blind);
@@ -187,6 +141,10 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
   }
   // All at once: none of it needs another's answer.
   std::vector<Task<Result<std::string>>> asked;
+  for (const json::value& v : manifests)
+    if (const std::string kind = kind_of(v.get_object());
+        kind == "Service" || (kind == "ConfigMap" && !is_copy(v.get_object())))
+      asked.push_back(nobody_elses(v.get_object()));
   for (json::value& v : manifests) asked.push_back(dry_run(client(), std::move(v.get_object())));
   asked.push_back(put_documents(d, std::move(texts)));
   asked.push_back(client()->secret_version(d.target.environment, d.target.project));
@@ -259,14 +217,6 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   }
   out.text = fmt::format("applied {} with {} pods", d.object_name, d.replicas);
   co_return out;
-}
-
-Task<> Place::after_apply(Deploy d) {
-  if (auto it = unexplained_.find(d.target); it == unexplained_.end() || it->second.first != d.number)
-    co_return;
-  auto stored = co_await around_.store->document(d.target, d.number, "manifests");
-  auto manifests = stored ? parse_manifests(*stored) : Result<json::array>(fail(stored.error()));
-  if (manifests) co_await keep_origins(std::move(d), std::move(*manifests));
 }
 
 Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {

@@ -39,6 +39,7 @@ std::string key_of(View view, const route::Call& call) {
   if (view == View::home || view == View::instances) return key + join(call.who.projects, ",");
   if (view == View::deploy || view == View::dry_run)
     return key + json::serialize(may_json(call.who, config, call.target()));
+  key += config::name(call.who.role);  // also decides about what is not configured any more
   for (const config::Environment& e : config.environments)
     key += json::serialize(may_json(call.who, config, {call.param("project"), e.name}));
   return key;

@@ -1,0 +1,118 @@
+// What runs in one environment of a project, and which environments there are.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "domain/names.h"
+#include "live/view.h"
+#include "pods/place.h"
+#include "pods/verdict.h"
+
+namespace lemmy::live {
+
+constexpr seconds kInUseAge{2};
+
+kube::Cluster* Board::cluster_of(const Deploy& d) const {
+  return d.deployer == Deployer::ansible ? nullptr : from_.cluster(d.cluster);
+}
+
+kube::Cluster* Board::cluster_of(const Target& target) const {
+  auto config = from_.config();
+  const config::Environment* e = config->environment(target.environment);
+  return from_.cluster(e ? e->cluster : "");
+}
+
+Board::Health Board::health_of_serving(const Deploy& d, const json::value& answers) const {
+  if (d.deployer == Deployer::ansible)
+    return {d.running >= d.replicas ? "ok" : "bad", fmt::format("on {} of {} hosts", d.running, d.replicas)};
+  const kube::Cluster* cluster = cluster_of(d);
+  if (!cluster || !cluster->is_live()) return {"unknown", "the cluster cannot be seen now"};
+  const kube::Owner owner{d.target, d.number};
+  const auto* rc = cluster->rc(owner);
+  const pods::Verdict v = pods::judge(pods::pods_of(*cluster, owner), rc);
+  const int wanted = rc ? rc->wanted : v.pods;
+  // What an autoscaler asks for beyond its minimum is growth, which takes its time.
+  const kube::Autoscaler* hpa = cluster->autoscaler(owner);
+  const int needed = hpa ? std::clamp(hpa->min, 1, std::max(1, wanted)) : wanted;
+  const bool ok = wanted > 0 && v.ready >= needed && (v.ready >= wanted || !v.cause);
+  Health out{ok ? "ok" : "bad", fmt::format("{} of {} pods ready", v.ready, wanted)};
+  if (!ok && v.cause) out.text += ": " + v.cause->summary;
+  if (ok && answers.is_object() && answers.get_object().at("deploys").get_array().empty())
+    return {"bad", out.text + ", and nobody answers requests: look at the Service and who it selects"};
+  return out;
+}
+
+json::object Board::target_json(const std::string& project, const std::string& environment, bool configured,
+                                bool lines) const {
+  const Target target{project, environment};
+  const deploy::Conductor& conductor = *from_.conductor;
+  const Deploy* current = conductor.current(target);
+  const Deploy* active = conductor.active(target);
+  const Deploy* latest = conductor.latest(target);
+  auto queued = conductor.queued(target);
+  const kube::Cluster* cluster = current ? cluster_of(*current) : cluster_of(target);
+
+  const json::value answers =
+      lines || !latest ? json::value(nullptr) : answers_json(cluster, target, current);
+  auto [health, text] = current  ? health_of_serving(*current, answers)
+                        : latest ? Health{"zeroed", "nothing runs"}
+                                 : Health{"none", configured ? "never deployed" : ""};
+  if (latest && latest->phase == Phase::failed) {
+    health = "bad";
+    text = fmt::format("#{} failed{}", latest->number,
+                       latest->cause ? ": " + latest->cause->summary : std::string());
+    const bool reached = latest->deployer == Deployer::ansible && !latest->object_name.empty();
+    if (current)
+      text += reached ? fmt::format("; hosts that it did not reach run #{}", current->number)
+                      : fmt::format("; #{} still serves", current->number);
+  }
+  if (active || !queued.empty()) {
+    const Deploy& d = active ? *active : *queued.front();
+    health = "busy";
+    text = fmt::format("#{} {}", d.number, d.note.empty() ? std::string(title(d.phase)) : d.note);
+  }
+  auto config = from_.config();
+  const config::Project* p = config->project(project);
+  const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;
+  const std::string_view deployer = lemmy::name(e ? e->deployer : Deployer::kubernetes);
+  auto shown = [&](const Deploy& d) { return lines ? deploy_line(d) : deploy_json(d); };
+  json::array waiting;
+  for (const Deploy* d : queued) waiting.push_back(shown(*d));
+  auto maybe = [&](const Deploy* d) { return d ? json::value(shown(*d)) : json::value(nullptr); };
+  return {{"environment", environment},
+          {"configured", configured},
+          {"health", health},
+          {"health_text", text},
+          {"answers", std::move(answers)},
+          {"current", maybe(current)},
+          {"active", maybe(active)},
+          {"latest", maybe(lines && latest == current ? nullptr : latest)},
+          {"deployer", deployer},
+          {"queued", std::move(waiting)}};
+}
+
+std::vector<Board::Shown> Board::environments() const {
+  if (Clock::now() >= in_use_until_) {
+    in_use_ = from_.conductor->environments_in_use();
+    in_use_until_ = Clock::now() + kInUseAge;
+  }
+  auto config = from_.config();
+  std::vector<Shown> out;
+  for (const config::Environment& e : config->environments)
+    out.push_back({e.name, e.cluster, e.is_protected});
+  for (const auto& [name, deploys] : in_use_)
+    if (!config->environment(name)) out.push_back({name, "", false, deploys});
+  return out;
+}
+
+json::array Board::environments_json() const {
+  json::array out;
+  for (const Shown& e : environments())
+    out.push_back({{"name", e.name},
+                   {"cluster", e.cluster},
+                   {"protected", e.is_protected},
+                   {"configured", e.left == 0}});
+  return out;
+}
+
+}  // namespace lemmy::live

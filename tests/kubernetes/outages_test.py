@@ -1,0 +1,147 @@
+"""What happens to requests when pods die and people work behind Lemmy's back, on a real control plane."""
+import json
+import shutil
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from harness import TEMPLATE, Config, Lemmy, control_plane, new_sha, wait_for
+
+NAMESPACE, RETIRING = "outages", "outages-retire"
+# The branch says how the pods behave.
+BEHAVIOUR = """"annotations": {% if build.branch == "dies" %}{"lemmy.test/behaviour": "crash-after",
+    "lemmy.test/after": "6s", "lemmy.test/backoff": "20m"}{% elif build.branch == "half" %}{"lemmy.test/behaviour":
+    "never-ready", "lemmy.test/only-pods": "1"}{% else %}{}{% endif %},"""
+OLD_LINE = next(line for line in TEMPLATE.splitlines() if '"annotations"' in line)
+
+
+class Outages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.plane = control_plane()
+        for namespace in (NAMESPACE, RETIRING):
+            cls.plane.namespace(namespace)
+        cls.work = Path(tempfile.mkdtemp(prefix="lemmy-outages-"))
+        cls.config = Config(cls.work / "config")
+        cls.config.environments(f"environments:\n- {{name: {NAMESPACE}}}\n"
+                                f"- {{name: {RETIRING}, retire: {{zero_after: 4s, keep: 5}}}}\n")
+        for name in ("failed", "back", "held", "orphan", "edited", "foreign", "by-hand"):
+            cls.config.project(name, {NAMESPACE: {"replicas": 2}, RETIRING: {"replicas": 2}},
+                               yaml="settle: 1s\ndeadline: 5s\n", template=TEMPLATE.replace(OLD_LINE, BEHAVIOUR))
+        cls.lemmy = Lemmy(cls.config.dir, cls.work / "data", cls.plane.kubeconfig)
+        cls.lemmy.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.lemmy.stop()
+        shutil.rmtree(cls.work, ignore_errors=True)
+
+    def deploy(self, project, branch="main", phase="live", environment=NAMESPACE):
+        sha = new_sha()
+        self.lemmy.announce(project, sha, branch=branch)
+        n = self.lemmy.deploy(project, environment, sha)
+        self.lemmy.wait_phase(project, environment, n, phase)
+        return n
+
+    def answers(self, project, number, environment=NAMESPACE):
+        """{deploy: pods} as the API tells."""
+        said = self.lemmy.status(project, environment, number)["answers"]
+        return said and {d["number"]: d["pods"] for d in said["deploys"]}
+
+    def history(self, project, number, environment=NAMESPACE):
+        return " | ".join(e["text"] for e in self.lemmy.status(project, environment, number)["history"])
+
+    def controller(self, project, number, environment=NAMESPACE):
+        return self.lemmy.status(project, environment, number)["deploy"]["object_name"]
+
+    def test_ready_pods_of_a_failed_deploy_answer_while_nothing_else_does(self):
+        first = self.deploy("failed", "dies")
+        wait_for("it died", lambda: self.answers("failed", first) == {}, 40)
+        second = self.deploy("failed", "half", "failed")
+        wait_for("the failed one answers", lambda: self.answers("failed", second) == {second: 1})
+        self.assertEqual(self.lemmy.status("failed", NAMESPACE, second)["deploy"]["out_by"], 0)
+        third = self.deploy("failed")
+        wait_for("the good one alone", lambda: self.answers("failed", third) == {third: 2})
+        self.assertIn("they stay to be looked at", self.history("failed", second))
+
+    def test_what_a_roll_back_took_out_answers_again_when_that_dies(self):
+        first = self.deploy("back", "dies")
+        second = self.deploy("back")
+        self.lemmy.act("back", NAMESPACE, first, "zero")
+        self.lemmy.wait_presence("back", NAMESPACE, first, "zeroed")
+        code, made = self.lemmy.act("back", NAMESPACE, first, "rollback")
+        self.assertEqual(code, 202, made)
+        third = made["number"]
+        self.lemmy.wait_phase("back", NAMESPACE, third, "live")
+        wait_for("it is out", lambda: self.answers("back", third) == {third: 2})
+        wait_for("it is in again", lambda: self.answers("back", third) == {second: 2}, 40)
+        self.assertIn(f"no pod of #{third} is ready, and nothing else answers", self.history("back", second))
+
+    def test_nothing_is_zeroed_while_somebody_has_set_the_one_that_serves_to_0(self):
+        first = self.deploy("by-hand", environment=RETIRING)
+        second = self.deploy("by-hand", environment=RETIRING)
+        self.plane.kubectl("scale", "rc", self.controller("by-hand", second, RETIRING), "-n", RETIRING, "--replicas=0")
+        wait_for("the first alone", lambda: self.answers("by-hand", second, RETIRING) == {first: 2})
+        time.sleep(8)
+        self.assertEqual(self.answers("by-hand", second, RETIRING), {first: 2})
+        self.plane.kubectl("scale", "rc", self.controller("by-hand", second, RETIRING), "-n", RETIRING, "--replicas=2")
+        self.lemmy.wait_presence("by-hand", RETIRING, first, "zeroed")
+
+    def test_a_service_of_somebody_else_is_not_taken(self):
+        selector = {"app": "legacy"}
+        self.plane.kubectl("apply", "-f", "-", stdin=json.dumps({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "foreign", "namespace": NAMESPACE,
+                         "labels": {"app.kubernetes.io/managed-by": "Helm"}},
+            "spec": {"selector": selector, "ports": [{"port": 80}]}}))
+        first = self.deploy("foreign", phase="failed")
+        said = self.lemmy.status("foreign", NAMESPACE, first)["cause"]
+        self.assertIn("is not Lemmy's: Helm manages it", json.dumps(said))
+        self.assertIn("kubectl label", json.dumps(said))
+        self.assertEqual(self.plane.get("service", "foreign", "-n", NAMESPACE)["spec"]["selector"], selector)
+        self.plane.kubectl("label", "-n", NAMESPACE, "services/foreign", "--overwrite",
+                           "app.kubernetes.io/managed-by=lemmy")
+        second = self.deploy("foreign")
+        wait_for("it answers", lambda: self.answers("foreign", second) == {second: 2})
+
+    def test_a_deploy_is_deleted_when_it_is_gone_and_not_before(self):
+        first = self.deploy("held")
+        second = self.deploy("held")
+        name = self.controller("held", first)
+
+        def finalizers(*names):
+            self.plane.kubectl("patch", "rc", name, "-n", NAMESPACE, "--type=merge", "-p",
+                               json.dumps({"metadata": {"finalizers": list(names)}}))
+        finalizers("example.com/hold")
+        self.assertEqual(self.lemmy.act("held", NAMESPACE, first, "delete")[0], 202)
+        wait_for("its pods are gone", lambda: self.answers("held", second) == {second: 2})
+        wait_for("it is said", lambda: "example.com/hold" in self.history("held", first))
+        self.assertNotEqual(self.lemmy.status("held", NAMESPACE, first)["deploy"]["presence"], "deleted")
+        finalizers()
+        self.lemmy.wait_presence("held", NAMESPACE, first, "deleted")
+
+    def test_pods_whose_controller_was_taken_away_are_shown(self):
+        first = self.deploy("orphan")
+        self.plane.kubectl("delete", "rc", self.controller("orphan", first), "-n", NAMESPACE, "--cascade=orphan")
+
+        def strays():
+            code, said = self.lemmy.call("GET", "/api/v1/strays")
+            self.assertEqual(code, 200, said)
+            return [s["text"] for s in said["items"] if s["project"] == "orphan"]
+        wait_for("both are shown", lambda: len(strays()) == 2, 40)
+        self.assertIn("its controller is gone, and it runs on", strays()[0])
+
+    def test_a_service_that_was_applied_as_it_was_before_selects_by_the_label_again(self):
+        first = self.deploy("edited")
+        second = self.deploy("edited", "half", "failed")
+        wait_for("it is out", lambda: self.answers("edited", second) == {first: 2})
+        self.plane.kubectl("patch", "service", "edited", "-n", NAMESPACE, "--type=json", "-p",
+                           '[{"op": "remove", "path": "/spec/selector/lemmy~1answers"}]')
+        wait_for("the selector is back", lambda: self.plane.get("service", "edited", "-n", NAMESPACE)["spec"][
+            "selector"].get("lemmy/answers") == "yes")
+        wait_for("it is out again", lambda: self.answers("edited", second) == {first: 2})
+
+
+if __name__ == "__main__":
+    unittest.main()
