@@ -10,6 +10,8 @@ constexpr milliseconds kUnseenLabels{2'000};
 constexpr milliseconds kFirstTry{500}, kLongestTry{60'000};
 // Pods that are ready again within that were never missed by those who count on them.
 constexpr milliseconds kUnready{3'000};
+// Pods that crash again and again must not move requests each time.
+constexpr milliseconds kSteady{30'000};
 
 config::Failed Worker::failed_policy() const {
   auto config = c_.around_.config();
@@ -27,13 +29,26 @@ Readiness Worker::readiness() {
     if (!running(d)) continue;
     auto place = c_.place(d);
     const Sight sight = place ? (*place)->look(d) : Sight{.blind = place.error()};
-    if (sight.blind || sight.ready > 0) {
-      unready_.erase(d.number);
-      continue;
+    auto known = unready_.find(d.number);
+    if (sight.blind || (sight.ready > 0 && known == unready_.end())) continue;
+    if (known == unready_.end()) known = unready_.emplace(d.number, Unready{at}).first;
+    Unready& u = known->second;
+    Clock::duration left{};
+    if (sight.ready > 0) {
+      if (!u.ready_since) u.ready_since = at;
+      left = kSteady - (at - *u.ready_since);
+      if (!u.missed || left <= Clock::duration{}) {
+        unready_.erase(known);
+        continue;
+      }
+      out[d.number] = Ready::unsure;
+    } else {
+      u.ready_since.reset();
+      left = kUnready - (at - u.since);
+      u.missed = u.missed || left <= Clock::duration{};
+      out[d.number] = u.missed ? Ready::no : Ready::unsure;
     }
-    const auto since = unready_.try_emplace(d.number, at).first->second;
-    out[d.number] = at - since >= kUnready ? Ready::no : Ready::unsure;
-    if (out[d.number] == Ready::unsure) look_within(std::chrono::ceil<milliseconds>(kUnready - (at - since)));
+    if (out[d.number] == Ready::unsure) look_within(std::chrono::ceil<milliseconds>(left));
   }
   return out;
 }
