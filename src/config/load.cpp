@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "config/access_edits.h"
 #include "config/loader.h"
 #include "domain/names.h"
 
@@ -24,7 +25,8 @@ std::vector<fs::path> sorted_entries(const fs::path& dir) {
   return out;
 }
 
-Loader::Loader(fs::path dir) : dir_(std::move(dir)) {}
+Loader::Loader(fs::path dir, std::optional<std::string> access)
+    : dir_(std::move(dir)), access_(std::move(access)) {}
 
 std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   std::error_code ec;
@@ -172,7 +174,7 @@ void Loader::environments() {
 }
 
 void Loader::access() {
-  out_->has_access = yaml(dir_ / "access.yaml", kAccess, [&](Reader& r) {
+  auto read_it = [&](Reader& r) {
     const Known known{folders_, problems_.empty() ? &out_->projects : nullptr};
     Access& a = out_->access = read_access(r, folders_.empty() ? nullptr : &known);
     for (Hook& h : a.hooks)
@@ -180,7 +182,14 @@ void Loader::access() {
     if (a.aws)
       for (std::string& file : a.aws->certificates) file = in_tree(file);
     if (a.gce) a.gce->keys_file = in_tree(a.gce->keys_file);
-  });
+  };
+  const fs::path file = dir_ / "access.yaml";
+  out_->has_access = access_ || yaml(file, kAccess, read_it);
+  if (!access_) return;
+  if (auto node = parse_yaml(*access_, shown(file), problems_)) {
+    Reader r(*node, kAccess, shown(file), "", problems_);
+    read_it(r);
+  }
 }
 
 // An environment without a cluster goes to the only one, or to the one named default.
@@ -237,6 +246,19 @@ const Project* Config::project(std::string_view n) const {
 
 std::expected<std::shared_ptr<const Config>, Problems> load(const fs::path& dir) {
   return Loader(dir).load();
+}
+
+Problems problems_of_access(const fs::path& dir, const std::string& text) {
+  auto now = load(dir), then = Loader(dir, text).load();
+  Problems out;
+  if (then) return out;
+  // Lines have moved: a problem is the same when it says the same.
+  auto is_old = [&](const Error& e) {
+    return !now && std::ranges::any_of(now.error(), [&](const Error& o) { return o.what == e.what; });
+  };
+  for (const Error& e : then.error())
+    if (!is_old(e)) out.push_back(e);
+  return out;
 }
 
 }  // namespace lemmy::config

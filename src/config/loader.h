@@ -6,7 +6,8 @@ namespace lemmy::config {
 
 class Loader {
  public:
-  explicit Loader(std::filesystem::path dir);
+  // `access`: read in place of access.yaml.
+  explicit Loader(std::filesystem::path dir, std::optional<std::string> access = std::nullopt);
   std::expected<std::shared_ptr<const Config>, Problems> load();
 
  private:
@@ -39,6 +40,7 @@ class Loader {
   std::string near_file(const Path& file, std::string otherwise) const;
 
   const Path dir_;
+  const std::optional<std::string> access_;
   Path real_;  // dir_ with its links followed
   std::shared_ptr<Config> out_ = std::make_shared<Config>();
   Problems problems_;
