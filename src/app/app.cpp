@@ -19,12 +19,6 @@ constexpr milliseconds kConfigPoll{1000};
 constexpr milliseconds kKubeconfigs{10'000};
 constexpr milliseconds kStoreLook{5'000}, kStoreAgain{1'000}, kStoreLimit{6'000};
 
-bool is_loopback(const std::string& host) {
-  boost::system::error_code ec;
-  auto address = asio::ip::make_address(host, ec);
-  return host == "localhost" || (!ec && address.is_loopback());
-}
-
 std::string archive_of(const Options& o) {
   constexpr std::string_view kSqlite = "sqlite:";
   if (!o.archive.empty() || !o.store.starts_with(kSqlite)) return o.archive;
@@ -40,13 +34,6 @@ App::App(asio::io_context& loop, Options options)
 
 App::~App() { group_.cancel(); }
 
-Result<> App::check_binding() const {
-  if (config()->has_access || is_loopback(options_.host)) return {};
-  return fail(ErrorCode::invalid, options_.host,
-              "without an access.yaml everybody who reaches the server could deploy",
-              "listen on 127.0.0.1, or make users and tokens first: lemmy user add NAME --role admin");
-}
-
 Task<std::expected<uint16_t, config::Problems>> App::start() {
   co_await bulkheads_.files.run([this] { return watcher_.poll(); });
   if (!watcher_.current()) co_return std::unexpected(watcher_.problems());
@@ -57,6 +44,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (made)
     co_return one({ErrorCode::unavailable, options_.data_dir, "the folder cannot be made: " + made.message(),
                    "choose another with --data"});
+  auto archive = co_await bulkheads_.files.run([dir = options_.archive] { return check_archive(dir); });
+  if (!archive) co_return one(archive.error());
   auto key = co_await bulkheads_.files.run(
       [file = options_.data_dir + "/session.key"] { return access::server_key(file); });
   if (!key) co_return one(key.error());

@@ -60,7 +60,9 @@ class App {
   Task<Result<>> lead(store::Fence fence);
   Task<> stop_leading();
   Task<Result<>> stop_workers();
+  // checks.cpp
   Result<> check_binding() const;
+  static Result<> check_archive(const std::string& dir);  // blocks
   std::shared_ptr<const config::Config> config() const { return watcher_.current(); }
 
   asio::io_context& loop_;
