@@ -46,8 +46,20 @@ class AgainstAServer(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write("this-is-not-the-right-secret\n")
             file.flush()
-            self.assertEqual(self.cli(*arguments, "--secret-file", file.name)[0], 3)
+            code, _, err = self.cli(*arguments, "--secret-file", file.name)
+            self.assertEqual((code, file.name in err, "LEMMY_TOKEN" in err), (3, True, False), err)
+        code, _, err = self.cli(*arguments, env={"LEMMY_HOOK_SECRET": "this-is-not-the-right-secret"})
+        self.assertEqual((code, "LEMMY_HOOK_SECRET" in err, "LEMMY_TOKEN" in err), (3, True, False), err)
         self.assertEqual(self.cli("hook", "build", "--project", "hello-world", "--sha", "HEAD", "--branch", "x")[0], 2)
+
+    def test_a_host_without_a_proof_is_told_of_both_kinds(self):
+        arguments = ("hook", "instance", "--project", "hello-world", "--environment", "staging", "--instance-id", "i-1")
+        code, _, err = self.server.cli(*arguments)
+        self.assertEqual(code, 3, err)
+        for word in ("LEMMY_TOKEN", "--instances", "LEMMY_HOOK_SECRET"):
+            self.assertIn(word, err)
+        code, _, err = self.server.cli(*arguments, env={"LEMMY_HOOK_SECRET": "this-is-not-the-right-secret"})
+        self.assertEqual((code, "LEMMY_HOOK_SECRET" in err, "--instances" in err), (3, True, False), err)
 
     def test_status_in_three_depths(self):
         for arguments in ((), ("hello-world",)):
