@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/json_keys.h"
 #include "base/strings.h"
 #include "route/router.h"
 
@@ -48,6 +49,10 @@ Result<json::object> body_object(const net::Request& request) {
   auto v = parse_json(request.body, "body");
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::invalid, "body", "a JSON object is expected");
+  if (auto twice = key_twice(request.body))
+    return fail(ErrorCode::invalid, "body",
+                fmt::format("the key {} stands twice in one object", shorten(twice->key, 80)),
+                "send it once");
   return std::move(v->get_object());
 }
 
