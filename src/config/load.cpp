@@ -39,7 +39,9 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   out_->dir = dir_;
   clusters();
   clusters_read_ = problems_.empty();
+  const size_t before = problems_.size();
   environments();
+  environments_read_ = problems_.size() == before;
   out_->standards = folder(dir_ / "standards", 4 << 20, ".j2");
   for (const fs::path& p : sorted_entries(dir_ / "projects")) {
     if (!fs::is_directory(p, ec)) continue;
@@ -53,9 +55,9 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
     for (const ProjectEnvironment& e : p.environments)
       if (!out_->environment(e.name)) found.insert(e.name);
   for (const std::string& name : found) out_->environments.push_back({name});
+  look_for_strays();
   resolve_clusters();
   access();
-  look_for_strays();
   if (!problems_.empty()) return std::unexpected(std::move(problems_));
   out_->revision = sha256_hex(hashed_).substr(0, 12);
   return out_;
@@ -195,7 +197,8 @@ void Loader::access() {
 // An environment without a cluster goes to the only one, or to the one named default.
 void Loader::resolve_clusters() {
   const auto& clusters = out_->clusters;
-  if (clusters.empty()) return;
+  // What could not be read names a cluster perhaps.
+  if (clusters.empty() || !clusters_read_ || !environments_read_) return;
   std::string usual = clusters.size() == 1           ? clusters.begin()->first
                       : clusters.contains("default") ? "default"
                                                      : "";
@@ -220,11 +223,14 @@ void Loader::look_for_strays() {
     std::string name = p.filename().string();
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     bool has_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    if (auto near = nearest(name, known))
+    if (auto near = nearest(name, known)) {
       problem(p, "this is not read", fmt::format("did you mean '{}'?", *near));
-    else if (has_yaml)
+      if (*near == "clusters.yaml") clusters_read_ = false;
+      if (*near == "environments.yaml") environments_read_ = false;
+    } else if (has_yaml) {
       out_->warnings.push_back(
           {ErrorCode::invalid, name, "this is not read", "known are: " + join(known, ", ")});
+    }
   }
 }
 

@@ -47,6 +47,7 @@ class Loader {
   std::string hashed_;
   std::vector<std::string> folders_;  // of projects, good or bad
   bool clusters_read_ = false;        // else every name of a cluster would look wrong
+  bool environments_read_ = false;    // else every environment would seem to have no cluster
 };
 
 // What access.yaml may refer to.
