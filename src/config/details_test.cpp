@@ -169,6 +169,18 @@ TEST_F(Tree, what_only_follows_from_a_file_that_could_not_be_read_is_not_told) {
   EXPECT_EQ(problems().size(), 1u) << problems().back();
 }
 
+TEST_F(Tree, an_environment_that_no_project_has_is_a_warning) {
+  put("clusters.yaml", "clusters: {a: {in_cluster: true}}\n");
+  put("environments.yaml",
+      "environments: [{name: staging}, {name: prodction, protected: true}, {name: later}]\n");
+  auto c = load(dir);
+  ASSERT_TRUE(c) << c.error()[0].str();
+  ASSERT_EQ((*c)->warnings.size(), 2u);
+  EXPECT_EQ((*c)->warnings[0].str(),
+            "environments.yaml: no project has the environment 'prodction' (did you mean 'production'?)");
+  EXPECT_EQ((*c)->warnings[1].str(), "environments.yaml: no project has the environment 'later'");
+}
+
 TEST_F(Tree, a_link_without_a_url_is_told_as_such) {
   put("projects/hello-world/project.yaml", "links: [{title: a}]\n");
   EXPECT_EQ(problems(),

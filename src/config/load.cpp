@@ -54,6 +54,7 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   for (const auto& [name, p] : out_->projects)
     for (const ProjectEnvironment& e : p.environments)
       if (!out_->environment(e.name)) found.insert(e.name);
+  look_for_unused({found.begin(), found.end()});
   for (const std::string& name : found) out_->environments.push_back({name});
   look_for_strays();
   resolve_clusters();
@@ -231,6 +232,18 @@ void Loader::look_for_strays() {
       out_->warnings.push_back(
           {ErrorCode::invalid, name, "this is not read", "known are: " + join(known, ", ")});
     }
+  }
+}
+
+// A slip in a name would leave the environment that was meant unprotected.
+void Loader::look_for_unused(const std::vector<std::string>& unlisted) {
+  for (const Environment& env : out_->environments) {
+    auto has_it = [&](const auto& p) { return p.second.environment(env.name) != nullptr; };
+    if (std::ranges::any_of(out_->projects, has_it)) continue;
+    auto near = nearest(env.name, unlisted);
+    out_->warnings.push_back({ErrorCode::invalid, "environments.yaml",
+                              fmt::format("no project has the environment '{}'", env.name),
+                              near ? fmt::format("did you mean '{}'?", *near) : ""});
   }
 }
 

@@ -19,6 +19,7 @@ class Loader {
   void access();
   void resolve_clusters();
   void look_for_strays();
+  void look_for_unused(const std::vector<std::string>& unlisted);  // of projects, not in environments.yaml
   // one project, project.cpp
   void project(const Path& dir);
   void project_yaml(const Path& dir, Project& p);
