@@ -185,6 +185,14 @@ class AccessFile(unittest.TestCase):
                 self.assertIn("a-z", err)
         self.assertEqual(os.listdir(self.folder.name), [])
 
+    def test_a_build_that_no_hook_would_take_is_not_rendered(self):
+        shutil.copytree(ROOT / "docs" / "examples" / "config", self.folder.name, dirs_exist_ok=True)
+        render = ("render", "hello-world", "--config", self.folder.name, "staging", "--build", "abcdef0")
+        self.assertEqual(run(*render)[0], 0)
+        for more, told in ((("--image", "a b"), "image"), (("--branch", ""), "branch"), (("--branch", "a\nb"), "control")):
+            code, out, err = run(*render, *more)
+            self.assertEqual((code, out, told in err), (2, "", True), err)
+
     def test_a_folder_that_is_not_there_is_told(self):
         self.assertEqual(run("token", "add", "x", "--role", "viewer", "--config", "/no/such")[0], 4)
 
