@@ -6,6 +6,7 @@
 
 #include "access/lines.h"
 #include "base/files.h"
+#include "config/access_edits.h"
 
 namespace lemmy::access {
 namespace {
@@ -69,6 +70,7 @@ std::string joined(const std::vector<std::string>& names) {
 
 Result<std::string> add_user(const std::string& text, const std::string& name, Role role,
                              const std::string& password_hash) {
+  if (auto ok = config::check_access_name(name); !ok) return fail(ok.error());
   auto a = parse(text);
   if (!a) return fail(a.error());
   if (a->user(name)) return taken("user", name);
@@ -98,6 +100,7 @@ Result<std::string> remove_user(const std::string& text, const std::string& name
 }
 
 Result<std::string> add_token(const std::string& text, const config::Token& token) {
+  if (auto ok = config::check_access_name(token.name); !ok) return fail(ok.error());
   auto a = parse(text);
   if (!a) return fail(a.error());
   if (by_name(a->tokens, token.name) != a->tokens.end()) return taken("token", token.name);
@@ -118,6 +121,7 @@ Result<std::string> remove_token(const std::string& text, const std::string& nam
 }
 
 Result<std::string> add_instance_token(const std::string& text, const config::InstanceToken& token) {
+  if (auto ok = config::check_access_name(token.name); !ok) return fail(ok.error());
   auto a = parse(text);
   if (!a) return fail(a.error());
   if (by_name(a->instance_tokens, token.name) != a->instance_tokens.end())

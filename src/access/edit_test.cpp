@@ -40,7 +40,15 @@ TEST(Edit, a_user_is_added_behind_the_others_and_comments_stay) {
                 "  eve:\n    role: deployer\n    password_hash: \"" + kHash + "\"\n");
   EXPECT_EQ(*text, wanted);
   EXPECT_EQ(add_user(kFile, "bob", Role::viewer, kHash).error().code, ErrorCode::conflict);
-  EXPECT_EQ(add_user(kFile, "no good", Role::viewer, kHash).error().code, ErrorCode::invalid);
+  for (const char* name : {"no good", "x#y", "", "zo\xc3\xa9"}) {
+    const Error e = add_user(kFile, name, Role::viewer, kHash).error();
+    EXPECT_EQ(e.code, ErrorCode::invalid);
+    EXPECT_NE(e.what.find("is not a name"), e.what.npos) << e.str();
+    EXPECT_NE(e.hint.find("a-z"), e.hint.npos) << e.str();
+    const config::Token token{name, Role::viewer, std::string(64, 'a'), {}, {}};
+    EXPECT_EQ(add_token(kFile, token).error().what, e.what);
+    EXPECT_EQ(add_instance_token(kFile, {name, "web", "dev", std::string(64, 'a')}).error().what, e.what);
+  }
   EXPECT_EQ(add_user(kFile, "a: {role: admin}\n  b", Role::viewer, kHash).error().code, ErrorCode::invalid);
 }
 

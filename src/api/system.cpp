@@ -17,10 +17,12 @@ Task<net::Response> healthz(Shared, route::Call) { co_return plain("ok\n"); }
 // so.
 Task<net::Response> readyz(Shared s, route::Call call) {
   auto store = co_await with_deadline(s->store->check(), kStoreLimit, "the store");
+  const bool stranger = call.who.kind == access::Identity::Kind::anonymous;
+  json::object frame = s->board->frame();
   json::array clusters;
-  for (const json::value& c : s->board->frame()["clusters"].as_array()) {
+  for (const json::value& c : frame["clusters"].as_array()) {
     json::object o = c.as_object();
-    if (call.who.kind == access::Identity::Kind::anonymous) o.erase("trouble");  // may name hosts
+    if (stranger) o.erase("trouble");  // may name hosts
     clusters.push_back(std::move(o));
   }
   json::object o{{"ready", store.has_value()}, {"clusters", std::move(clusters)}};
@@ -28,10 +30,13 @@ Task<net::Response> readyz(Shared s, route::Call call) {
   // What is not let go only grows: it is told, and makes nobody unready.
   if (s->retention && s->retention->trouble()) {
     const Error& e = *s->retention->trouble();
-    o["retention"] = call.who.kind == access::Identity::Kind::anonymous ? std::string(name(e.code)) : e.str();
+    o["retention"] = stranger ? std::string(name(e.code)) : e.str();
   } else {
     o["retention"] = "ok";
   }
+  // What is in use goes on, so it makes nobody unready either.
+  json::array& problems = frame["problems"].as_array();
+  o["configuration"] = problems.empty() ? json::value("ok") : stranger ? json::value("invalid") : problems;
   co_return route::json_response(o, store ? 200 : 503);
 }
 

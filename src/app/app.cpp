@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "api/api.h"
-#include "async/child.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "store/copying.h"
@@ -17,15 +16,8 @@ namespace lemmy::app {
 namespace {
 
 constexpr milliseconds kConfigPoll{1000};
-constexpr int kKeyPolls = 60;
 constexpr milliseconds kKubeconfigs{10'000};
 constexpr milliseconds kStoreLook{5'000}, kStoreAgain{1'000}, kStoreLimit{6'000};
-
-bool is_loopback(const std::string& host) {
-  boost::system::error_code ec;
-  auto address = asio::ip::make_address(host, ec);
-  return host == "localhost" || (!ec && address.is_loopback());
-}
 
 std::string archive_of(const Options& o) {
   constexpr std::string_view kSqlite = "sqlite:";
@@ -42,13 +34,6 @@ App::App(asio::io_context& loop, Options options)
 
 App::~App() { group_.cancel(); }
 
-Result<> App::check_binding() const {
-  if (config()->has_access || is_loopback(options_.host)) return {};
-  return fail(ErrorCode::invalid, options_.host,
-              "without an access.yaml everybody who reaches the server could deploy",
-              "listen on 127.0.0.1, or make users and tokens first: lemmy user add NAME --role admin");
-}
-
 Task<std::expected<uint16_t, config::Problems>> App::start() {
   co_await bulkheads_.files.run([this] { return watcher_.poll(); });
   if (!watcher_.current()) co_return std::unexpected(watcher_.problems());
@@ -59,6 +44,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (made)
     co_return one({ErrorCode::unavailable, options_.data_dir, "the folder cannot be made: " + made.message(),
                    "choose another with --data"});
+  auto archive = co_await bulkheads_.files.run([dir = options_.archive] { return check_archive(dir); });
+  if (!archive) co_return one(archive.error());
   auto key = co_await bulkheads_.files.run(
       [file = options_.data_dir + "/session.key"] { return access::server_key(file); });
   if (!key) co_return one(key.error());
@@ -103,7 +90,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   retention_ =
       std::make_unique<retention::Retention>(std::move(around), conductor_.get(), archive_of(options_));
   board_ = std::make_unique<live::Board>(
-      live::Sources{store_.get(), conductor_.get(), current, [this] { return watcher_.problems(); }, cluster,
+      live::Sources{store_.get(), conductor_.get(), current, [this] { return problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated, instances_.get(),
                     retention_.get(), [this] { return store_trouble_; }, &bulkheads_.pages});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
@@ -172,33 +159,10 @@ Task<> App::reload() {
   co_await clusters_->use(watcher_.current());
 }
 
-Task<> App::read_keys() {
-  auto config = watcher_.current();
-  std::vector<std::string> secrets;
-  for (const config::Hook& h : config->access.hooks)
-    if (!h.secret_env.empty()) secrets.push_back(h.secret_env);
-  keep_from_children(secrets);
-  auto keys = co_await bulkheads_.files.run([config] {
-    return std::pair{
-        std::make_shared<const access::HookKeys>(
-            access::read_hook_keys(config->access, [](const char* name) { return std::getenv(name); })),
-        std::make_shared<const access::InstanceKeys>(access::read_instance_keys(config->access))};
-  });
-  for (const auto* problems : {&keys.first->problems, &keys.second->problems})
-    for (const Error& e : *problems) {
-      // Said once, not at each look.
-      if (said_.insert(e.str()).second) log::warning("a key of access.yaml", {{"what", e.str()}});
-      if (said_.size() > 100) said_.clear();
-    }
-  keys_ = keys.first;
-  instance_keys_ = keys.second;
-}
-
 Task<> App::follow_config() {
-  for (int n = 1;; ++n) {
+  for (;;) {
     co_await sleep_for(kConfigPoll);
-    // Files with keys are not part of the tree: clouds and people change them by themselves.
-    if (n % kKeyPolls == 0) co_await read_keys();
+    co_await read_keys();
     auto news = co_await bulkheads_.files.run([this] { return watcher_.poll(); });
     if (news == config::News::none) continue;
     if (news == config::News::config) {

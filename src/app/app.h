@@ -42,7 +42,9 @@ class App {
 
  private:
   Task<> reload();
+  // keys.cpp
   Task<> read_keys();
+  config::Problems problems() const;  // of newer files, and of keys
   Task<> follow_config();
   Task<> follow_kubeconfigs();
   // What /metrics tells of this process over time: vitals.cpp.
@@ -58,7 +60,9 @@ class App {
   Task<Result<>> lead(store::Fence fence);
   Task<> stop_leading();
   Task<Result<>> stop_workers();
+  // checks.cpp
   Result<> check_binding() const;
+  static Result<> check_archive(const std::string& dir);  // blocks
   std::shared_ptr<const config::Config> config() const { return watcher_.current(); }
 
   asio::io_context& loop_;
@@ -67,7 +71,7 @@ class App {
   Bulkheads bulkheads_;  // joined before what their work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
   std::shared_ptr<const access::InstanceKeys> instance_keys_;
-  std::set<std::string> said_;
+  config::Problems key_problems_;  // of what access.yaml names
   std::unique_ptr<store::Store> store_;
   std::optional<live::StoreTrouble> store_trouble_;
   std::unique_ptr<live::Feed> feed_;

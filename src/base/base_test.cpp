@@ -3,11 +3,22 @@
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/json_keys.h"
 #include "base/strings.h"
 #include "base/time.h"
 
 namespace lemmy {
 namespace {
+
+TEST(Json, a_key_that_stands_twice_in_one_object_is_found_however_it_is_escaped) {
+  for (const char* text :
+       {R"({"a": 1, "b": [{"a": 2}, {"a": 3}], "c": "a", "d": {"a": "\":{"}})", R"([])", R"({})"})
+    EXPECT_FALSE(key_twice(text)) << text;
+  for (const char* text :
+       {R"({"a": 1, "a": 2})", R"({"x": [{"a": "}", "b": 0, "a": 2}]})", R"({"a": 1, "\u0061" : 2})"})
+    EXPECT_TRUE(key_twice(text)) << text;
+  EXPECT_EQ(key_twice(R"({"sha": 1, "sha": 2})")->key, "\"sha\"");
+}
 
 TEST(Time, survives_formatting_and_parsing) {
   Time t = from_millis(1795518332120);

@@ -6,6 +6,8 @@
 
 #include <iostream>
 
+#include "config/access_edits.h"
+
 namespace lemmy::cli {
 namespace {
 
@@ -58,6 +60,9 @@ Result<> edit_access(const std::string& config_dir, const Edit& edit) {
   if (!text) return fail(text.error());
   auto changed = edit(*text);
   if (!changed) return fail(changed.error());
+  // A running server would take nothing of the folder any more.
+  if (auto problems = config::problems_of_access(config_dir, *changed); !problems.empty())
+    return fail(ErrorCode::invalid, file, problems.front().what, problems.front().hint);
   return access::write_access(file, *changed);
 }
 

@@ -9,7 +9,7 @@ namespace lemmy::cli {
 
 std::string access_file(const std::string& config_dir);
 Result<config::Access> load_access(const std::string& config_dir);  // nothing in it when there is no file
-// Reads, changes, writes. The folder must be there.
+// Reads, changes, writes, unless the folder would get new problems by it. The folder must be there.
 using Edit = std::function<Result<std::string>(const std::string& text)>;
 Result<> edit_access(const std::string& config_dir, const Edit& edit);
 

@@ -108,8 +108,10 @@ Error problem_of(int status, const std::string& body) {
   Error e{code_of(status, text_or(*o, "type")), std::string(text_or(*o, "where")),
           std::string(text_or(*o, "detail")), std::string(text_or(*o, "hint")),
           std::string(text_or(*o, "excerpt"))};
+  // Hooks have secrets of their own: what the server says of these, and `lemmy hook`, is nearer.
+  const bool of_hook = text_or(*o, "instance").starts_with("/hooks/");
   if (e.where == text_or(*o, "instance")) e.where.clear();  // a path says nothing to a person
-  if (e.code == ErrorCode::unauthorized && e.hint.find("lemmy token") == e.hint.npos)
+  if (e.code == ErrorCode::unauthorized && !of_hook && e.hint.find("lemmy token") == e.hint.npos)
     e.hint = "set LEMMY_TOKEN or --token-file; an admin makes one with: lemmy token add NAME --role ROLE";
   return e;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "config/access_edits.h"
 #include "config/loader.h"
 
 namespace lemmy::config {
@@ -32,10 +33,14 @@ bool is_name(std::string_view name) {
 
 }  // namespace
 
+Result<> check_access_name(const std::string& name) {
+  if (is_name(name)) return {};
+  return fail(ErrorCode::invalid, "name", fmt::format("'{}' is not a name", shorten(name, 80)),
+              "use up to 64 of a-z, A-Z, 0-9, '.', '_', '@' and '-', starting with a letter or digit");
+}
+
 void check_access_name(Reader& r, const std::string& name) {
-  if (!is_name(name))
-    r.problem("", fmt::format("'{}' is not a name", shorten(name, 80)),
-              "use up to 64 letters, digits, '.', '_', '@' and '-', starting with a letter or digit");
+  if (auto ok = check_access_name(name); !ok) r.problem("", ok.error().what, ok.error().hint);
 }
 
 std::string token_hash(Reader& r, const std::string& key) {

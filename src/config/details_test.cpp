@@ -156,6 +156,40 @@ TEST_F(Tree, a_misspelt_file_is_not_silently_left_out) {
   EXPECT_NE(problems()[0].find("there is 'enviroments.json': rename it"), std::string::npos);
 }
 
+TEST_F(Tree, what_only_follows_from_a_file_that_could_not_be_read_is_not_told) {
+  put("clusters.yaml", "clusters:\n  a: {in_cluster: true}\n  b: {kubeconfig: x}\n");
+  put("environments.yaml",
+      "environments:\n  - {name: staging, cluster: a}\n  - {name: production, cluster: b}\n");
+  EXPECT_EQ(problems(), Strings{});
+  fs::rename(dir / "environments.yaml", dir / "environments.yml");
+  EXPECT_EQ(problems(), Strings{"environments.yml: this is not read (did you mean 'environments.yaml'?)"});
+  fs::remove(dir / "environments.yml");
+  EXPECT_EQ(problems().size(), 2u) << "none has a cluster";
+  put("environments.yaml", "environments: [\n");
+  EXPECT_EQ(problems().size(), 1u) << problems().back();
+}
+
+TEST_F(Tree, an_environment_that_no_project_has_is_a_warning) {
+  put("clusters.yaml", "clusters: {a: {in_cluster: true}}\n");
+  put("environments.yaml",
+      "environments: [{name: staging}, {name: prodction, protected: true}, {name: later}]\n");
+  auto c = load(dir);
+  ASSERT_TRUE(c) << c.error()[0].str();
+  ASSERT_EQ((*c)->warnings.size(), 2u);
+  EXPECT_EQ((*c)->warnings[0].str(),
+            "environments.yaml: no project has the environment 'prodction' (did you mean 'production'?)");
+  EXPECT_EQ((*c)->warnings[1].str(), "environments.yaml: no project has the environment 'later'");
+}
+
+TEST_F(Tree, a_link_without_a_url_is_told_as_such) {
+  put("projects/hello-world/project.yaml", "links: [{title: a}]\n");
+  EXPECT_EQ(problems(),
+            Strings{"projects/hello-world/project.yaml:1:9 links[0].url: the url is missing (a link has "
+                    "title and url)"});
+  put("projects/hello-world/project.yaml", "links: [{title: a, url: 'ftp://x'}]\n");
+  EXPECT_NE(problems()[0].find("only http and https"), std::string::npos);
+}
+
 TEST_F(Tree, what_a_config_map_cannot_hold_is_refused) {
   put("projects/hello-world/config/a b", "x");
   EXPECT_NE(problems()[0].find("a ConfigMap cannot hold a file of this name"), std::string::npos);

@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "config/access_edits.h"
 #include "config/loader.h"
 #include "domain/names.h"
 
@@ -24,7 +25,8 @@ std::vector<fs::path> sorted_entries(const fs::path& dir) {
   return out;
 }
 
-Loader::Loader(fs::path dir) : dir_(std::move(dir)) {}
+Loader::Loader(fs::path dir, std::optional<std::string> access)
+    : dir_(std::move(dir)), access_(std::move(access)) {}
 
 std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   std::error_code ec;
@@ -37,7 +39,9 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   out_->dir = dir_;
   clusters();
   clusters_read_ = problems_.empty();
+  const size_t before = problems_.size();
   environments();
+  environments_read_ = problems_.size() == before;
   out_->standards = folder(dir_ / "standards", 4 << 20, ".j2");
   for (const fs::path& p : sorted_entries(dir_ / "projects")) {
     if (!fs::is_directory(p, ec)) continue;
@@ -50,10 +54,11 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   for (const auto& [name, p] : out_->projects)
     for (const ProjectEnvironment& e : p.environments)
       if (!out_->environment(e.name)) found.insert(e.name);
+  look_for_unused({found.begin(), found.end()});
   for (const std::string& name : found) out_->environments.push_back({name});
+  look_for_strays();
   resolve_clusters();
   access();
-  look_for_strays();
   if (!problems_.empty()) return std::unexpected(std::move(problems_));
   out_->revision = sha256_hex(hashed_).substr(0, 12);
   return out_;
@@ -172,7 +177,7 @@ void Loader::environments() {
 }
 
 void Loader::access() {
-  out_->has_access = yaml(dir_ / "access.yaml", kAccess, [&](Reader& r) {
+  auto read_it = [&](Reader& r) {
     const Known known{folders_, problems_.empty() ? &out_->projects : nullptr};
     Access& a = out_->access = read_access(r, folders_.empty() ? nullptr : &known);
     for (Hook& h : a.hooks)
@@ -180,13 +185,21 @@ void Loader::access() {
     if (a.aws)
       for (std::string& file : a.aws->certificates) file = in_tree(file);
     if (a.gce) a.gce->keys_file = in_tree(a.gce->keys_file);
-  });
+  };
+  const fs::path file = dir_ / "access.yaml";
+  out_->has_access = access_ || yaml(file, kAccess, read_it);
+  if (!access_) return;
+  if (auto node = parse_yaml(*access_, shown(file), problems_)) {
+    Reader r(*node, kAccess, shown(file), "", problems_);
+    read_it(r);
+  }
 }
 
 // An environment without a cluster goes to the only one, or to the one named default.
 void Loader::resolve_clusters() {
   const auto& clusters = out_->clusters;
-  if (clusters.empty()) return;
+  // What could not be read names a cluster perhaps.
+  if (clusters.empty() || !clusters_read_ || !environments_read_) return;
   std::string usual = clusters.size() == 1           ? clusters.begin()->first
                       : clusters.contains("default") ? "default"
                                                      : "";
@@ -211,11 +224,26 @@ void Loader::look_for_strays() {
     std::string name = p.filename().string();
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     bool has_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    if (auto near = nearest(name, known))
+    if (auto near = nearest(name, known)) {
       problem(p, "this is not read", fmt::format("did you mean '{}'?", *near));
-    else if (has_yaml)
+      if (*near == "clusters.yaml") clusters_read_ = false;
+      if (*near == "environments.yaml") environments_read_ = false;
+    } else if (has_yaml) {
       out_->warnings.push_back(
           {ErrorCode::invalid, name, "this is not read", "known are: " + join(known, ", ")});
+    }
+  }
+}
+
+// A slip in a name would leave the environment that was meant unprotected.
+void Loader::look_for_unused(const std::vector<std::string>& unlisted) {
+  for (const Environment& env : out_->environments) {
+    auto has_it = [&](const auto& p) { return p.second.environment(env.name) != nullptr; };
+    if (std::ranges::any_of(out_->projects, has_it)) continue;
+    auto near = nearest(env.name, unlisted);
+    out_->warnings.push_back({ErrorCode::invalid, "environments.yaml",
+                              fmt::format("no project has the environment '{}'", env.name),
+                              near ? fmt::format("did you mean '{}'?", *near) : ""});
   }
 }
 
@@ -237,6 +265,19 @@ const Project* Config::project(std::string_view n) const {
 
 std::expected<std::shared_ptr<const Config>, Problems> load(const fs::path& dir) {
   return Loader(dir).load();
+}
+
+Problems problems_of_access(const fs::path& dir, const std::string& text) {
+  auto now = load(dir), then = Loader(dir, text).load();
+  Problems out;
+  if (then) return out;
+  // Lines have moved: a problem is the same when it says the same.
+  auto is_old = [&](const Error& e) {
+    return !now && std::ranges::any_of(now.error(), [&](const Error& o) { return o.what == e.what; });
+  };
+  for (const Error& e : then.error())
+    if (!is_old(e)) out.push_back(e);
+  return out;
 }
 
 }  // namespace lemmy::config

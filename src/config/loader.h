@@ -6,7 +6,8 @@ namespace lemmy::config {
 
 class Loader {
  public:
-  explicit Loader(std::filesystem::path dir);
+  // `access`: read in place of access.yaml.
+  explicit Loader(std::filesystem::path dir, std::optional<std::string> access = std::nullopt);
   std::expected<std::shared_ptr<const Config>, Problems> load();
 
  private:
@@ -18,6 +19,7 @@ class Loader {
   void access();
   void resolve_clusters();
   void look_for_strays();
+  void look_for_unused(const std::vector<std::string>& unlisted);  // of projects, not in environments.yaml
   // one project, project.cpp
   void project(const Path& dir);
   void project_yaml(const Path& dir, Project& p);
@@ -39,12 +41,14 @@ class Loader {
   std::string near_file(const Path& file, std::string otherwise) const;
 
   const Path dir_;
+  const std::optional<std::string> access_;
   Path real_;  // dir_ with its links followed
   std::shared_ptr<Config> out_ = std::make_shared<Config>();
   Problems problems_;
   std::string hashed_;
   std::vector<std::string> folders_;  // of projects, good or bad
   bool clusters_read_ = false;        // else every name of a cluster would look wrong
+  bool environments_read_ = false;    // else every environment would seem to have no cluster
 };
 
 // What access.yaml may refer to.

@@ -119,7 +119,9 @@ void Loader::project_yaml(const fs::path& dir, Project& p) {
     p.owners = r.texts("owners");
     r.each("links", kLink, [&](Reader& l) {
       Link link{l.text("title"), l.text("url")};
-      if (!link.url.starts_with("http://") && !link.url.starts_with("https://"))
+      if (link.url.empty())
+        l.problem("url", "the url is missing", "a link has title and url");
+      else if (!link.url.starts_with("http://") && !link.url.starts_with("https://"))
         l.problem("url", "only http and https addresses are taken");
       if (link.title.empty()) link.title = link.url;
       p.links.push_back(link);

@@ -161,10 +161,26 @@ json::object difference(const Made& before, const Made& after) {
   out["left_out"] = fields.size() - shown.size();
   out["fields_why"] = std::move(why);
   out["images"] = std::move(images);
-  out["config_map"] = version(before.deploy.config_map, after.deploy.config_map);
+  // What was not even rendered has no ConfigMap that could be missing.
+  auto config_map = [](const Made& m) {
+    const bool known = !m.deploy.config_map.empty() || !m.manifests.empty() ||
+                       m.deploy.presence != Presence::none || traits_of(m.deploy).in_place;
+    return known ? m.deploy.config_map : kUnknownSecret;
+  };
+  out["config_map"] = version(config_map(before), config_map(after));
   out["secret"] = version(before.deploy.secret_version, after.deploy.secret_version);
   out["summary"] = summary(out, fields);
   return out;
+}
+
+// What the cluster refused has its manifests, but nobody wrote their ConfigMap's name: its copy tells.
+static std::string copy_in(const std::string& manifests) {
+  for (const json::value& v : parsed_list(manifests))
+    if (const json::value* name = find(v, {"metadata", "name"});
+        name && name->is_string() && text_or(v.get_object(), "kind") == "ConfigMap" &&
+        bool_or(v.get_object(), "immutable"))
+      return std::string(name->get_string());
+  return "";
 }
 
 Task<Result<Made>> read_made(store::Store* store, Deploy d) {
@@ -183,6 +199,7 @@ Task<Result<Made>> read_made(store::Store* store, Deploy d) {
       co_return fail(kept.error());
   }
   m.deploy = std::move(d);
+  if (m.deploy.config_map.empty()) m.deploy.config_map = copy_in(m.manifests);
   co_return m;
 }
 

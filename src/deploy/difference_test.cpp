@@ -53,6 +53,14 @@ TEST(Difference, a_secret_that_could_not_be_read_is_neither_gone_nor_changed) {
   }
 }
 
+TEST(Difference, a_config_map_that_was_not_even_rendered_is_neither_gone_nor_new) {
+  Made before = made(3, "aaaaaaa1", "slow"), after = made(4, "bbbbbbb2", "slow");
+  after.deploy.config_map.clear();
+  EXPECT_EQ(difference(before, after).at("config_map").at("state"), "removed");
+  after.manifests.clear();
+  EXPECT_EQ(difference(before, after).at("config_map").at("state"), "unknown");
+}
+
 TEST(Difference, of_a_roll_back_links_to_the_commits_that_go) {
   Made before = made(5, "bbbbbbb2", "fast"), after = made(3, "aaaaaaa1", "slow");
   before.build->first_pushed_at = after.build->first_pushed_at + std::chrono::hours{1};

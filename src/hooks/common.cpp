@@ -31,6 +31,7 @@ net::Response answer(const Error& e, const std::string& path) {
   if (e.code == ErrorCode::unavailable || e.code == ErrorCode::timeout) {
     Error shown = e;
     shown.code = ErrorCode::unavailable;
+    shown.where = "store";  // its path or address is not for callers
     if (shown.hint.empty()) shown.hint = "send the same call again; it is counted once";
     return with_retry(shown, path, 5);
   }

@@ -27,6 +27,7 @@ void count_verdict(const char* hook, const std::string& verdict, double by = 1);
 void show_verdicts(const char* hook);  // those that were not met yet too
 // 429 for an address that calls too often.
 std::optional<net::Response> flood(Shared state, const char* hook, const net::Request& request);
+// Of the store's trouble nothing is told of where it is.
 net::Response answer(const Error& error, const std::string& path);
 // By signature or bearer token of access.yaml's hooks.
 Result<access::HookCaller> identify(const State& state, const net::Request& request, Time now);

@@ -208,7 +208,7 @@ TEST_F(Hooks, a_store_that_is_down_says_when_to_come_again) {
   struct Down : store::Forwarding {
     using Forwarding::Forwarding;
     Task<Result<store::Accepted>> accept(Delivery, std::optional<Build>) override {
-      co_return fail(ErrorCode::unavailable, "store", "the disk is full");
+      co_return fail(ErrorCode::unavailable, "/var/lib/lemmy/lemmy.db", "the disk is full");
     }
   };
   store = std::make_unique<Down>(std::move(store));
@@ -217,6 +217,8 @@ TEST_F(Hooks, a_store_that_is_down_says_when_to_come_again) {
   EXPECT_EQ(r.status, 503);
   EXPECT_EQ(net::header(r.headers, "Retry-After"), "5");
   EXPECT_EQ(r.headers.count("Retry-After"), 1u);
+  EXPECT_THAT(r.body, HasSubstr("the disk is full"));
+  EXPECT_THAT(r.body, Not(HasSubstr("lemmy.db"))) << "where it is is nothing for callers";
 }
 
 TEST(BuildCall, a_time_of_the_future_counts_as_now) {

@@ -14,6 +14,32 @@ constexpr size_t kLogAsked = 4u << 20, kLogKept = 64u << 10, kLogBegin = 16u << 
 // Without another form to fall back to: a server that cannot leave the data out must not send it.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 constexpr const char* kMetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+// What server-side apply says, with status 500, of an object that does not fit its schema. No try helps: it
+// is our object that is wrong. The field comes first, as lines that are cut keep their beginning.
+std::optional<Error> misfit(const std::string& message, const std::string& where) {
+  const bool typed = message.starts_with("failed to create typed patch object (");
+  if (!typed && !message.starts_with("failed to convert new object (")) return std::nullopt;
+  const std::string_view mark = typed ? "): " : ", Kind=";
+  const size_t at = typed ? message.find(mark) : message.rfind(mark);
+  const size_t colon = at == message.npos ? at : message.find(": ", at);
+  if (colon == message.npos) return std::nullopt;
+  std::string text = message.substr(colon + 2);
+  if (text.starts_with("errors:")) {
+    std::vector<std::string> lines;
+    for (std::string_view line : split(std::string_view(text).substr(7), '\n'))
+      if (!trim(line).empty()) lines.emplace_back(trim(line));
+    text = join(lines, "; ");
+  }
+  Error e{ErrorCode::rejected, where, text,
+          "a typo, or a value of another type than Kubernetes wants there: mend the template or its values"};
+  const size_t end = text.starts_with('.') ? text.find(": ") : text.npos;
+  if (end != text.npos) {
+    e.where = text.substr(0, end);
+    e.what = fmt::format("{}, in {}", text.substr(end + 2), where);
+  }
+  return e;
+}
 }  // namespace
 
 std::string Ref::path() const {
@@ -44,6 +70,7 @@ Error api_error(int status, std::string_view body, const std::string& where) {
   auto v = parse_json(body, where);
   std::string message(v && v->is_object() ? text_or(v->get_object(), "message") : "");
   if (message.empty()) message = fmt::format("HTTP {} {}", status, shorten(valid_utf8(trim(body)), 300));
+  if (auto e = status == 500 ? misfit(message, where) : std::nullopt) return *e;
   Error e{ErrorCode::rejected, where, message};
   if (status == 401) {
     e.code = ErrorCode::unauthorized;

@@ -89,7 +89,8 @@ class Client {
 // The end of it, at most `most` bytes, from the beginning of a line.
 std::string_view last_lines(std::string_view text, size_t most);
 
-// What an API server's Status object means: code, message, and what to do.
+// What an API server's Status object means: code, message, and what to do. A field that the schema refuses is
+// the place (".spec.replicas"), and the object stands in the message.
 Error api_error(int http_status, std::string_view body, const std::string& where);
 
 }  // namespace lemmy::kube

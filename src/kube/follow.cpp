@@ -43,6 +43,7 @@ Task<> Cluster::list_once(Feed* f, std::string target) {
   net::ClientRequest request{"GET", std::move(target)};
   auto r = co_await client_->send(std::move(request), kOpen, kPage);
   if (f->asked != asked) co_return;
+  if (co_await cancelled()) co_return;  // we stop: that is no trouble of the cluster's
   if (!r) {
     if (r.error().code == ErrorCode::too_large) {
       f->protocol->on_page_too_large();
@@ -78,6 +79,7 @@ Task<> Cluster::watch_once(Feed* f, std::string target) {
   net::ClientRequest request{"GET", std::move(target)};
   auto stream = co_await client_->open(std::move(request), kOpen);
   if (f->asked != asked) co_return;
+  if (co_await cancelled()) co_return;
   if (!stream) {
     f->protocol->on_connection_lost(milliseconds{0});
     note_reconnect(name_, "lost");
@@ -138,6 +140,7 @@ Task<> Cluster::probe(Feed* f) {
   const std::string version = f->protocol->resource_version();
   net::ClientRequest request{"GET", watches ? f->protocol->probe_target() : "/version"};
   auto r = co_await client_->send(std::move(request), times_.probe_limit);
+  if (co_await cancelled()) co_return;
   // Refused is answered: what we may not do shows where it is tried.
   const bool silent =
       !r && (r.error().code == ErrorCode::timeout || r.error().code == ErrorCode::unavailable);

@@ -56,6 +56,43 @@ TEST(Kubeconfig, finds_files_relative_to_itself) {
   EXPECT_EQ(a->token_file, (d.path / "tok").string());
 }
 
+Error answered(int status, const std::string& message) {
+  return api_error(status, json::serialize(json::object{{"kind", "Status"}, {"message", message}}),
+                   "replicationcontrollers hello-1 in staging");
+}
+
+TEST(ApiError, a_field_that_the_schema_refuses_is_no_trouble_that_passes_and_comes_first) {
+  const std::string head =
+      "failed to create typed patch object (staging/hello-1; /v1, Kind=ReplicationController): ";
+  const std::string comand =
+      ".spec.template.spec.containers[name=\"app\"].comand: field not declared in schema";
+  Error e = answered(500, head + comand);
+  EXPECT_EQ(e.code, ErrorCode::rejected);
+  EXPECT_EQ(e.where, ".spec.template.spec.containers[name=\"app\"].comand");
+  EXPECT_EQ(e.what, "field not declared in schema, in replicationcontrollers hello-1 in staging");
+  EXPECT_NE(e.hint, "");
+
+  e = answered(500,
+               head + "errors:\n  .spec.replicas: expected numeric (int or float), got string\n  " + comand);
+  EXPECT_EQ(e.where, ".spec.replicas");
+  EXPECT_EQ(e.what, "expected numeric (int or float), got string; " + comand +
+                        ", in replicationcontrollers hello-1 in staging");
+
+  e = answered(
+      500,
+      "failed to convert new object (staging/hello-1; /v1, Kind=ReplicationController) to proper version: "
+      "unable to convert unstructured object to /v1, Kind=ReplicationController: quantities must match");
+  EXPECT_EQ(e.code, ErrorCode::rejected);
+  EXPECT_EQ(e.where, "replicationcontrollers hello-1 in staging");
+  EXPECT_EQ(e.what, "quantities must match");
+}
+
+TEST(ApiError, other_errors_of_the_server_may_pass) {
+  for (const char* message : {"etcdserver: request timed out", "failed to create typed patch object", ""})
+    EXPECT_EQ(answered(500, message).code, ErrorCode::unavailable) << message;
+  EXPECT_EQ(answered(503, "").code, ErrorCode::unavailable);
+}
+
 TEST(Kubeconfig, errors_say_what_is_missing) {
   TempDir d;
   EXPECT_EQ(load_kubeconfig((d.path / "none").string(), "").error().code, ErrorCode::not_found);

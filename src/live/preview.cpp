@@ -43,7 +43,7 @@ std::string bounds_text(const json::value& v) {
 
 std::string config_map_line(const json::object& version, int64_t number) {
   const std::string_view state = text_or(version, "state");
-  if (state == "none") return "";
+  if (state == "none" || state == "unknown") return "";
   if (state == "same") return "ConfigMap: the same as now.";
   if (state == "removed") return fmt::format("ConfigMap: none, as #{} had none.", number);
   return fmt::format("ConfigMap: that of #{} comes back ({}).", number, text_or(version, "after"));

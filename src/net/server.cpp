@@ -21,12 +21,12 @@ using asio::ip::tcp;
 constexpr std::chrono::seconds kWriteTime{30};
 constexpr size_t kMostDrained = 16 << 20;
 
-Response problem(int status, std::string title, std::string detail) {
+Response problem(int status, std::string title, std::string detail, std::string type = "about:blank") {
   Response r;
   r.status = status;
   r.headers.emplace("Content-Type", "application/problem+json");
-  r.body = json::serialize(
-      json::object{{"type", "about:blank"}, {"title", title}, {"status", status}, {"detail", detail}});
+  r.body =
+      json::serialize(json::object{{"type", type}, {"title", title}, {"status", status}, {"detail", detail}});
   return r;
 }
 
@@ -163,8 +163,9 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       if (ec == http::error::header_limit)
         response = problem(431, "Request header too large", "send less than 32 KiB of headers");
       else if (ec == http::error::body_limit)
-        response = problem(413, "Body too large",
-                           "the limit is " + std::to_string(self->limits.body_bytes) + " bytes");
+        response = problem(413, std::string(title(ErrorCode::too_large)),
+                           "the limit of a body is " + std::to_string(self->limits.body_bytes) + " bytes",
+                           "urn:lemmy:error:" + std::string(name(ErrorCode::too_large)));
       else if (ec == beast::error::timeout)
         response = problem(408, "Too slow", "the request did not come in time");
       else

@@ -107,6 +107,7 @@ TEST(Server, refuses_what_is_malformed_or_too_large) {
         }
         auto body = co_await raw(url, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n");
         EXPECT_TRUE(body.starts_with("HTTP/1.1 413")) << body;
+        EXPECT_NE(body.find("\"urn:lemmy:error:too_large\""), body.npos) << body;
         auto header = co_await raw(url, "GET / HTTP/1.1\r\nA: " + std::string(40'000, 'x') + "\r\n\r\n");
         EXPECT_TRUE(header.starts_with("HTTP/1.1 431")) << header;
       },

@@ -177,6 +177,23 @@ TEST(Picture, a_watch_that_stands_and_tells_nothing_is_found_by_asking_on_anothe
   });
 }
 
+TEST(Picture, stopping_is_no_trouble_of_the_cluster) {
+  kube::WatchTimes times;
+  times.probe_every = 20ms;
+  PictureBench b(fast(), times);
+  b.run([&]() -> Task<> {
+    b.cluster->start();
+    const bool live = co_await Bench::until([&] { return b.cluster->is_live(); });
+    EXPECT_TRUE(live);
+    b.sim->faults().slow(5s, {"GET", "", false, -1});
+    b.sim->faults().cut_streams();
+    co_await sleep_for(1500ms);  // the watches are being opened again, and a probe is asked for
+    EXPECT_EQ(b.cluster->trouble(), std::nullopt);
+    co_await b.cluster->stop();
+    EXPECT_EQ(b.cluster->trouble(), std::nullopt) << b.cluster->trouble()->str();
+  });
+}
+
 TEST(Picture, pods_can_be_asked_for_while_their_watch_tells_nothing) {
   PictureBench b;
   b.run([&]() -> Task<> {

@@ -183,5 +183,25 @@ TEST_F(Conducting, a_dry_run_says_what_the_cluster_would_refuse) {
   });
 }
 
+TEST_F(Conducting, what_the_cluster_refuses_is_compared_by_the_config_map_that_it_would_have_sent) {
+  run([this]() -> Task<> {
+    co_await ask_live();
+    sim->faults().answer(403, {"PATCH", "/replicationcontrollers/", false, -1});
+    const int64_t number = co_await ask();
+    bool failed = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::failed; });
+    EXPECT_TRUE(failed);
+    auto kept = co_await store->document(kTarget, number, "failure");
+    EXPECT_TRUE(kept);
+    const json::value told = parse_json(kept ? *kept : "{}", "failure").value();
+    for (const char* part : {"config_map", "secret"}) {
+      const json::value* state = find(told, {"difference", part, "state"});
+      EXPECT_TRUE(state);
+      if (state) EXPECT_NE(*state, "removed") << part << json::serialize(told);
+    }
+    const json::value* map = find(told, {"difference", "config_map", "state"});
+    if (map) EXPECT_EQ(*map, "same");
+  });
+}
+
 }  // namespace
 }  // namespace lemmy::pods

@@ -152,26 +152,28 @@ Task<json::object> Place::failure(Deploy d, json::object roles) {
   co_return roles;
 }
 
-// It failed before its manifests were kept: what it would have sent, as far as that renders.
+// It failed before its manifests were kept, or they were refused: what it would have sent, as far as that
+// renders.
 Task<deploy::Made> Place::made(deploy::Made made) {
   Deploy& d = made.deploy;
   if (!made.manifests.empty()) {
     if (made.origins.empty())  // it failed before it was applied
       if (auto sent = parse_json(made.manifests, "manifests"); sent && sent->is_array())
         made.origins = co_await keep_origins(d, std::move(sent->get_array()));
-    co_return made;
+    if (d.phase != Phase::preparing) co_return made;  // what it was sent with is known
+  } else {
+    if (d.rollback_of) co_return made;  // it has those of its earlier deploy
+    auto m = co_await render(d);
+    if (!m) co_return made;
+    json::array sent;
+    for (const auto& o : {m->manifests.config_map, m->manifests.service, std::optional(m->manifests.rc),
+                          m->manifests.autoscaler})
+      if (o) sent.push_back(*o);
+    made.manifests = json::serialize(sent);
+    made.final = json::serialize(m->manifests.final);
+    made.origins = co_await origins_of(std::move(m->from), d, std::move(sent));
+    if (m->manifests.config_map_copy) d.config_map = kube::parse_meta(*m->manifests.config_map_copy).name;
   }
-  if (d.rollback_of) co_return made;  // it has those of its earlier deploy
-  auto m = co_await render(d);
-  if (!m) co_return made;
-  json::array sent;
-  for (const auto& o : {m->manifests.config_map, m->manifests.service, std::optional(m->manifests.rc),
-                        m->manifests.autoscaler})
-    if (o) sent.push_back(*o);
-  made.manifests = json::serialize(sent);
-  made.final = json::serialize(m->manifests.final);
-  made.origins = co_await origins_of(std::move(m->from), d, std::move(sent));
-  if (m->manifests.config_map_copy) d.config_map = kube::parse_meta(*m->manifests.config_map_copy).name;
   const bool known = !d.secret_version.empty() && d.secret_version != kUnknownSecret;
   if (known) co_return made;
   auto secret = co_await with_deadline(client()->secret_version(d.target.environment, d.target.project),

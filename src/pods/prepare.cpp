@@ -232,7 +232,7 @@ Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {
     run->objects.push_back({{"kind", kind_of(o)},
                             {"name", name_of(o)},
                             {"ok", tried.has_value()},
-                            {"what", e.what},
+                            {"what", e.where.starts_with('.') ? e.where + ": " + e.what : e.what},
                             {"hint", e.hint}});
   }
   if (refused == 0) co_return Result<>{};

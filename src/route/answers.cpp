@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/json_keys.h"
 #include "base/strings.h"
 #include "route/router.h"
 
@@ -35,7 +36,9 @@ net::Response problem(const Error& error, std::string_view instance) {
 
 Result<json::object> body_object(const net::Request& request) {
   std::string_view type = net::header(request.headers, "Content-Type");
-  if (type.starts_with("application/x-www-form-urlencoded")) {
+  // `curl -d` says form of whatever it sends. No form begins so; no page of a browser gets to a hook.
+  const bool says_wrongly = request.path.starts_with("/hooks/") && trim(request.body).starts_with('{');
+  if (type.starts_with("application/x-www-form-urlencoded") && !says_wrongly) {
     auto form = net::parse_form(request.body);
     if (!form) return fail(form.error());
     json::object o;
@@ -46,6 +49,10 @@ Result<json::object> body_object(const net::Request& request) {
   auto v = parse_json(request.body, "body");
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::invalid, "body", "a JSON object is expected");
+  if (auto twice = key_twice(request.body))
+    return fail(ErrorCode::invalid, "body",
+                fmt::format("the key {} stands twice in one object", shorten(twice->key, 80)),
+                "send it once");
   return std::move(v->get_object());
 }
 

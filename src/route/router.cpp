@@ -187,8 +187,17 @@ Task<net::Response> Router::Match::answer(Router* self, net::Request request, Ma
   if (!found.route && found.allow.empty())
     co_return self->show(call, &route, {ErrorCode::not_found, call.request.path, "there is nothing here"});
   if (!found.route) {
-    net::Response r = self->show(
-        call, &route, {ErrorCode::invalid, call.request.path, "this takes " + found.allow + " only"});
+    const std::string what = "this takes " + found.allow + " only";
+    net::Response r = self->show(call, &route, {ErrorCode::invalid, call.request.path, what});
+    if (net::header(r.headers, "Content-Type").starts_with("application/")) {
+      // No error of ours has this status.
+      json::object o{{"type", "urn:lemmy:error:method_not_allowed"},
+                     {"title", "Method not allowed"},
+                     {"status", 405},
+                     {"detail", what},
+                     {"instance", valid_utf8(call.request.path)}};
+      r.body = json::serialize(o) + "\n";
+    }
     r.status = 405;
     r.headers.emplace("Allow", found.allow);
     co_return r;

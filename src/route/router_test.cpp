@@ -83,6 +83,10 @@ TEST_F(Routes, a_wrong_method_says_which_are_right) {
   auto answer = send(r, "PUT", "/hooks/build");
   EXPECT_EQ(answer.status, 405);
   EXPECT_EQ(net::header(answer.headers, "Allow"), "POST");
+  const json::value told = parse_json(answer.body, "").value();
+  EXPECT_EQ(told.at("status"), 405);
+  EXPECT_EQ(told.at("type"), "urn:lemmy:error:method_not_allowed");
+  EXPECT_EQ(told.at("detail"), "this takes POST only");
 }
 
 TEST_F(Routes, who_is_not_signed_in_is_sent_to_sign_in_or_refused) {

@@ -1,39 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
+#include "base/json_keys.h"
 #include "base/strings.h"
 #include "template/template.h"
 
 namespace lemmy::tmpl {
 namespace {
 
-struct Twice {
-  std::string key;  // as written, with its quotation marks
-  size_t at;
-};
-
-// The first key that stands twice in an object of `text`, which is valid JSON. The parser would take the
-// last.
-std::optional<Twice> key_twice(std::string_view text) {
-  std::vector<std::set<std::string_view>> objects;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '{' || text[i] == '[') objects.emplace_back();
-    if (text[i] == '}' || text[i] == ']') objects.pop_back();
-    if (text[i] != '"') continue;
-    size_t start = i;
-    for (++i; text[i] != '"'; ++i)
-      if (text[i] == '\\') ++i;
-    std::string_view word = text.substr(start, i + 1 - start);
-    size_t next = text.find_first_not_of(" \t\r\n", i + 1);
-    bool is_key = next != text.npos && text[next] == ':';
-    if (is_key && !objects.back().insert(word).second) return Twice{std::string(word), start};
-  }
-  return std::nullopt;
-}
-
-Error shown(const Twice& twice, std::string_view text, const std::string& template_name) {
+Error shown(const KeyTwice& twice, std::string_view text, const std::string& template_name) {
   std::string_view before = text.substr(0, twice.at);
   size_t line = std::count(before.begin(), before.end(), '\n') + 1;
   size_t column = twice.at - (before.rfind('\n') == before.npos ? 0 : before.rfind('\n') + 1) + 1;

@@ -17,11 +17,13 @@ json::object page_json(const route::Call& call, std::string csrf, std::string li
   o["live"] = std::move(live);
   o["fragment"] = fragment;
   o["assets"] = asset_urls();
-  o["who"] =
-      json::object{{"name", who.name},
-                   {"role", config::name(who.role)},
-                   {"can_sign_in", anonymous && call.config->has_access && call.request.path != "/login"},
-                   {"can_sign_out", call.signed_in}};
+  o["who"] = json::object{
+      {"name", who.name},
+      {"role", config::name(who.role)},
+      {"can_sign_in", anonymous && call.config->has_access && call.request.path != "/login"},
+      {"can_sign_out", call.signed_in},
+      // Else nobody that could be named: whoever stands before the form to sign in.
+      {"may_look", !anonymous || !call.config->has_access || call.config->access.anonymous.has_value()}};
   o["login"] = "/login?next=" +
                net::percent_encode(call.request.method == "POST" ? "/" : local_path(call.request.target));
   o["after"] = call.request.query_value("after");

@@ -164,6 +164,31 @@ class Conduit(unittest.TestCase):
         everything = self.plane.kubectl("get", "rc,svc,cm", "-n", "staging", "-o", "name")
         self.assertNotIn("broken", everything)
 
+    def configurations(self):
+        return Path(self.lemmy.log.name).read_text().count("new configuration")
+
+    def test_a_typo_in_a_field_is_refused_at_once_and_named_first(self):
+        good = '{"replicas": 1, "containers": [{"name": "app", "image": "registry.example.com/typo:1"MORE}]}'
+        self.config.project("typo", {"staging": {}}, files={"app.json": "{}"}, template=good.replace("MORE", ""),
+                            yaml="settle: 100ms\ndeadline: 60s\n")
+        sha = new_sha()
+        self.lemmy.announce("typo", sha)
+        wait_for("the new project", lambda: self.lemmy.call(
+            "POST", self.lemmy.deploys_path("typo", "staging"), {"build": sha}, {"Idempotency-Key": "t1"})[0] == 202)
+        self.lemmy.wait_phase("typo", "staging", 1, "live")
+        for n, more, field in ((2, ', "comand": ["x"]', "comand"),
+                               (3, ', "ports": [{"containerPort": "eighty"}]', "containerPort")):
+            taken = self.configurations()
+            self.config.project("typo", {"staging": {}}, files={"app.json": "{}"},
+                                template=good.replace("MORE", more), yaml="settle: 100ms\ndeadline: 60s\n")
+            wait_for("the edit", lambda: self.configurations() > taken)
+            self.assertEqual(self.lemmy.deploy("typo", "staging", sha), n)
+            status = self.lemmy.wait_phase("typo", "staging", n, "failed", "live", limit=15)
+            self.assertRegex(status["cause"]["summary"], r"^dry run: \.spec\.template\.spec\.containers\[.*" + field + ": ")
+            told = self.lemmy.call("GET", self.lemmy.deploys_path("typo", "staging", f"/{n}/failure"))[1]
+            self.assertEqual(told["difference"]["config_map"]["state"], "same", told)
+            self.assertIn(told["difference"]["secret"]["state"], ("none", "same"), told)
+
     def test_the_retire_policy_zeroes_and_deletes_what_was_before(self):
         self.plane.namespace("retiring")
         self.config.project("aging", {"retiring": {"replicas": 1}}, yaml="settle: 300ms\ndeadline: 20s\n")

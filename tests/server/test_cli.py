@@ -1,11 +1,12 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import tempfile
 import unittest
 
-from harness import HOOK_SECRET, LEMMY, PASSWORD, rest_of, run, secured
+from harness import HOOK_SECRET, LEMMY, PASSWORD, ROOT, rest_of, run, secured
 
 
 def content(path):
@@ -45,8 +46,20 @@ class AgainstAServer(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write("this-is-not-the-right-secret\n")
             file.flush()
-            self.assertEqual(self.cli(*arguments, "--secret-file", file.name)[0], 3)
+            code, _, err = self.cli(*arguments, "--secret-file", file.name)
+            self.assertEqual((code, file.name in err, "LEMMY_TOKEN" in err), (3, True, False), err)
+        code, _, err = self.cli(*arguments, env={"LEMMY_HOOK_SECRET": "this-is-not-the-right-secret"})
+        self.assertEqual((code, "LEMMY_HOOK_SECRET" in err, "LEMMY_TOKEN" in err), (3, True, False), err)
         self.assertEqual(self.cli("hook", "build", "--project", "hello-world", "--sha", "HEAD", "--branch", "x")[0], 2)
+
+    def test_a_host_without_a_proof_is_told_of_both_kinds(self):
+        arguments = ("hook", "instance", "--project", "hello-world", "--environment", "staging", "--instance-id", "i-1")
+        code, _, err = self.server.cli(*arguments)
+        self.assertEqual(code, 3, err)
+        for word in ("LEMMY_TOKEN", "--instances", "LEMMY_HOOK_SECRET"):
+            self.assertIn(word, err)
+        code, _, err = self.server.cli(*arguments, env={"LEMMY_HOOK_SECRET": "this-is-not-the-right-secret"})
+        self.assertEqual((code, "LEMMY_HOOK_SECRET" in err, "--instances" in err), (3, True, False), err)
 
     def test_status_in_three_depths(self):
         for arguments in ((), ("hello-world",)):
@@ -96,7 +109,7 @@ class AccessFile(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
 
     def cli(self, *arguments, **more):
-        return run(*arguments, "--config", self.folder.name, **more)
+        return run(*arguments[:2], "--config", self.folder.name, *arguments[2:], **more)
 
     def test_users_come_and_go(self):
         self.assertEqual(self.cli("user", "add", "ada", "--role", "admin", stdin=PASSWORD + "\n")[0], 0)
@@ -143,6 +156,42 @@ class AccessFile(unittest.TestCase):
         self.assertEqual(self.cli("token", "add", "x")[0], 2)
         self.assertEqual(self.cli("token", "remove", "web")[0], 4)
         self.assertEqual(self.cli("token", "remove", "--instances", "web")[0], 0)
+
+    def test_what_would_make_the_configuration_invalid_is_refused_and_nothing_is_written(self):
+        shutil.copytree(ROOT / "docs" / "examples" / "config", self.folder.name, dirs_exist_ok=True)
+        file = self.folder.name + "/access.yaml"
+        before = content(file)
+        for arguments, told in ((("--role", "viewer", "--project", "nope"), "there is no project 'nope'"),
+                                (("--role", "viewer", "--project", "hello-world", "--project", "helo"), "'helo'"),
+                                (("--instances", "nope/staging"), "there is no project 'nope'"),
+                                (("--instances", "hello-world/nope"), "no environment 'nope'")):
+            code, out, err = self.cli("token", "add", "new", *arguments)
+            self.assertEqual((code, out), (2, ""), err)
+            self.assertIn(told, err)
+            self.assertEqual(content(file), before)
+        self.assertEqual(run("validate", "--config", self.folder.name)[0], 0)
+        # What was wrong before keeps nobody from mending the rest.
+        os.mkdir(self.folder.name + "/projects/broken")
+        self.assertEqual(self.cli("token", "add", "new", "--role", "viewer", "--project", "hello-world")[0], 0)
+        self.assertEqual(self.cli("token", "add", "other", "--role", "viewer", "--project", "nope")[0], 2)
+
+    def test_a_wrong_name_is_told_as_such_before_a_password_is_asked_for(self):
+        for name in ("b ob", "x#y", "", "zoé", "-x"):
+            for arguments in (("user", "add", "--role", "viewer"), ("token", "add", "--role", "viewer"),
+                              ("token", "add", "--instances", "web/production")):
+                code, out, err = self.cli(*arguments, "--", name)
+                self.assertEqual((code, out), (2, ""), (arguments, err))
+                self.assertIn("is not a name", err)
+                self.assertIn("a-z", err)
+        self.assertEqual(os.listdir(self.folder.name), [])
+
+    def test_a_build_that_no_hook_would_take_is_not_rendered(self):
+        shutil.copytree(ROOT / "docs" / "examples" / "config", self.folder.name, dirs_exist_ok=True)
+        render = ("render", "hello-world", "--config", self.folder.name, "staging", "--build", "abcdef0")
+        self.assertEqual(run(*render)[0], 0)
+        for more, told in ((("--image", "a b"), "image"), (("--branch", ""), "branch"), (("--branch", "a\nb"), "control")):
+            code, out, err = run(*render, *more)
+            self.assertEqual((code, out, told in err), (2, "", True), err)
 
     def test_a_folder_that_is_not_there_is_told(self):
         self.assertEqual(run("token", "add", "x", "--role", "viewer", "--config", "/no/such")[0], 4)

@@ -1,3 +1,4 @@
+import json
 import time
 import unittest
 
@@ -56,6 +57,25 @@ class Hooks(unittest.TestCase):
             answer = self.server.hook(body)
             self.assertEqual(answer.status, 422, body)
             self.assertIn(where, answer.json["where"] + answer.json["detail"], body)
+
+    def test_json_is_taken_whatever_its_content_type_says(self):
+        for i, kind in enumerate(("application/x-www-form-urlencoded", "text/plain")):
+            answer = self.server.hook(" " + json.dumps(self.build(sha=f"ddddddd{i}")), headers={"Content-Type": kind})
+            self.assertEqual((answer.status, answer.json.get("build", {}).get("sha")), (202, f"ddddddd{i}"), answer.body)
+        form = f"project=hello-world&sha={SHA}&branch=main"
+        answer = self.server.hook(form, headers={"Content-Type": "application/x-www-form-urlencoded"})
+        self.assertEqual(answer.status, 202, answer.body)
+
+    def test_a_key_that_stands_twice_is_refused_and_named(self):
+        twice = '{"project": "hello-world", "sha": "eeeeeee1", "branch": "main", "sha": "eeeeeee2"}'
+        answer = self.server.hook(twice)
+        self.assertEqual(answer.status, 422, answer.body)
+        self.assertIn('"sha"', answer.json["detail"])
+        answer = self.server.call("POST", "/api/v1/projects/hello-world/environments/staging/deploys",
+                                  '{"build": "eeeeeee1", "build": "eeeeeee2"}', {"Content-Type": "application/json"},
+                                  token=self.tokens["deployer"])
+        self.assertEqual(answer.status, 422, answer.body)
+        self.assertIn('"build"', answer.json["detail"])
 
     def test_an_unknown_project_is_kept(self):
         answer = self.server.hook(self.build(project="newcomer"))

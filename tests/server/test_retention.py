@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from harness import Server, wait_until
+from harness import Server, run, wait_until
 from test_playground import HAS_PLAYGROUND, ROOT
 
 STAGING = "/api/v1/projects/hello-world/environments/staging"
@@ -184,9 +184,10 @@ class WithoutACluster(unittest.TestCase):
 
     def test_an_archive_that_cannot_be_written_stops_it_and_is_shown(self):
         in_the_way = self.server.folder / "kept"
-        in_the_way.write_text("a file")
         self.server.arguments = ("--archive", str(in_the_way))
         self.fill(5)
+        in_the_way.rmdir()
+        in_the_way.write_text("a file")
         self.let_go()
         trouble = wait_until(lambda: self.server.get("/api/v1/store").json["trouble"])
         self.assertIn("nothing is let go", trouble["hint"])
@@ -205,6 +206,17 @@ class WithoutACluster(unittest.TestCase):
         self.assertEqual({a["number"] for a in archived(in_the_way) if a["kind"] == "deploy"}, {1, 2})
         self.assertEqual(re.sub(r"\d{4}-\d\d", "MONTH", ",".join(p.name for p in in_the_way.iterdir())),
                          "deploys-MONTH.jsonl.gz")
+
+    def test_an_archive_that_cannot_be_written_from_the_start_is_refused(self):
+        file = self.server.folder / "kept"
+        file.write_text("a file")
+        for archive in (file, file / "below", "/proc/kept", "/proc"):
+            code, out, err = run("serve", "--config", self.server.config, "--data", self.server.folder / "data",
+                                 "--port", "0", "--archive", archive)
+            self.assertEqual((code, out), (2, ""), err)
+            self.assertIn("--archive", err)
+            self.assertIn(str(archive), err)
+        self.assertEqual(file.read_text(), "a file")
 
 
 if __name__ == "__main__":

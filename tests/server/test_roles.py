@@ -55,6 +55,9 @@ class Roles(unittest.TestCase):
         answer = self.server.get("/")
         self.assertEqual(answer.status, 303)
         self.assertTrue(answer.headers["location"].startswith("/login"))
+        header = re.search(r'<div class="who">(.*?)</div>', self.server.get("/login").body.decode(), re.S)[1]
+        self.assertNotIn("anonymous", header)  # who may look at nothing is nobody's viewer
+        self.assertNotIn("viewer", header)
 
     def sign_in(self):
         self.assertEqual(self.server.get("/login").status, 200)

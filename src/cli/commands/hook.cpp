@@ -24,6 +24,11 @@ last brings it there. Signed or not as `lemmy hook build`; --delivery makes it c
 what became of it.
 Exit codes: as of `lemmy hook build`.)";
 
+constexpr const char* kProofs =
+    "set LEMMY_TOKEN or --token-file to a token of this target, which an admin makes with: lemmy token add "
+    "NAME "
+    "--instances PROJECT/ENVIRONMENT; or LEMMY_HOOK_SECRET or --secret-file to a hook's secret";
+
 struct HookArguments {
   RemoteOptions remote;
   Build build;
@@ -51,8 +56,16 @@ Task<Result<json::value>> call(std::shared_ptr<Remote> remote, HookArguments a, 
   auto answer = co_await remote->post(path, body, headers);
   if (!answer) {
     Error e = answer.error();
-    if (e.code == ErrorCode::unauthorized && secret->empty())
+    const bool of_instance = path == "/hooks/instance";
+    if (e.code == ErrorCode::unauthorized && !secret->empty()) {
+      if (e.what.find("fits no hook") != e.what.npos)
+        e.hint = fmt::format("the secret of {} is not that of a hook in the server's access.yaml",
+                             a.secret_file.empty() ? "LEMMY_HOOK_SECRET" : a.secret_file);
+    } else if (e.code == ErrorCode::unauthorized && of_instance) {
+      e.hint = kProofs;
+    } else if (e.code == ErrorCode::unauthorized) {
       e.hint = "set LEMMY_HOOK_SECRET or --secret-file to the secret of a hook in the server's access.yaml";
+    }
     co_return fail(std::move(e));
   }
   co_return answer;

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/table.h"
+#include "domain/build.h"
 #include "domain/names.h"
 #include "manifest/explain.h"
 
@@ -76,6 +77,8 @@ int render(RenderArguments a) {
   build.sha = a.sha;
   build.branch = a.branch;
   build.image = a.image;
+  // What no hook would take no deploy can have.
+  if (auto ok = check_build(build); !ok) return report(ok.error());
   if (a.explain) return explain(a, **renderer, build);
   auto m = (*renderer)->render(a.environment, build, a.number);
   if (!m) return report(m.error());

@@ -8,8 +8,8 @@ constexpr const char* kServeManual =
     R"(Runs the server until SIGINT or SIGTERM. A deploy that is under way when it stops goes on when it starts again.
 Clusters come from clusters.yaml in the configuration folder; without it from --kubeconfig, else $KUBECONFIG,
 the mounted service account, or ~/.kube/config. Without access.yaml it answers to this machine only.
-Exit codes: 0 stopped by a signal, 2 the configuration or the arguments are wrong, 6 the store or the address
-cannot be used.)";
+Exit codes: 0 stopped by a signal, 2 the configuration or the arguments are wrong, 5 another server or program has the store,
+6 the store or the address cannot be used, 70 something went wrong inside Lemmy.)";
 
 }  // namespace
 

@@ -37,7 +37,6 @@ Result<std::optional<Time>> read_expiry(const std::string& text) {
   return at;
 }
 
-// access.yaml alone does not know which projects and environments there are; `lemmy validate` does.
 Result<Target> read_target(const std::string& text) {
   const size_t slash = text.find('/');
   if (slash == text.npos)

@@ -3,6 +3,7 @@
 #include "cli/access_file.h"
 #include "cli/command.h"
 #include "cli/table.h"
+#include "config/access_edits.h"
 
 namespace lemmy::cli {
 namespace {
@@ -20,6 +21,7 @@ int add(const UserArguments& a) {
   auto role = read_role(a.role);
   if (!role) return report(role.error());
   // Before anybody types a password.
+  if (auto ok = config::check_access_name(a.name); !ok) return report(ok.error());
   auto known = load_access(a.dir);
   if (!known) return report(known.error());
   if (known->user(a.name))

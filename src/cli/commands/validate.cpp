@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
+#include "access/instance.h"
 #include "base/strings.h"
 #include "cli/changes.h"
 #include "cli/command.h"
@@ -16,6 +18,7 @@ for each of its environments. Prints all problems, each with file, line, key and
 With --against FOLDER, or --against REVISION of the git repository that the tree is in, it renders every
 environment of every project with both and lists the fields that this edit changes, with old and new value and
 where the new one comes from; --output json has all of them.
+Keys that access.yaml names and that are missing or bad here are warnings: a server refuses who would use them.
 Exit codes: 0 all is well, 2 there are problems; with --against and --exit-code 1 when anything changes.)";
 
 // Stands in for a build, to see that the templates render.
@@ -60,10 +63,18 @@ Error told(const Found& found) {
   return e;
 }
 
+// Only warnings: where a tree is checked its secrets need not be.
+std::vector<Error> problems_of_keys(const config::Access& access) {
+  auto all = access::read_hook_keys(access, [](const char* name) { return std::getenv(name); }).problems;
+  for (Error& e : access::read_instance_keys(access).problems) all.push_back(std::move(e));
+  return all;
+}
+
 int validate(const std::string& dir, bool quiet) {
   auto config = config::load(dir);
   if (!config) return failed(config.error());
-  for (const Error& w : (*config)->warnings) fmt::print(stderr, "warning: {}\n", w.str());
+  for (const auto& warnings : {(*config)->warnings, problems_of_keys((*config)->access)})
+    for (const Error& w : warnings) fmt::print(stderr, "warning: {}\n", w.str());
   std::vector<Found> found;
   int rendered = 0;
   for (const auto& [name, project] : (*config)->projects) {

@@ -89,8 +89,11 @@ TEST_F(Sqlite, a_file_damaged_in_the_middle_is_refused_when_opened) {
 }
 
 TEST_F(Sqlite, an_empty_file_becomes_a_store_and_a_folder_does_not) {
-  ASSERT_TRUE(write_file(path, "", 0600));
+  ASSERT_TRUE(write_file(path, "", 0644));
   EXPECT_TRUE(SqliteStore::open(loop.get_executor(), path));
+  struct stat info;
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u) << "no more open than one that we make";
   auto folder = fresh_path();
   std::filesystem::create_directory(folder);
   EXPECT_EQ(SqliteStore::open(loop.get_executor(), folder).error().code, ErrorCode::invalid);

@@ -142,7 +142,10 @@ Result<> make_or_inspect(const std::string& path) {
   if (::stat(path.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode))
       return fail(ErrorCode::invalid, path, "this is not a file", "name a file with --store sqlite:PATH");
-    if (info.st_size == 0) return {};
+    if (info.st_size == 0) {
+      (void)!::chmod(path.c_str(), 0600);  // perhaps made by hand, and open to others
+      return {};
+    }
     auto sound = inspect(path, false);
     return sound ? Result<>{} : fail(sound.error());
   }
