@@ -8,6 +8,7 @@ import math
 import os
 import random
 import secrets
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/kubernetes"))
-from harness import Config, Lemmy, new_sha, wait_for  # noqa: E402
+from harness import LEMMY, Config, Lemmy, new_sha, wait_for  # noqa: E402
 import backends  # noqa: E402
 
 KILLS = int(os.environ.get("LEMMY_KILLS", "20"))
@@ -26,6 +27,7 @@ STUCK_AFTER = 30  # seconds after a restart
 FIRST, LAST = 0.02, 2.0  # seconds after the server is ready, or after it leads
 PROJECTS, ENVIRONMENTS = ("one", "two"), ("left", "right")
 FINAL = ("live", "failed", "cancelled", "superseded")
+TOLD = {"queued": "queued", "preparing": "started"} | {p: p for p in FINAL}  # phases that the feed tells of
 
 
 class Client(threading.Thread):
@@ -87,6 +89,7 @@ class Kills(backends.OnStore):
         self.addCleanup(self.lemmy.log.close)
         self.addCleanup(self.lemmy.stop)
         self.random = random.Random(SEED)
+        self.told, self.cursor = collections.defaultdict(list), "0"  # by deploy, as the feed told it
         self.builds, self.deploys, self.calls = {}, {}, collections.Counter()  # accepted, by id
         made = [(self.announce, 0.03)] * 2 + [(self.ask_deploy, 0.3), (self.ask_deploy, 0.3), (self.host_calls, 0.1)]
         self.clients = [Client(self.lemmy, f"10.0.0.{i + 1}", call, pause) for i, (call, pause) in enumerate(made)]
@@ -169,6 +172,70 @@ class Kills(backends.OnStore):
         self.assertEqual([], [(d["target"], d["number"], d["cause"]) for t in self.targets() for d in self.deploys_of(*t)
                               if d["phase"] == "failed"], "nothing had a reason to fail")
 
+    # --- the feed, against the deploys
+
+    def follow(self):
+        """Reads on behind what was read before this kill or an earlier one: nothing comes twice."""
+        while True:
+            status, page = self.lemmy.call("GET", f"/api/v1/events?limit=1000&after={self.cursor}")
+            self.assertEqual((status, page.get("missed")), (200, False), page)
+            for e in page["events"]:
+                of = self.told[e["project"], e["environment"], e["number"]]
+                # No deploy of this test is restored or let in again: it does each thing once.
+                self.assertNotIn(e["what"], of, f"told twice: {e}")
+                of.append(e["what"])
+            self.cursor = page["next"]
+            if not page["more"]:
+                return
+
+    def check_told(self):
+        """While servers write: what the deploys show already the feed has told."""
+        there = [(*t, d) for t in self.targets() for d in self.deploys_of(*t)]
+        self.follow()
+        for project, environment, d in there:
+            told, where = self.told[project, environment, d["number"]], f"{project}/{environment} #{d['number']}"
+            expected = ["queued"]
+            if d["phase"] in FINAL:
+                expected.append(d["phase"])
+            if d["phase"] not in ("queued", "cancelled", "superseded"):
+                expected.append("started")
+            if d["presence"] in ("zeroed", "deleted"):
+                expected.append(d["presence"])
+            self.assertEqual([w for w in expected if w not in told], [], f"{where} is {d['phase']}, {d['presence']}: {told}")
+
+    def check_feed(self):
+        """When all is over: the feed tells of each deploy what its history tells, and of no other."""
+        stored = {(*t, d["number"]): d for t in self.targets() for d in self.deploys_of(*t)}
+        self.follow()
+        self.assertEqual(set(self.told), set(stored), "the feed tells of other deploys than there are")
+        newest = {t: sorted(n for *of, n in stored if tuple(of) == t)[-20:] for t in self.targets()}
+        for (*target, number), d in stored.items():
+            told = self.told[(*target, number)]
+            if number in newest[tuple(target)]:
+                history = self.lemmy.status(*target, number)["history"]
+                phases = [TOLD[e["phase"]] for e in history if e["kind"] == "phase" and e["phase"] in TOLD]
+                self.assertEqual([w for w in told if w in TOLD.values()], phases, f"{target} #{number}")
+            gone = {"zeroed": ["zeroed"], "deleted": ["zeroed", "deleted"]}.get(d["presence"], [])
+            self.assertEqual([w for w in told if w in ("zeroed", "deleted")], gone, f"{target} #{number}")
+
+    def quiet(self):
+        before = self.cursor
+        self.follow()
+        time.sleep(3)  # what went live has others zeroed after 1 s
+        self.follow()
+        return self.cursor == before and not self.unsettled()
+
+    def check_records(self):
+        """Without a server: the store is sound, and has each item of the feed once, and the entries of nobody."""
+        wait_for("nothing more to be told", self.quiet, 60, 0)
+        self.lemmy.stop()
+        done = subprocess.run([LEMMY, "store", "check", self.lemmy.more[-1]], env=os.environ | self.store.env(),
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        counts = {words[0]: int(words[1].replace(",", "")) for words in map(str.split, done.stdout.splitlines())
+                  if len(words) > 1 and words[1].replace(",", "").isdigit()}
+        self.assertEqual((counts.get("feed"), counts.get("entries")), (sum(map(len, self.told.values())), 0), done.stdout)
+
     def check_cluster(self, project, environment, stored):
         """Each deploy has one controller at most, and only those that should run have pods."""
         controllers = self.cluster.items(environment, project=project)
@@ -217,6 +284,7 @@ class Kills(backends.OnStore):
         wait_for("pods of what was zeroed to go", self.pods_are_gone, 20, 0.25)
         self.check_intake()
         self.check_deploys()
+        self.check_feed()
         self.slowest = max(self.slowest, took)
 
     def pods_are_gone(self):
@@ -238,6 +306,7 @@ class Kills(backends.OnStore):
             time.sleep(math.exp(self.random.uniform(math.log(FIRST), math.log(LAST))))
             self.lemmy.kill()
             self.lemmy.start()
+            self.check_told()
             if n % CHECK_EVERY == 0 or n == KILLS:
                 self.check()
                 self.begin()
@@ -249,6 +318,7 @@ class Kills(backends.OnStore):
               f"calls of hosts, {sum(c.repeats for c in self.clients)} repeats, {led} kills of a leader, all over at most "
               f"{self.slowest:.1f} s after a restart, {time.monotonic() - began:.0f} s in all", flush=True)
         self.assertGreater(len(self.deploys), 0)
+        self.check_records()
 
 
 class SqliteKills(Kills, unittest.TestCase):
