@@ -33,7 +33,9 @@ Task<net::Response> happened(Shared s, route::Call call) {
     if (i.kind != deploy::kTold || !call.who.may_touch(i.target.project)) continue;
     events.push_back(event_json(i));
   }
-  const int64_t next = end ? found->last : found->items.empty() ? *after : found->items.back().seq;
+  // Of a cursor behind which all is gone the next is the end.
+  int64_t next = end ? 0 : *after;
+  next = found->items.empty() ? std::max(next, found->last) : found->items.back().seq;
   co_return route::json_response(json::object{{"events", std::move(events)},
                                               {"next", std::to_string(next)},
                                               {"more", next < found->last},

@@ -108,6 +108,27 @@ class Events(unittest.TestCase):
         self.assertIn(str(len(told["events"])), feed[0].split(), out)
 
 
+class LetGo(unittest.TestCase):
+    def test_who_comes_late_is_told_that_events_are_gone_and_goes_on_at_the_end(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        path = server.config / "environments.yaml"
+        path.write_text(path.read_text() + "\nretention: {every: 1s, feed_for: 1ms}\n")
+        server.start()
+        server.hook({"project": "hello-world", "sha": "abcdef01", "branch": "main"}, secret="")
+        for _ in range(2):
+            self.assertEqual(server.call("POST", STAGING + "/deploys", {"build": "abcdef01"}).status, 202)
+        wait_until(lambda: server.get("/api/v1/store").json["forgotten"]["feed"] >= 2)
+        wait_until(lambda: events(server)["events"] == [])
+        late, new = events(server, "1"), events(server)
+        self.assertEqual((late["events"], late["more"], late["missed"]), ([], False, True))
+        self.assertEqual((late["next"], new["next"], new["missed"]), (late["last"], late["last"], False))
+        self.assertFalse(events(server, late["next"])["missed"])
+        code, _, err = server.cli("events", "--after", "1")
+        self.assertEqual((code, "gone" in err), (0, True), err)
+        self.assertTrue(list((server.folder / "data" / "lemmy.db.archive").glob("feed-*.jsonl.gz")))
+
+
 class Rights(unittest.TestCase):
     def test_who_may_see_some_projects_is_told_of_these(self):
         server, tokens = secured()
