@@ -1,4 +1,6 @@
 // The keeper and its archive, with a real store: builds, the ledger, and when it looks.
+#include <fmt/format.h>
+
 #include <fstream>
 
 #include "retention/keeping_test.h"
