@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/crypto.h"
 #include "base/files.h"
@@ -19,11 +18,9 @@ std::unexpected<Error> refused(std::string what, std::string hint = "") {
 }
 
 Result<> check_timestamp(std::string_view text, Time now) {
-  int64_t at = 0;
-  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), at);
-  if (error != std::errc{} || stop != text.data() + text.size() || at < 0 || at > 100'000'000'000)
-    return refused("X-Lemmy-Timestamp is not a time", "send the seconds since 1970");
-  auto off = std::chrono::abs(now - from_millis(at * 1000));
+  const auto at = parse_unix_time(text);
+  if (!at) return refused("X-Lemmy-Timestamp is not a time", "send the seconds since 1970");
+  auto off = std::chrono::abs(now - *at);
   if (off <= kReplayWindow) return {};
   return refused(fmt::format("X-Lemmy-Timestamp is {} off", format_duration(off)),
                  "at most 5 min are allowed: sign each call anew, and check both clocks");

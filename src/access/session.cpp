@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <charconv>
-
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/strings.h"
@@ -22,14 +20,6 @@ std::string mac(std::string_view key, std::string_view body, const config::User&
 
 std::string csrf_of(std::string_view key, std::string_view nonce) {
   return to_hex(hmac_sha256(key, fmt::format("csrf\n{}", nonce)));
-}
-
-std::optional<Time> seconds_from(std::string_view text) {
-  int64_t n = 0;
-  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc{} || stop != text.data() + text.size() || n < 0 || n > 100'000'000'000)
-    return std::nullopt;
-  return from_millis(n * 1000);
 }
 
 }  // namespace
@@ -69,7 +59,7 @@ std::optional<Session> open_session(std::string_view key, const config::Access& 
   if (!user || user->password_hash.empty()) return std::nullopt;
   std::string_view body = cookie.substr(0, cookie.rfind('.'));
   if (!constant_time_equal(mac(key, body, *user), parts[5])) return std::nullopt;
-  auto issued = seconds_from(parts[2]), expires = seconds_from(parts[3]);
+  auto issued = parse_unix_time(parts[2]), expires = parse_unix_time(parts[3]);
   if (!issued || !expires || now >= *expires || *issued > now + seconds{60}) return std::nullopt;
   return Session{{user->name, user->role, Identity::Kind::user, {}}, csrf_of(key, parts[4]), *expires};
 }

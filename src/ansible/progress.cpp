@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ansible/task_result.h"
 #include "ansible/text.h"
 #include "base/strings.h"
 
@@ -9,64 +10,7 @@ namespace lemmy::ansible {
 namespace {
 
 constexpr size_t kMostHosts = 100'000, kMostCandidates = 128;
-constexpr size_t kName = 256, kTask = 512, kMessage = 2048, kOutput = 8192, kTrouble = 8192;
-
-const json::object& object_or_empty(const json::object& o, std::string_view key) {
-  static const json::object none;
-  const json::value* v = find(o, key);
-  return v && v->is_object() ? v->get_object() : none;
-}
-
-// Modules put numbers and lists where a text is expected.
-std::string as_text(const json::object& o, std::string_view key) {
-  const json::value* v = find(o, key);
-  if (!v || v->is_null()) return {};
-  if (v->is_string()) return std::string(v->get_string());
-  return json::serialize(*v);
-}
-
-bool hidden(const json::object& res) { return res.contains("censored") || bool_or(res, "_ansible_no_log"); }
-
-// Of a loop: the first item that failed says more than "One or more items failed".
-const json::object& telling_result(const json::object& res) {
-  const json::value* results = find(res, "results");
-  if (!results || !results->is_array()) return res;
-  for (const json::value& item : results->get_array())
-    if (item.is_object() &&
-        (bool_or(item.get_object(), "failed") || bool_or(item.get_object(), "unreachable")))
-      return item.get_object();
-  return res;
-}
-
-std::string last_line(std::string_view text) {
-  text = trim(text);
-  size_t at = text.rfind('\n');
-  return std::string(trim(at == text.npos ? text : text.substr(at + 1)));
-}
-
-std::string message_of(const json::object& res) {
-  if (hidden(res)) return "hidden: the task has no_log";
-  std::string message(trim(without_colours(as_text(res, "msg"))));
-  if (message == "non-zero return code") {  // of command and shell: the code, and what it said last
-    message = "exit code " + std::to_string(int_or(res, "rc"));
-    std::string said = last_line(without_colours(as_text(res, "stderr")));
-    if (said.empty()) said = last_line(without_colours(as_text(res, "stdout")));
-    if (!said.empty()) message += ": " + said;
-  }
-  for (std::string_view key : {"stderr", "module_stderr", "exception", "reason", "stdout"})
-    if (message.empty()) message = last_line(without_colours(as_text(res, key)));
-  return shorten(valid_utf8(message), kMessage);
-}
-
-std::string output_of(const json::object& res) {
-  if (hidden(res)) return {};
-  std::string all;
-  for (std::string_view key : {"stdout", "module_stdout", "stderr", "module_stderr"}) {
-    std::string part(trim(tail(without_colours(as_text(res, key)), kOutput / 2)));
-    if (!part.empty()) all += (all.empty() ? "" : "\n") + part;
-  }
-  return tail(all, kOutput);
-}
+constexpr size_t kName = 256, kTask = 512, kTrouble = 8192;
 
 void worsen(Host& host, HostState state) { host.state = std::max(host.state, state); }
 

@@ -1,64 +1,8 @@
-#include <signal.h>
-#include <sys/wait.h>
-
-#include "ansible/prepare.h"
+#include "ansible/faults_test.h"
 #include "ansible/process.h"
-#include "ansible/sample_test.h"
 
 namespace lemmy::ansible {
 namespace {
-
-// Calls `then` once the file is there, unless that takes too long.
-Task<> when_there(std::string file, std::function<void()> then,
-                  std::shared_ptr<bool> too_late = std::make_shared<bool>(false)) {
-  while (!*too_late && !fs::exists(file)) co_await sleep_for(10ms);
-  if (!*too_late) then();
-}
-
-class Faults : public Sample {
- protected:
-  void SetUp() override {
-    Sample::SetUp();
-    if (root.empty()) return;
-    fs::copy_file("/bin/sleep", root + "/sleep");  // so that its command line is known for ours
-    started_file = root + "/started";
-  }
-  Plan sleeper(const std::string& name, const std::string& seconds = "60", const std::string& first = "") {
-    return plan(name,
-                "    - {name: Sleep, shell: \"" + first + "touch " + started_file + "; " + root + "/sleep " +
-                    seconds + "; true\"}\n    - {name: After, ping: }\n",
-                "one");
-  }
-  // Runs the plan and does `meanwhile` once its task is under way on the host.
-  Result<Outcome> run_and(Plan p, std::function<void()> meanwhile) {
-    progress = std::make_shared<Progress>();
-    started = Clock::now();
-    auto ended = std::make_shared<bool>(false);
-    asio::co_spawn(loop, when_there(started_file, std::move(meanwhile), ended), asio::detached);
-    auto run = [](Runs* runs, Plan p, std::shared_ptr<Progress> progress,
-                  std::shared_ptr<bool> ended) -> Task<Result<Outcome>> {
-      auto outcome = co_await runs->run(std::move(p), progress, nullptr);
-      *ended = true;
-      co_return outcome;
-    };
-    return wait(run(&runs(), std::move(p), progress, ended));
-  }
-  Identity identity(const std::string& id) {
-    return read_identity(root + "/runs/" + id + "/runner.json").value_or(Identity{});
-  }
-  // Processes of anything of ours: the tree's path is in no other program's arguments.
-  std::vector<std::string> alive() {
-    std::vector<std::string> out;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator("/proc", error)) {
-      auto command = read_file(entry.path() / "cmdline", 1 << 20);
-      if (command && command->find(root) != std::string::npos) out.push_back(*command);
-    }
-    return out;
-  }
-  Clock::time_point started;
-  std::string started_file;
-};
 
 TEST_F(Faults, a_cancelled_run_ends_soon_and_leaves_no_process) {
   auto p = sleeper("cancelled");
@@ -211,88 +155,6 @@ TEST_F(Faults, a_second_run_of_an_id_waits_for_nobody_and_one_after_it_begins_an
   ASSERT_TRUE(run(p));
   std::string text = log(p.id);
   EXPECT_EQ(text.find("PLAY RECAP"), text.rfind("PLAY RECAP"));
-}
-
-TEST_F(Faults, when_the_runner_is_killed_the_playbook_does_not_go_on) {
-  auto p = sleeper("killed");
-  auto r = run_and(p, [&] {
-    EXPECT_GT(processes_of(identity(p.id)).size(), 3u);
-    ::kill(identity(p.id).pid, SIGKILL);
-  });
-  ASSERT_TRUE(r) << r.error().str();
-  EXPECT_EQ(r->exit_code, 128 + SIGKILL);
-  EXPECT_FALSE(progress->finished());
-  EXPECT_LT(Clock::now() - started, 10s);
-  EXPECT_EQ(alive(), std::vector<std::string>{});
-}
-
-// A server of its own, which is killed while its run is under way; its ansible-runner too, when asked.
-void serve_until_killed(Tools tools, std::string runs_dir, Plan p, std::string started_file,
-                        bool runner_too) {
-  asio::io_context own;
-  Pool pool(2);
-  Runs runs(own.get_executor(), &pool, tools, runs_dir);
-  asio::co_spawn(own, runs.run(p, nullptr, nullptr), asio::detached);
-  asio::co_spawn(own,
-                 when_there(started_file,
-                            [&] {
-                              if (runner_too)
-                                ::kill(read_identity(runs_dir + "/" + p.id + "/runner.json")->pid, SIGKILL);
-                              ::kill(::getpid(), SIGKILL);
-                            }),
-                 asio::detached);
-  own.run();
-}
-
-TEST_F(Faults, the_next_server_ends_what_a_killed_one_left_and_names_it) {
-  for (bool runner_too : {false, true}) {
-    auto p = sleeper(runner_too ? "playbook-alone" : "orphan");
-    fs::remove(started_file);
-    pid_t server = ::fork();
-    if (server == 0) {
-      serve_until_killed(tools, root + "/runs", p, started_file, runner_too);
-      ::_exit(1);
-    }
-    int status = 0;
-    ::waitpid(server, &status, 0);
-    ASSERT_TRUE(WIFSIGNALED(status));
-    ASSERT_GE(alive().size(), 3u);
-    auto ids = wait(runs().end_orphans());
-    ASSERT_TRUE(ids) << ids.error().str();
-    EXPECT_EQ(*ids, std::vector<std::string>{p.id});
-    EXPECT_EQ(alive(), std::vector<std::string>{});
-    EXPECT_FALSE(fs::exists(root + "/runs/" + p.id + "/private"));
-    EXPECT_TRUE(fs::exists(root + "/runs/" + p.id + "/log.txt"));
-    EXPECT_EQ(wait(runs().end_orphans()).value(), std::vector<std::string>{});
-  }
-}
-
-TEST_F(Faults, a_server_that_ends_kills_its_runs_and_the_next_one_knows_of_them) {
-  auto p = sleeper("shutdown");
-  asio::co_spawn(loop, runs().run(p, nullptr, nullptr), asio::detached);
-  asio::co_spawn(loop, when_there(started_file, [&] { loop.stop(); }), asio::detached);
-  loop.run();
-  runs_.reset();
-  EXPECT_EQ(alive(), std::vector<std::string>{});
-  EXPECT_EQ(wait(runs().end_orphans()).value(), std::vector<std::string>{p.id});
-}
-
-TEST_F(Faults, a_process_that_got_the_pid_of_an_old_run_is_left_alone) {
-  pid_t stranger = ::fork();
-  if (stranger == 0) {
-    ::execlp("sleep", "sleep", "30", nullptr);
-    ::_exit(127);
-  }
-  fs::create_directories(root + "/runs/old");
-  auto boot = read_file("/proc/sys/kernel/random/boot_id");
-  Identity identity{
-      .pid = stranger, .start_time = 1, .boot = boot->substr(0, 36), .token = std::string(32, 'a')};
-  ASSERT_TRUE(write_identity(root + "/runs/old/runner.json", identity));
-  EXPECT_EQ(wait(runs().end_orphans()).value(), std::vector<std::string>{"old"});
-  EXPECT_EQ(::kill(stranger, 0), 0);
-  EXPECT_EQ(::waitpid(stranger, nullptr, WNOHANG), 0);
-  ::kill(stranger, SIGKILL);
-  ::waitpid(stranger, nullptr, 0);
 }
 
 TEST_F(Faults, a_run_never_begins_when_who_runs_it_cannot_be_written) {

@@ -40,6 +40,17 @@ Result<bool> body_bool(const json::object& body, std::string_view key) {
   return fail(ErrorCode::invalid, std::string(key), "the field must be true or false");
 }
 
+Result<std::optional<int64_t>> body_number(const json::object& body, std::string_view key) {
+  const json::value* v = body.if_contains(key);
+  if (!v || v->is_null()) return std::nullopt;
+  std::optional<int64_t> n;
+  if (v->is_int64()) n = v->get_int64();
+  if (v->is_string()) n = whole_number(v->get_string());
+  if (!n || *n < 0)
+    return fail(ErrorCode::invalid, std::string(key), "the field must be a whole number from 0");
+  return n;
+}
+
 Result<> check_keys(const json::object& body, std::vector<std::string> known) {
   for (const auto& [key, value] : body) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;

@@ -9,12 +9,11 @@ Result<int64_t> int_query(const net::Request& request, std::string_view name, in
                           int64_t least, int64_t most) {
   const std::string_view text = request.query_value(name);
   if (text.empty()) return otherwise;
-  int64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+  const auto value = whole_number(text);
+  if (!value || *value < least || *value > most)
     return fail(ErrorCode::invalid, std::string(name), "this is not a number in range",
                 fmt::format("{} to {}", least, most));
-  return value;
+  return *value;
 }
 
 Result<bool> bool_query(const net::Request& request, std::string_view name) {

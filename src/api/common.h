@@ -1,6 +1,5 @@
 #pragma once
 // Inside room api: what its handlers share.
-#include <charconv>
 
 #include "api/api.h"
 
@@ -21,7 +20,8 @@ Result<> check_keys(const json::object& body, std::vector<std::string> known);
 Result<> check_text(std::string_view where, const std::string& text, size_t most);
 Result<std::string> body_text(const json::object& body, std::string_view key);
 Result<bool> body_bool(const json::object& body, std::string_view key);  // a form has only texts
-Result<std::string> body_build(const json::object& body);                // a sha or its beginning
+Result<std::optional<int64_t>> body_number(const json::object& body, std::string_view key);
+Result<std::string> body_build(const json::object& body);  // a sha or its beginning
 Result<std::string> body_reason(const json::object& body);
 // A list; of a form a text with commas.
 Result<std::vector<std::string>> body_names(const json::object& body, std::string_view key);

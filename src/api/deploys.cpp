@@ -12,6 +12,12 @@ namespace {
 
 constexpr milliseconds kLogLimit{20'000};
 
+json::object serving_schema() {
+  return {{"type", "integer"},
+          {"minimum", 0},
+          {"description", "what serves as far as you know, 0 for nothing: conflict when that has changed"}};
+}
+
 net::Response accepted(const live::Services& s, const Deploy& d) {
   net::Response r = route::json_response(s.board->deploy_json(d), 202);
   r.headers.emplace("Location", deploy_path(d.target, d.number));
@@ -42,26 +48,23 @@ Task<net::Response> list(Shared s, route::Call call) {
 Result<deploy::Request> read_request(const route::Call& call) {
   auto body = route::body_object(call.request);
   if (!body) return fail(body.error());
-  if (auto ok = check_keys(*body, {"build", "reason", "csrf"}); !ok) return fail(ok.error());
+  if (auto ok = check_keys(*body, {"build", "reason", "serving", "csrf"}); !ok) return fail(ok.error());
   auto build = body_build(*body);
   if (!build) return fail(build.error());
   auto reason = body_reason(*body);
   if (!reason) return fail(reason.error());
   auto key = idempotency_key(call.request);
   if (!key) return fail(key.error());
-  return deploy::Request{call.target(), *build, call.who.name, *reason, *key};
+  auto serving = body_number(*body, "serving");
+  if (!serving) return fail(serving.error());
+  return deploy::Request{call.target(), *build, call.who.name, *reason, *key, "", *serving};
 }
 
 Task<net::Response> ask(Shared s, route::Call call) {
   auto request = read_request(call);
   if (!request) co_return problem(call, request.error());
-  const std::string build = request->build;
   auto deploy = co_await live::in_time(s->conductor->request(*request));
   if (!deploy) co_return problem(call, deploy.error());
-  if (!deploy->sha.starts_with(build))
-    co_return problem(call, {ErrorCode::conflict, "Idempotency-Key",
-                             fmt::format("this key was used before, for build {}", short_sha(deploy->sha)),
-                             "give each deploy a key of its own"});
   co_return accepted(*s, *deploy);
 }
 
@@ -99,7 +102,8 @@ Result<deploy::Act> read_act(const route::Call& call) {
                 "there are: cancel, zero, delete, restore, rollback");
   auto body = route::body_object(call.request);
   if (!body) return fail(body.error());
-  if (auto ok = check_keys(*body, {"reason", "confirm", "at_once", "csrf"}); !ok) return fail(ok.error());
+  if (auto ok = check_keys(*body, {"reason", "confirm", "at_once", "serving", "csrf"}); !ok)
+    return fail(ok.error());
   auto reason = body_reason(*body);
   if (!reason) return fail(reason.error());
   auto confirmed = body_bool(*body, "confirm");
@@ -110,7 +114,10 @@ Result<deploy::Act> read_act(const route::Call& call) {
     return fail(ErrorCode::invalid, "at_once", "only a roll back takes out what serves at once");
   auto key = idempotency_key(call.request);
   if (!key) return fail(key.error());
-  return deploy::Act{call.target(), *number, *action, call.who.name, *reason, *key, *confirmed, "", *at_once};
+  auto serving = body_number(*body, "serving");
+  if (!serving) return fail(serving.error());
+  return deploy::Act{call.target(), *number,    *action, call.who.name, *reason,
+                     *key,          *confirmed, "",      *at_once,      *serving};
 }
 
 Task<net::Response> act(Shared s, route::Call call) {
@@ -176,7 +183,8 @@ void add_deploys(route::Router& router, Shared s) {
       [s](route::Call c) { return list(s, std::move(c)); },
       {{"parameters", page_parameters()}, {"responses", ok_response("200", "a page of deploys", "Deploys")}});
   json::object body = json_body({{"build", text_schema("sha, or its first 7 digits or more")},
-                                 {"reason", text_schema("for the history")}},
+                                 {"reason", text_schema("for the history")},
+                                 {"serving", serving_schema()}},
                                 {"build"});
   add("POST", all, route::Who::deployer, "Deploy a build",
       [s](route::Call c) { return ask(s, std::move(c)); },
@@ -195,8 +203,10 @@ void add_deploys(route::Router& router, Shared s) {
   add("GET", one + "/rollback-preview", route::Who::viewer, "What a roll back to it would change now",
       [s](route::Call c) { return rollback_preview(s, std::move(c)); },
       {{"responses", ok_response("200", "the preview", "RollbackPreview")}});
-  json::object acting =
-      json_body({{"reason", text_schema("for the history")}, {"confirm", {{"type", "boolean"}}}});
+  json::object acting = json_body({{"reason", text_schema("for the history")},
+                                   {"confirm", {{"type", "boolean"}}},
+                                   {"at_once", {{"type", "boolean"}, {"description", "of a roll back"}}},
+                                   {"serving", serving_schema()}});
   add("POST", one + "/{action}", route::Who::deployer,
       "cancel, zero, delete, restore or rollback; `confirm` also for the deploy that serves",
       [s](route::Call c) { return act(s, std::move(c)); },

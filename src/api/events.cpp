@@ -193,7 +193,7 @@ Task<net::Response> events(SharedWatching all, route::Call call) {
   w.number = *number;
   w.until_finished = follow == "finish";
   const std::string_view last = net::header(call.request.headers, "Last-Event-ID");
-  std::from_chars(last.data(), last.data() + last.size(), w.after);  // anything else: from the beginning
+  w.after = whole_number(last).value_or(0);  // anything else: from the beginning
   net::Response r;
   r.headers.emplace("Content-Type", "text/event-stream");
   r.headers.emplace("X-Accel-Buffering", "no");

@@ -76,7 +76,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
         target.project.empty() ? feed_->changed_all() : feed_->changed(target);
       });
   co_await find_ansible();
-  auto cluster = [this](const std::string& environment) { return clusters_->of(environment); };
+  auto cluster = [this](const std::string& name) { return clusters_->named(name); };
   auto current = [this] { return config(); };
   auto changed = [this](const Target& target) { feed_->changed(target); };
   auto may_act = [this] { return !leader_ || leader_->sure(); };

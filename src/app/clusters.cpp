@@ -36,7 +36,6 @@ Clusters::Clusters(asio::any_io_executor loop, Pool* pool, ClusterOptions option
     : loop_(loop), pool_(pool), options_(std::move(options)), changed_(std::move(changed)) {}
 
 Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
-  config_ = config;
   std::map<std::string, config::Cluster> wanted = config->clusters;
   if (options_.fixed) wanted = {{options_.fixed_name, {}}};
   if (wanted.empty()) wanted[kDefault] = {kDefault, options_.kubeconfig, options_.context, false};
@@ -126,11 +125,6 @@ kube::Cluster* Clusters::named(const std::string& name) const {
   auto it = options_.fixed ? entries_.begin() : entries_.find(name);
   if (it == entries_.end() && name.empty() && entries_.size() == 1) it = entries_.begin();
   return it == entries_.end() ? nullptr : it->second.cluster.get();
-}
-
-kube::Cluster* Clusters::of(const std::string& environment) const {
-  const config::Environment* e = config_ ? config_->environment(environment) : nullptr;
-  return named(e ? e->cluster : "");
 }
 
 std::vector<live::ClusterState> Clusters::states() const {

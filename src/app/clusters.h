@@ -28,8 +28,7 @@ class Clusters {
   Task<> look();
   Task<> stop();
 
-  kube::Cluster* of(const std::string& environment) const;  // nullptr: none
-  // As environments.yaml and deploys name it; empty: the only one.
+  // As environments.yaml and deploys name it; empty: the only one. nullptr: none.
   kube::Cluster* named(const std::string& name) const;
   std::vector<live::ClusterState> states() const;
 
@@ -46,7 +45,6 @@ class Clusters {
   Pool* pool_;
   ClusterOptions options_;
   std::function<void(const Target&)> changed_;
-  std::shared_ptr<const config::Config> config_;
   std::map<std::string, Entry> entries_;
   // Somebody may be in the middle of a call on one: they stay until the end, without their picture.
   std::vector<Entry> dropped_;

@@ -15,6 +15,9 @@ TEST(Time, survives_formatting_and_parsing) {
   EXPECT_EQ(parse_time(format_time(t)), t);
   EXPECT_EQ(parse_time("2026-11-24T12:05:32.120456789+01:00"), t);
   EXPECT_EQ(parse_time("2026-11-24T11:05:32Z"), from_millis(1795518332000));
+  EXPECT_EQ(parse_unix_time("1795518332"), from_millis(1795518332000));
+  for (const char* bad : {"", "-1", "1e3", "12 ", " 12", "100000000000", "99999999999999999999"})
+    EXPECT_FALSE(parse_unix_time(bad)) << bad;
 }
 
 TEST(Time, refuses_what_is_not_rfc3339) {

@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <numeric>
 
@@ -94,6 +95,13 @@ std::string valid_utf8(std::string_view text) {
     }
   }
   return out;
+}
+
+std::optional<int64_t> whole_number(std::string_view text) {
+  int64_t n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return n;
 }
 
 std::string to_hex(std::string_view bytes) {

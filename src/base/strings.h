@@ -17,6 +17,9 @@ std::string shorten(std::string_view text, size_t bytes);
 // Invalid UTF-8 becomes U+FFFD, so that it can be stored and shown.
 std::string valid_utf8(std::string_view text);
 
+// All of the text as one decimal number; nullopt: it is something else too, or does not fit.
+std::optional<int64_t> whole_number(std::string_view text);
+
 std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view hex);
 std::string to_base64(std::string_view bytes);

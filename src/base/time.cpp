@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/strings.h"
+
 namespace lemmy {
 using namespace std::chrono;
 
@@ -58,6 +60,12 @@ std::optional<Time> parse_time(std::string_view text) {
     return std::nullopt;
   }
   return Time{sys_days{date}} + hours{h} + minutes{mi} + seconds{sec} + milliseconds{ms} - offset;
+}
+
+std::optional<Time> parse_unix_time(std::string_view text) {
+  const auto n = whole_number(text);
+  if (!n || *n < 0 || *n >= 100'000'000'000) return std::nullopt;
+  return from_millis(*n * 1000);
 }
 
 milliseconds back_off(int failures, milliseconds first, milliseconds longest) {

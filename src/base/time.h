@@ -22,6 +22,9 @@ std::string format_time(Time t);
 // RFC 3339 with any fraction; only Z or a numeric offset; nullopt when it is not one.
 std::optional<Time> parse_time(std::string_view text);
 
+// Seconds since 1970, whole and in decimal, as callers write them; nullopt when it is not that, or past 5138.
+std::optional<Time> parse_unix_time(std::string_view text);
+
 // The wait after so many failures in a row, from 1: `first`, doubled with each, at most `longest`. Without
 // jitter.
 milliseconds back_off(int failures, milliseconds first, milliseconds longest);

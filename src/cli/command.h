@@ -30,6 +30,9 @@ void add_user(CLI::App& app, Action& action);
 void add_token(CLI::App& app, Action& action);
 void add_store(CLI::App& app, Action& action);
 
+// For options: a deploy's number.
+CLI::Validator number_from_1();
+
 // Prints "error: where: what", the hint and the detail to standard error; gives the exit code.
 int report(const Error& error);
 int report(const config::Problems& problems);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstring>
 #include <exception>
 
 #include "cli/command.h"
@@ -37,7 +38,11 @@ int main(int argc, char** argv) {
     return lemmy::exit_code(lemmy::ErrorCode::invalid);
   }
   try {
-    return action();
+    const int code = action();
+    // A full disk or a closed pipe: what was asked for is not there.
+    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
+    fmt::print(stderr, "error: standard output: it cannot be written: {}\n", std::strerror(errno));
+    return code != 0 ? code : lemmy::exit_code(lemmy::ErrorCode::internal);
   } catch (const std::exception& e) {
     fmt::print(stderr, "error: {}\n", e.what());
     return lemmy::exit_code(lemmy::ErrorCode::internal);

@@ -1,9 +1,19 @@
 #include <fmt/format.h>
 
 #include "base/printable.h"
+#include "base/strings.h"
 #include "cli/command.h"
 
 namespace lemmy::cli {
+
+CLI::Validator number_from_1() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const auto n = whole_number(text);
+        return n && *n >= 1 ? std::string() : "this is no number of a deploy: they count from 1";
+      },
+      "NUMBER");
+}
 
 int report(const Error& e) {
   fmt::print(stderr, "error: {}{}{}\n", printable(e.where), e.where.empty() ? "" : ": ", printable(e.what));

@@ -57,7 +57,7 @@ Task<Worker::Did> Worker::admit(bool answers) {
     if (!place) continue;
     if (!(*place)->is_admitted(d, answers))
       wrong.push_back(d);
-    else if (std::exchange(admissions_[number].tries, 0) > 0)
+    else if (std::exchange(admissions_[number].retry.tries, 0) > 0)
       noted.push_back(d);
   }
   for (Deploy& d : noted)
@@ -67,19 +67,16 @@ Task<Worker::Did> Worker::admit(bool answers) {
     if (!place) continue;
     letting_in_ = letting_in_ || answers;
     Admission& a = admissions_[d.number];
-    const auto now_steady = Clock::now();
-    if (a.answers == answers && now_steady < a.next) {
-      look_within(std::chrono::ceil<milliseconds>(a.next - now_steady));
+    if (const milliseconds left = a.retry.left(); a.answers == answers && left > milliseconds{0}) {
+      look_within(left);
       continue;
     }
     a.answers = answers;
-    a.next = now_steady + kUnseenLabels;
+    a.retry.next = Clock::now() + kUnseenLabels;
     auto done = co_await (*place)->admit(d, answers);
     crash_point();
     if (!done) {
-      const milliseconds wait = back_off(++a.tries, kFirstTry, kLongestTry);
-      a.next = Clock::now() + wait;
-      look_within(wait);
+      look_within(a.retry.failed(kFirstTry, kLongestTry));
       const Did did = co_await cannot_admit(d, done.error());
       if (did != Did::nothing) co_return did;
     }

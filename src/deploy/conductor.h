@@ -22,6 +22,8 @@ struct Request {
   std::string reason;
   std::string request_id;  // the same id again gives the same deploy; empty: one is made
   std::string release;     // asked for together with others, by deploy/releases.h
+  // What serves as far as the asker knows (0: nothing); when another does meanwhile: conflict.
+  std::optional<int64_t> serving = std::nullopt;
 };
 
 enum class Action { cancel, zero, remove, restore, rollback };
@@ -34,10 +36,11 @@ struct Act {
   Action action = Action::cancel;
   std::string who;
   std::string reason;
-  std::string request_id;  // of a roll back, as in Request
-  bool confirmed = false;  // zero or delete also the one that serves
-  std::string release;     // of a roll back, as in Request
-  bool at_once = false;    // of a roll back: what serves gets no requests from now on
+  std::string request_id;                         // of a roll back, as in Request
+  bool confirmed = false;                         // zero or delete also the one that serves
+  std::string release;                            // of a roll back, as in Request
+  bool at_once = false;                           // of a roll back: what serves gets no requests from now on
+  std::optional<int64_t> serving = std::nullopt;  // as in Request
 };
 
 struct Surroundings {
@@ -129,6 +132,8 @@ class Conductor {
   // theirs (deploy/told.h). On conflict the picture in memory is read anew.
   Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);
   Result<> check_act(const Act& act, const Deploy& deploy) const;
+  Result<> check_serving(const Target& target, std::optional<int64_t> expected,
+                         const std::string& request_id) const;
   Deploy asked(const Target& target) const;  // imagine(), before the store gave it its number
   // Keeps what was asked for and wakes its worker.
   Task<Result<Deploy>> create(Deploy deploy, std::string text);

@@ -1,10 +1,13 @@
 // What the conductor writes, and the feed with it.
+#include <fmt/format.h>
+
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "deploy/measure.h"
 #include "deploy/state.h"
 #include "deploy/told.h"
+#include "domain/names.h"
 
 namespace lemmy::deploy {
 namespace {
@@ -112,6 +115,12 @@ Task<Result<Deploy>> Conductor::create(Deploy d, std::string text) {
   // It may have been written all the same: the same request gives it back.
   if (!created && created.error().code != ErrorCode::invalid) created = co_await make(d, first);
   if (!created) co_return fail(created.error());
+  if (created->sha != d.sha || created->rollback_of != d.rollback_of)
+    co_return fail(ErrorCode::conflict, "Idempotency-Key",
+                   fmt::format("this key was used before, for {}",
+                               created->rollback_of ? fmt::format("a roll back to #{}", *created->rollback_of)
+                                                    : "build " + short_sha(created->sha)),
+                   "give each deploy and each roll back a key of its own");
   crash_point();
   if (!find(created->target, created->number)) tell(*created, first);  // else it was asked for before
   keep(*created);

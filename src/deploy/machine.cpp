@@ -90,7 +90,10 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
   if (all_ready && d.phase == Phase::rolling_out)
     return enter(std::move(d), Phase::settling, now, "lemmy", fmt::format("all {} pods are ready", wanted));
   if (!all_ready && d.phase == Phase::settling) {
-    std::string text = fmt::format("{} of {} pods are ready: a pod is not ready any more", v.ready, wanted);
+    std::string text = fmt::format("{} of {} pods are ready: {}", v.ready, wanted,
+                                   v.ready < before.running           ? "a pod is not ready any more"
+                                   : v.autoscaled && v.ready < wanted ? "its autoscaler asks for more"
+                                                                      : "its controller was changed");
     // Idle goes on from before: back and forth is no progress.
     return enter(std::move(d), Phase::rolling_out, now, "lemmy", std::move(text));
   }

@@ -163,6 +163,20 @@ TEST_F(Machine, what_was_asked_for_is_its_own_number_not_what_somebody_set) {
   EXPECT_EQ(more->deploy.phase, Phase::settling) << "an autoscaler may set another";
 }
 
+TEST_F(Machine, who_wants_more_pods_is_not_a_pod_that_is_not_ready_any_more) {
+  Deploy d = deploy(Phase::settling);
+  in_places(d, [](DeployPlace& p) { p.running = 2; });
+  Sight more = seen(2, 3, 3);
+  more.autoscaled = true;
+  auto move = step(d, more, 5);
+  ASSERT_TRUE(move);
+  EXPECT_EQ(move->deploy.phase, Phase::rolling_out);
+  EXPECT_THAT(move->events.at(0).text, HasSubstr("its autoscaler asks for more"));
+  move = step(d, seen(1, 2, 2), 5);
+  ASSERT_TRUE(move);
+  EXPECT_THAT(move->events.at(0).text, HasSubstr("a pod is not ready any more"));
+}
+
 TEST_F(Machine, a_stale_status_is_not_believed) {
   Sight s = seen(2, 2, 2);
   s.observed = false;

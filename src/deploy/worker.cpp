@@ -8,9 +8,7 @@ namespace lemmy::deploy {
 namespace {
 
 constexpr size_t kTogether = 64;
-constexpr milliseconds kFirstRetry{500}, kLongestRetry{15'000};
-
-milliseconds back_off(int tries) { return lemmy::back_off(tries + 1, kFirstRetry, kLongestRetry); }
+constexpr milliseconds kFirstRetry{1'000}, kLongestRetry{15'000};
 
 }  // namespace
 
@@ -21,7 +19,7 @@ Task<> Worker::run() {
     wait_ = kNoWait;
     const Did did = co_await step();
     if (did == Did::something) continue;
-    if (store_failures_ > 0) look_within(back_off(store_failures_));
+    if (store_failures_ > 0) look_within(back_off(store_failures_, kFirstRetry, kLongestRetry));
     if (s.version != version) continue;
     // Whoever brings news starts this again.
     if (wait_ == kNoWait) co_return;
@@ -48,18 +46,14 @@ Task<Worker::Did> Worker::step() {
 
 bool Worker::waits(int64_t number) {
   auto it = retries_.find(number);
-  const auto now = Clock::now();
-  if (it == retries_.end() || it->second.next <= now) return false;
-  look_within(std::chrono::ceil<milliseconds>(it->second.next - now));
+  if (it == retries_.end()) return false;
+  const milliseconds left = it->second.left();
+  if (left <= milliseconds{0}) return false;
+  look_within(left);
   return true;
 }
 
-void Worker::retry_later(int64_t number) {
-  Retry& r = retries_[number];
-  const milliseconds wait = back_off(++r.tries);
-  r.next = Clock::now() + wait;
-  look_within(wait);
-}
+void Worker::retry_later(int64_t number) { look_within(retries_[number].failed(kFirstRetry, kLongestRetry)); }
 
 Rules Worker::rules() const {
   Rules r;

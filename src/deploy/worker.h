@@ -21,9 +21,16 @@ class Worker {
     blocked     // it could not be written, and what follows from it must wait
   };
   static constexpr milliseconds kNoWait{3'600'000};  // nothing to wait for but news
+  // What failed, and when it is tried again; of steady clocks.
   struct Retry {
-    int tries = 0;
+    int tries = 0;  // that failed
     Clock::time_point next{};
+    milliseconds failed(milliseconds first, milliseconds longest) {
+      const milliseconds wait = back_off(++tries, first, longest);
+      next = Clock::now() + wait;
+      return wait;
+    }
+    milliseconds left() const { return std::chrono::ceil<milliseconds>(next - Clock::now()); }
   };
 
   // One look at everything, in this order; wait_ says how long until the next.
@@ -83,8 +90,7 @@ class Worker {
   // later. Apart from retries_: it holds up nothing else of the deploy.
   struct Admission {
     bool answers = false;
-    Clock::time_point next{};
-    int tries = 0;  // that failed
+    Retry retry;
   };
   std::map<int64_t, Admission> admissions_;
   bool letting_in_ = false;  // somebody who is to get requests does not yet

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include "base/strings.h"
 
 namespace lemmy {
 
@@ -15,10 +15,8 @@ std::string deploy_address(const Target& t, int64_t number) {
 }
 
 std::optional<int64_t> deploy_number(std::string_view text) {
-  int64_t n = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc{} || end != text.data() + text.size() || n < 1) return std::nullopt;
-  return n;
+  const auto n = whole_number(text);
+  return n && *n >= 1 ? n : std::nullopt;
 }
 
 }  // namespace lemmy

@@ -1,7 +1,6 @@
 #include "hooks/build_call.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/strings.h"
 
@@ -32,12 +31,8 @@ Result<Time> time_field(const json::object& body, Time now) {
   if (const json::string* s = v->if_string()) {
     const std::string_view text = trim(*s);
     if (text.empty()) return now;
-    int64_t since = -1;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), since);
-    if (error == std::errc{} && end == text.data() + text.size() && since >= 0 && since < 100'000'000'000)
-      at = from_millis(since * 1000);
-    else
-      at = parse_time(text);
+    at = parse_unix_time(text);
+    if (!at) at = parse_time(text);
   }
   if (!at)
     return fail(ErrorCode::invalid, "timestamp", "this is not a time",

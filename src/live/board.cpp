@@ -89,7 +89,7 @@ void Board::add_shown(json::object& o, const Deploy& d) const {
   o["age"] = age(d.created_at);
   o["url"] = deploy_address(d.target, d.number);
   int ready = 0, wanted = 0;
-  kube::Cluster* cluster = from_.cluster(d.target.environment);
+  kube::Cluster* cluster = cluster_of(d);
   if (d.deployer == Deployer::ansible) {
     ready = d.running;
     wanted = d.replicas;
@@ -110,6 +110,36 @@ json::object Board::build_json(const Build& b) const {
   return o;
 }
 
+kube::Cluster* Board::cluster_of(const Deploy& d) const {
+  return d.deployer == Deployer::ansible ? nullptr : from_.cluster(d.cluster);
+}
+
+kube::Cluster* Board::cluster_of(const Target& target) const {
+  auto config = from_.config();
+  const config::Environment* e = config->environment(target.environment);
+  return from_.cluster(e ? e->cluster : "");
+}
+
+Board::Health Board::health_of_serving(const Deploy& d, const json::value& answers) const {
+  if (d.deployer == Deployer::ansible)
+    return {d.running >= d.replicas ? "ok" : "bad", fmt::format("on {} of {} hosts", d.running, d.replicas)};
+  const kube::Cluster* cluster = cluster_of(d);
+  if (!cluster || !cluster->is_live()) return {"unknown", "the cluster cannot be seen now"};
+  const kube::Owner owner{d.target, d.number};
+  const auto* rc = cluster->rc(owner);
+  const pods::Verdict v = pods::judge(pods::pods_of(*cluster, owner), rc);
+  const int wanted = rc ? rc->wanted : v.pods;
+  // What an autoscaler asks for beyond its minimum is growth, which takes its time.
+  const kube::Autoscaler* hpa = cluster->autoscaler(owner);
+  const int needed = hpa ? std::clamp(hpa->min, 1, std::max(1, wanted)) : wanted;
+  const bool ok = wanted > 0 && v.ready >= needed && (v.ready >= wanted || !v.cause);
+  Health out{ok ? "ok" : "bad", fmt::format("{} of {} pods ready", v.ready, wanted)};
+  if (!ok && v.cause) out.text += ": " + v.cause->summary;
+  if (ok && answers.is_object() && answers.get_object().at("deploys").get_array().empty())
+    return {"bad", out.text + ", and nobody answers requests: look at the Service and who it selects"};
+  return out;
+}
+
 json::object Board::target_json(const std::string& project, const std::string& environment, bool configured,
                                 bool lines) const {
   const Target target{project, environment};
@@ -118,32 +148,13 @@ json::object Board::target_json(const std::string& project, const std::string& e
   const Deploy* active = conductor.active(target);
   const Deploy* latest = conductor.latest(target);
   auto queued = conductor.queued(target);
-  const kube::Cluster* cluster = from_.cluster(environment);
+  const kube::Cluster* cluster = current ? cluster_of(*current) : cluster_of(target);
 
-  std::string health = "none", text = configured ? "never deployed" : "";
-  auto judge = [&](const Deploy& d) {
-    const kube::Owner owner{target, d.number};
-    return pods::judge(pods::pods_of(*cluster, owner), cluster->rc(owner));
-  };
-  if (latest) {
-    health = "zeroed";
-    text = "nothing runs";
-  }
-  if (current && current->deployer == Deployer::ansible) {
-    health = current->running >= current->replicas ? "ok" : "bad";
-    text = fmt::format("on {} of {} hosts", current->running, current->replicas);
-  } else if (current && !(cluster && cluster->is_live())) {
-    health = "unknown";
-    text = "the cluster cannot be seen now";
-  } else if (current) {
-    auto v = judge(*current);
-    const auto* rc = cluster->rc({target, current->number});
-    const int wanted = rc ? rc->wanted : v.pods;
-    bool ok = v.ready >= wanted && wanted > 0;
-    health = ok ? "ok" : "bad";
-    text = fmt::format("{} of {} pods ready", v.ready, wanted);
-    if (!ok && v.cause) text += ": " + v.cause->summary;
-  }
+  const json::value answers =
+      lines || !latest ? json::value(nullptr) : answers_json(cluster, target, current);
+  auto [health, text] = current  ? health_of_serving(*current, answers)
+                        : latest ? Health{"zeroed", "nothing runs"}
+                                 : Health{"none", configured ? "never deployed" : ""};
   if (latest && latest->phase == Phase::failed) {
     health = "bad";
     text = fmt::format("#{} failed{}", latest->number,
@@ -170,7 +181,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
           {"configured", configured},
           {"health", health},
           {"health_text", text},
-          {"answers", lines ? json::value(nullptr) : answers_json(cluster, target, current)},
+          {"answers", std::move(answers)},
           {"current", maybe(current)},
           {"active", maybe(active)},
           {"latest", maybe(lines && latest == current ? nullptr : latest)},

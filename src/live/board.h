@@ -33,7 +33,7 @@ struct Sources {
   deploy::Conductor* conductor = nullptr;
   std::function<std::shared_ptr<const config::Config>()> config;
   std::function<config::Problems()> problems;  // of files newer than the configuration in use
-  std::function<kube::Cluster*(const std::string& environment)> cluster;
+  std::function<kube::Cluster*(const std::string& name)> cluster;  // nullptr: there is none; "": the only one
   std::function<std::vector<ClusterState>()> clusters;
   bool simulated = false;  // the playground: every page says so
   hosts::Instances* instances = nullptr;
@@ -148,6 +148,13 @@ class Board {
                                     bool previous, int lines) const;
 
  private:
+  // Where the deploy is, whatever its environment names now; nullptr also for one on hosts.
+  kube::Cluster* cluster_of(const Deploy& deploy) const;
+  kube::Cluster* cluster_of(const Target& target) const;  // where the next one goes
+  struct Health {
+    std::string name, text;  // as in overview()
+  };
+  Health health_of_serving(const Deploy& serving, const json::value& answers) const;
   void add_shown(json::object& o, const Deploy& deploy) const;
   json::object target_json(const std::string& project, const std::string& environment, bool configured,
                            bool lines) const;

@@ -33,7 +33,7 @@ Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
     if (!stored) co_return fail(stored.error());
     d = std::move(*stored);
   }
-  kube::Cluster* cluster = from_.cluster(target.environment);
+  kube::Cluster* cluster = cluster_of(d);
   auto verdict = [&] {
     return cluster ? pods::judge(pods::pods_of(*cluster, {target, number}), cluster->rc({target, number}))
                    : pods::Verdict{};

@@ -140,7 +140,7 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
   if (on_pods) out["secret"] = deploy::change_of(then, at_present);
   out["capacity"] = nullptr;
   if (on_pods) {
-    kube::Cluster* cluster = from_.cluster(target.environment);
+    kube::Cluster* cluster = current ? cluster_of(*current) : cluster_of(target);
     const kube::Owner owner{target, current ? current->number : 0};
     const int ready = cluster && current ? pods::judge(pods::pods_of(*cluster, owner), nullptr).ready : 0;
     const int wanted = cluster ? pods::serving_wants(*cluster, current) : 0;

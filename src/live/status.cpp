@@ -63,10 +63,10 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   out["cause"] = d.cause ? json::value(to_json(*d.cause)) : json::value(nullptr);
   out["queue"] = queue_json(*from_.conductor, d);
 
-  kube::Cluster* cluster = from_.cluster(target.environment);
+  kube::Cluster* cluster = cluster_of(d);
   auto trouble = cluster ? cluster->trouble() : std::nullopt;
   std::string trouble_text = d.deployer == Deployer::ansible ? ""
-                             : !cluster                      ? "no cluster is configured for this environment"
+                             : !cluster                      ? "the cluster where it is, is not configured"
                              : trouble                       ? trouble->str()
                                                              : "";
   out["cluster"] = json::object{
@@ -111,7 +111,7 @@ Task<std::optional<std::string>> Board::secret_version(Target target) const {
   auto known = secrets_.find(target);
   if (known != secrets_.end() && Clock::now() - known->second.at < kSecretAge)
     co_return known->second.version;
-  kube::Cluster* cluster = from_.cluster(target.environment);
+  kube::Cluster* cluster = cluster_of(target);
   if (!cluster) co_return std::nullopt;
   auto secret = co_await with_deadline(cluster->client().secret_version(target.environment, target.project),
                                        kSecretLimit, "secret");
@@ -133,7 +133,9 @@ Task<Result<std::string>> Board::run_log(Target target, int64_t number) const {
 
 Task<Result<std::string>> Board::pod_log(Target target, int64_t number, std::string pod,
                                          std::string container, bool previous, int lines) const {
-  kube::Cluster* cluster = from_.cluster(target.environment);
+  auto d = co_await from_.store->deploy(target, number);
+  if (!d) co_return fail(d.error());
+  kube::Cluster* cluster = cluster_of(*d);
   if (!cluster) co_return fail(ErrorCode::unavailable, target.str(), "no cluster is configured for it");
   bool ours = false, known = false;
   for (const kube::Pod* p : pods::pods_of(*cluster, {target, number}))

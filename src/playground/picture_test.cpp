@@ -276,27 +276,5 @@ TEST(Client, shows_the_last_lines_of_a_log_also_of_long_ones) {
   });
 }
 
-TEST(Client, asks_for_the_version_of_a_secret_and_not_for_the_secret) {
-  PictureBench b;
-  b.run([&]() -> Task<> {
-    json::object secret{{"apiVersion", "v1"},
-                        {"kind", "Secret"},
-                        {"metadata", {{"name", "hello"}, {"namespace", "staging"}}},
-                        {"data", {{"password", "aHVudGVyMg=="}}}};
-    auto made = co_await b.client->apply(std::move(secret), false);
-    EXPECT_TRUE(made);
-    auto version = co_await b.client->secret_version("staging", "hello");
-    EXPECT_TRUE(version);
-    EXPECT_EQ(*version, kube::parse_version(*made));
-    auto none = co_await b.client->secret_version("staging", "other");
-    EXPECT_TRUE(none && none->empty());
-    net::ClientRequest request{"GET", "/api/v1/namespaces/staging/secrets/hello"};
-    request.headers.emplace("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
-    auto raw = co_await b.client->send(std::move(request), 5s);
-    EXPECT_TRUE(raw && raw->body.find("aHVudGVyMg") == std::string::npos);
-    EXPECT_NE(raw->body.find(R"("kind":"PartialObjectMetadata")"), std::string::npos);
-  });
-}
-
 }  // namespace
 }  // namespace lemmy::playground

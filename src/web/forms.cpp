@@ -18,7 +18,38 @@ std::string serving_line(const Deploy* serving, const std::string& environment) 
                  : fmt::format("Nothing serves in {} now.", environment);
 }
 
+// Above a question that is asked again, as its answer was about another one.
+void add_meanwhile(json::array& lines, bool was_asked) {
+  if (was_asked)
+    lines.emplace_back("What serves has changed since you were asked. Look again: nothing was done yet.");
+}
+
 }  // namespace
+
+std::string Pages::serving_now(const Target& target) const {
+  const Deploy* serving = services_.conductor->current(target);
+  return std::to_string(serving ? serving->number : 0);
+}
+
+bool Pages::still_serves(const Target& target, Form& form) const {
+  return form["serving"].empty() || form["serving"] == serving_now(target);
+}
+
+bool Pages::moves_who_serves(const Target& target, int64_t number, deploy::Action action) const {
+  const Deploy* serving = services_.conductor->current(target);
+  switch (action) {
+    case deploy::Action::rollback:
+      return true;
+    case deploy::Action::cancel:
+      return false;
+    case deploy::Action::restore: {
+      const Deploy* d = services_.conductor->find(target, number);
+      return serving && serving->number != number && d && d->serving_since;
+    }
+    default:
+      return serving && serving->number == number;
+  }
+}
 
 json::array hidden(std::initializer_list<std::pair<std::string_view, std::string>> list) {
   json::array out;
@@ -31,7 +62,7 @@ Pages::Answer Pages::deploy(route::Call call) {
   if (!form) co_return error(call, form.error());
   const Target target = call.target();
   const config::Environment* environment = call.config->environment(target.environment);
-  const bool confirmed = (*form)["confirm"] == "yes";
+  const bool confirmed = (*form)["confirm"] == "yes" && still_serves(target, *form);
   if (environment && environment->is_protected && !confirmed)
     co_return co_await confirm_deploy(std::move(call), std::move(*form));
   deploy::Request request;
@@ -39,6 +70,7 @@ Pages::Answer Pages::deploy(route::Call call) {
   request.build = (*form)["build"];
   request.who = call.who.name;
   request.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
+  request.serving = whole_number((*form)["serving"]);
   // Clicked twice, or by two people at once: one deploy.
   if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
     request.request_id = "page:" + request.build + ":after:" + after;
@@ -52,6 +84,7 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
   auto build = co_await services_.store->build(target.project, form["build"]);
   if (!build) co_return error(call, build.error());
   json::array lines;
+  add_meanwhile(lines, form["confirm"] == "yes");
   lines.emplace_back(fmt::format("{} is a protected environment.", target.environment));
   std::string what = fmt::format("Build {} of branch {}", short_sha(build->sha), build->branch);
   if (!build->author.empty()) what += " by " + build->author;
@@ -63,7 +96,7 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
   o["lines"] = std::move(lines);
   o["changes"] = nullptr;
   o["action"] = target_address(target) + "/deploys";
-  o["fields"] = hidden({{"build", build->sha}, {"after", form["after"]}});
+  o["fields"] = hidden({{"build", build->sha}, {"after", form["after"]}, {"serving", serving_now(target)}});
   o["dry_run"] = target_address(target) + "/dry-runs";
   o["ask_reason"] = true;
   o["reason"] = shorten(valid_utf8(form["reason"]), kReasonBytes);
@@ -92,11 +125,8 @@ Pages::Answer Pages::act(route::Call call) {
   auto action = deploy::action_from(call.param("action"));
   if (!action) co_return error(call, {ErrorCode::not_found, call.request.path, "there is no such action"});
   const Target target = call.target();
-  const bool confirmed = (*form)["confirm"] == "yes";
-  const bool takes_away = *action == deploy::Action::zero || *action == deploy::Action::remove;
-  const Deploy* serving = services_.conductor->current(target);
-  if (!confirmed &&
-      (*action == deploy::Action::rollback || (takes_away && serving && serving->number == *number)))
+  const bool confirmed = (*form)["confirm"] == "yes" && still_serves(target, *form);
+  if (!confirmed && moves_who_serves(target, *number, *action))
     co_return co_await confirm_act(std::move(call), std::move(*form), *number, *action);
 
   deploy::Act act;
@@ -106,6 +136,7 @@ Pages::Answer Pages::act(route::Call call) {
   act.who = call.who.name;
   act.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
   act.confirmed = confirmed;
+  act.serving = whole_number((*form)["serving"]);
   act.at_once = *action == deploy::Action::rollback && (*form)["at_once"] == "yes";
   if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
     act.request_id = fmt::format("page:rollback:{}:after:{}", *number, after);
@@ -124,9 +155,15 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, de
   const Deploy* latest = services_.conductor->latest(target);
   const std::string after = std::to_string(latest ? latest->number : 0);
   const bool rolls_back = action == deploy::Action::rollback;
-  const std::string verb = rolls_back ? "Roll back to" : action == deploy::Action::zero ? "Zero" : "Delete";
+  const bool restores = action == deploy::Action::restore;
+  const bool takes_away = !rolls_back && !restores;
+  const std::string verb = rolls_back                       ? "Roll back to"
+                           : restores                       ? "Restore"
+                           : action == deploy::Action::zero ? "Zero"
+                                                            : "Delete";
 
   json::array lines;
+  add_meanwhile(lines, form["confirm"] == "yes");
   json::object o = context(call);
   o["changes"] = nullptr;
   if (rolls_back) {
@@ -147,6 +184,15 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, de
     o["changes"] = std::move((*preview)["difference"]);
     o["before"] = serving ? fmt::format("#{}, now", serving->number) : "";
     o["after"] = fmt::format("#{}, then", number);
+  } else if (restores) {
+    lines.emplace_back(fmt::format("#{} of build {} is to serve {} in {} again.", number,
+                                   short_sha(stored->sha), target.project, target.environment));
+    lines.emplace_back(serving_line(serving, target.environment));
+    if (serving)
+      lines.emplace_back(
+          fmt::format("#{} goes on running and answers too, until it is zeroed: by you, or by what the "
+                      "environment does with deploys that served before.",
+                      serving->number));
   } else {
     lines.emplace_back(fmt::format("#{} is the one that serves: it answers the requests of {} in {} now.",
                                    number, target.project, target.environment));
@@ -157,11 +203,12 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, de
   o["title"] = fmt::format("{} #{} of {} in {}?", verb, number, target.project, target.environment);
   o["lines"] = std::move(lines);
   o["action"] = fmt::format("{}/{}", deploy_address(target, number), deploy::name(action));
-  o["fields"] = hidden({{"after", after}, {"back", local_path(form["back"])}});
+  o["fields"] =
+      hidden({{"after", after}, {"back", local_path(form["back"])}, {"serving", serving_now(target)}});
   o["ask_reason"] = true;
   o["reason"] = "";
-  o["danger"] = !rolls_back;
-  o["button"] = fmt::format("{} #{}{}", verb, number, rolls_back ? "" : ", though it serves");
+  o["danger"] = takes_away;
+  o["button"] = fmt::format("{} #{}{}", verb, number, takes_away ? ", though it serves" : "");
   o["back"] = form["back"].empty() ? deploy_address(target, number) : local_path(form["back"]);
   co_return co_await html(std::move(call), "confirm.html.j2", std::move(o));
 }

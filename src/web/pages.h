@@ -74,6 +74,10 @@ class Pages : public std::enable_shared_from_this<Pages> {
   json::object context(const route::Call& call) const;  // of a page that does not update itself
   Answer confirm_deploy(route::Call call, Form form) const;
   Answer confirm_roll_back(route::Call call, release::Release release) const;
+  // Forms of questions say in "serving" what served when they were asked.
+  std::string serving_now(const Target& target) const;
+  bool still_serves(const Target& target, Form& form) const;
+  bool moves_who_serves(const Target& target, int64_t number, deploy::Action action) const;
   Answer confirm_act(route::Call call, Form form, int64_t number, deploy::Action action) const;
 
   route::Router* router_;

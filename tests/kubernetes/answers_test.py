@@ -66,7 +66,7 @@ class Answers(unittest.TestCase):
         cls.plane.namespace(NAMESPACE)
         cls.work = Path(tempfile.mkdtemp(prefix="lemmy-answers-"))
         cls.config = Config(cls.work / "config")
-        for name in ("old", "back", "at-once"):
+        for name in ("old", "back", "at-once", "alone", "never"):
             cls.config.project(name, {NAMESPACE: {"replicas": 3}})
         cls.config.project("half", {NAMESPACE: {"replicas": 3}}, yaml="settle: 1s\ndeadline: 4s\n")
         cls.lemmy = Lemmy(cls.config.dir, cls.work / "data", cls.plane.kubeconfig)
@@ -171,6 +171,22 @@ class Answers(unittest.TestCase):
         self.assertEqual(len(self.pods_of("half", second)), 3)
         self.assertEqual(client.pods(), self.pods_of("half", first))
         self.assertEqual(client.failures, 0, f"of {client.calls} calls")
+
+    def health(self, path):
+        code, body = self.lemmy.call("GET", path)
+        self.assertEqual(code, 200, body)
+        return body
+
+    def test_nobody_answers_when_the_service_is_gone_and_that_is_bad_health(self):
+        first = self.deploy("alone")
+        wait_for("it answers", lambda: self.answers("alone", first) == {first: 3})
+        target = f"/api/v1/projects/alone/environments/{NAMESPACE}"
+        wait_for("good health", lambda: self.health(target)["health"] == "ok")
+        self.plane.kubectl("delete", "service", "alone", "-n", NAMESPACE)
+        wait_for("bad health", lambda: self.health(target)["health"] == "bad")
+        self.assertIn("nobody answers requests", self.health(target)["health_text"])
+        never = self.health(f"/api/v1/projects/never/environments/{NAMESPACE}")
+        self.assertEqual((never["health"], never["answers"]), ("none", None))
 
 
 if __name__ == "__main__":

@@ -1,42 +1,22 @@
 """What hangs outside costs only what needs it: the first page, hooks, other clusters and the end of the server are not
-touched by an inventory that takes minutes, by clusters that take all and answer nothing, or by a slow store.
-
-No answer is timed tightly: what is said is that it came while the part that hangs still hung."""
-import json
+touched by an inventory that takes minutes, or by clusters that take all and answer nothing."""
 import os
-import re
-import secrets
-import shutil
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
-import time
 import unittest
 from pathlib import Path
 
-from harness import ROOT, Server, wait_until
-
-sys.path.insert(0, str(ROOT / "tests/stores"))
-import backends  # noqa: E402
+import bulkheads  # its import puts tests/stores on the path
+import backends
+from harness import ROOT, wait_until
+from proxy import Listener
 
 BIN = os.environ.get("LEMMY_ANSIBLE_BIN", str(ROOT / "build/ansible-venv/bin"))
-SIMULATED = ROOT / "build" / "simulated_cluster"
-USUAL = 5  # seconds: far more than an answer takes, far less than what hangs
-LIMIT = 10  # seconds from SIGTERM to the end
 # An inventory as of a cloud whose API hangs: longer than any test.
 HANGS = """#!/bin/sh
 echo $$ >> "%s"
 exec sleep 60
 """
-
-
-def kubeconfig(server):
-    return json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "it",
-                       "clusters": [{"name": "it", "cluster": {"server": server}}],
-                       "users": [{"name": "me", "user": {}}],
-                       "contexts": [{"name": "it", "context": {"cluster": "it", "user": "me"}}]})
 
 
 def runs(pid):
@@ -47,23 +27,16 @@ def runs(pid):
         return False
 
 
-class Silent:
+class Silent(Listener):
     """Takes connections and what is sent, and never says anything."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.taken, self.asked = [], []
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.clients, self.asked = [], []
+        super().__init__()
 
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.taken.append(client)
-            threading.Thread(target=self.read, args=(client,), daemon=True).start()
+    def connected(self, client):
+        self.clients.append(client)
+        threading.Thread(target=self.read, args=(client,), daemon=True).start()
 
     def read(self, client):
         try:
@@ -73,7 +46,8 @@ class Silent:
             pass
 
     def close(self):
-        for s in [self.listener, *self.taken]:
+        super().close()
+        for s in self.clients:
             s.close()
 
 
@@ -107,70 +81,8 @@ class Full:
             s.close()
 
 
-class Cluster:
-    def __init__(self, folder):
-        self.kubeconfig = Path(folder) / "good"
-        self.process = subprocess.Popen([SIMULATED, self.kubeconfig, "--pace", "0.05"], stdout=subprocess.PIPE, text=True)
-        self.address = re.search(r"(http://\S+)", self.process.stdout.readline())[1]
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait(10)
-        self.process.stdout.close()
-
-
-class Bulkheads(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="lemmy-test-bulkheads-"))
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.cluster = Cluster(self.folder)
-        self.addCleanup(self.cluster.close)
-
-    def serve(self, clusters, environments, *arguments, before=lambda config: None):
-        """clusters: name to kubeconfig; environments: name to cluster."""
-        server = Server(*arguments)
-        self.addCleanup(server.stop)
-        lines = [f"  {name}: {{kubeconfig: {file}}}\n" for name, file in clusters.items()]
-        (server.config / "clusters.yaml").write_text("clusters:\n" + "".join(lines))
-        lines = [f"- {{name: {name}, cluster: {cluster}}}\n" for name, cluster in environments.items()]
-        (server.config / "environments.yaml").write_text("environments:\n" + "".join(lines))
-        (server.config / "projects/hello-world/project.yaml").write_text("settle: 1s\n")
-        before(server.config)
-        self.server = server.start()
-        return server
-
-    def usual(self, method, path, *expected, body=None, limit=USUAL):
-        began = time.monotonic()
-        answer = self.server.call(method, path, body)
-        took = time.monotonic() - began
-        self.assertIn(answer.status, expected or (200,), f"{path}: {answer.body}")
-        self.assertLess(took, limit, path)
-        return answer
-
-    def announce(self, project="hello-world", limit=USUAL):
-        sha = secrets.token_hex(20)
-        self.usual("POST", "/hooks/build", 202, body={"project": project, "sha": sha, "branch": "main"}, limit=limit)
-        return sha
-
-    def deploy(self, sha, project="hello-world", environment="staging", limit=USUAL):
-        path = f"/api/v1/projects/{project}/environments/{environment}/deploys"
-        return f"{path}/{self.usual('POST', path, 202, body={'build': sha}, limit=limit).json['number']}"
-
-    def phase(self, path):
-        return self.server.get(path).json["deploy"]["phase"]
-
-    def live(self, path, limit=40):
-        wait_until(lambda: self.phase(path) == "live", limit, f"{path} does not go live")
-
-    def ends(self):
-        process, began = self.server.process, time.monotonic()
-        self.server.end()
-        self.assertLess(time.monotonic() - began, LIMIT)
-        self.assertEqual(process.returncode, 0)
-
-
 @unittest.skipUnless(os.path.exists(BIN + "/ansible-runner"), "needs tools/ansible.sh")
-class Inventories(Bulkheads):
+class Inventories(bulkheads.Bulkheads):
     PROJECTS = [f"hosts-{n}" for n in range(5)]
 
     def prepare(self, config):
@@ -217,7 +129,7 @@ class Inventories(Bulkheads):
         self.assertEqual(self.hanging(), [], "an inventory outlives the server")
 
 
-class BlackHoles(Bulkheads):
+class BlackHoles(bulkheads.Bulkheads):
     def test_clusters_that_take_all_and_answer_nothing(self):
         silent, full = Silent(), Full()
         self.addCleanup(silent.close)
@@ -226,7 +138,7 @@ class BlackHoles(Bulkheads):
         clusters = {"good": self.cluster.kubeconfig}
         for name, port in (("silent", silent.port), ("drops", full.port)):
             clusters[name] = self.folder / name
-            clusters[name].write_text(kubeconfig(f"http://127.0.0.1:{port}"))
+            clusters[name].write_text(backends.kubeconfig(f"http://127.0.0.1:{port}"))
         self.serve(clusters, {"staging": "good", "production": "silent", "qa": "drops"})
         wait_until(lambda: silent.asked, 30, "the silent cluster is not asked")
         sha = self.announce()
@@ -246,89 +158,6 @@ class BlackHoles(Bulkheads):
 
     def troubles(self):
         return {c["name"]: c["trouble"] for c in self.server.get("/readyz").json["clusters"] if c.get("trouble")}
-
-
-class Line(backends.Proxy):
-    """To a store, that may be slow or still. What comes while it is still is given when it moves again."""
-
-    def __init__(self, port):
-        self.moves = threading.Event()
-        self.moves.set()
-        super().__init__(port)
-
-    def ask(self, client, server):
-        try:
-            while data := client.recv(65536):
-                self.moves.wait()
-                server.sendall(data)
-        except OSError:
-            pass
-        self.end(client, server)
-
-
-class SlowStores(Bulkheads):
-    @classmethod
-    def setUpClass(cls):
-        cls.work = Path(tempfile.mkdtemp(prefix="lemmy-test-slow-"))
-        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        cls.store = backends.Postgres(cls.work)
-        cls.addClassCleanup(cls.store.close)
-
-    def on_store(self):
-        self.line = Line(self.store.port)
-        self.addCleanup(self.line.close)
-        self.addCleanup(self.line.moves.set)
-        self.serve({"good": self.cluster.kubeconfig}, {"staging": "good"},
-                   *self.store.arguments(self.store.fresh(), self.line.port))
-
-    def leads(self):
-        return b"\nlemmy_leader 1\n" in self.server.get("/metrics").body
-
-    def test_one_that_answers_after_half_a_second_to_more_than_one(self):
-        self.on_store()
-        wait_until(self.leads, 20, "it does not lead")
-        before = self.deploy(self.announce())
-        self.live(before)
-        for delay in (0.5, 1.3):
-            self.line.delay = delay
-            self.usual("GET", "/")
-            sha = self.announce()
-            self.assertIn(sha[:7], self.usual("GET", "/projects/hello-world").body.decode())
-            pods = self.deploy(sha)
-            if delay < 1:
-                self.live(pods)
-            else:
-                wait_until(lambda: self.phase(pods) not in ("queued", "preparing"), 40, "it does not go on")
-        self.assertTrue(self.leads(), "a slow store costs the lead")
-        self.ends()
-
-    def test_one_that_stands_still(self):
-        self.on_store()
-        wait_until(self.leads, 20, "it does not lead")
-        sha = self.announce()
-        self.live(self.deploy(sha))
-        page = "/projects/hello-world"
-        self.usual("GET", page)
-        newer = self.announce()
-        under_way = self.deploy(newer)
-        wait_until(lambda: self.phase(under_way) not in ("queued", "preparing"), 20)
-        self.line.moves.clear()  # until it is told to go on: whatever answers does so meanwhile
-        self.assertIn(sha[:7], self.usual("GET", "/").body.decode())
-        refused = self.usual("POST", "/hooks/build", 503, limit=20,
-                             body={"project": "hello-world", "sha": "abcdef1", "branch": "main"})
-        self.assertGreater(int(refused.headers["retry-after"]), 0)
-        self.assertIn(sha[:7], self.usual("GET", page, limit=20).body.decode(), "what was last known")
-        wait_until(lambda: self.server.get("/readyz").status == 503, 20, "nobody says it")
-        self.assertIn("Trouble with the store", self.usual("GET", "/").body.decode())
-        self.assertIn(sha[:7], self.usual("GET", page).body.decode())
-        self.line.moves.set()
-        self.live(under_way)
-        history = [e["phase"] for e in self.server.get(under_way).json["history"] if e["kind"] == "phase"]
-        self.assertEqual(len(history), len(set(history)), f"a phase was entered twice: {history}")
-        self.announce()
-        self.line.moves.clear()
-        self.usual("GET", "/healthz")
-        self.ends()
 
 
 if __name__ == "__main__":

@@ -1,15 +1,13 @@
-"""The three stores as servers use them, a proxy between them, and a simulated cluster that outlives every server."""
+"""The three stores as servers use them, and a simulated cluster that outlives every server."""
 import http.client
 import json
 import os
-import queue
 import re
 import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 import urllib.error
@@ -20,87 +18,11 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Proxy:
-    """TCP between one server and the store: to be cut, mended and slowed down."""
-
-    def __init__(self, port):
-        self.to, self.up, self.delay, self.pairs = port, True, 0.0, set()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            if not self.up:
-                client.close()
-                continue
-            try:
-                server = socket.create_connection(("127.0.0.1", self.to))
-            except OSError:
-                client.close()
-                continue
-            self.pairs |= {client, server}
-            answers = queue.SimpleQueue()
-            threading.Thread(target=self.ask, args=(client, server), daemon=True).start()
-            threading.Thread(target=self.take, args=(client, server, answers), daemon=True).start()
-            threading.Thread(target=self.give, args=(client, server, answers), daemon=True).start()
-
-    def ask(self, client, server):
-        try:
-            while data := client.recv(65536):
-                server.sendall(data)
-        except OSError:
-            pass
-        self.end(client, server)
-
-    def take(self, client, server, answers):
-        try:
-            while data := server.recv(65536):
-                answers.put((time.monotonic() + self.delay, data))
-        except OSError:
-            pass
-        answers.put((time.monotonic() + self.delay, b""))
-
-    def give(self, client, server, answers):
-        """Answers wait for `delay` seconds, and those behind one another wait together, as on a long line."""
-        try:
-            while True:
-                at, data = answers.get()
-                time.sleep(max(0.0, at - time.monotonic()))
-                if not data:
-                    break
-                client.sendall(data)
-        except OSError:
-            pass
-        self.end(client, server)
-
-    def end(self, *sockets):
-        for s in sockets:
-            self.pairs.discard(s)
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            s.close()
-
-    def cut(self):
-        self.up = False
-        for s in list(self.pairs):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def mend(self):
-        self.up = True
-
-    def close(self):
-        self.cut()
-        self.listener.close()
+def kubeconfig(url):
+    return json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "it",
+                       "clusters": [{"name": "it", "cluster": {"server": url}}],
+                       "users": [{"name": "me", "user": {}}],
+                       "contexts": [{"name": "it", "context": {"cluster": "it", "user": "me"}}]})
 
 
 class Cluster:

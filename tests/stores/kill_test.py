@@ -2,14 +2,12 @@
 
 LEMMY_KILLS=200 kills so often for each store (20 unless told); LEMMY_SEED repeats the moments of an earlier run."""
 import collections
-import gzip
 import http.client
 import json
 import math
 import os
 import random
 import secrets
-import subprocess
 import sys
 import threading
 import time
@@ -18,8 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/kubernetes"))
-from harness import LEMMY, Config, Lemmy, new_sha, wait_for  # noqa: E402
+from harness import Config, Lemmy, new_sha, wait_for  # noqa: E402
 import backends  # noqa: E402
+import told  # noqa: E402
 
 KILLS = int(os.environ.get("LEMMY_KILLS", "20"))
 SEED = int(os.environ.get("LEMMY_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
@@ -27,8 +26,7 @@ CHECK_EVERY = 50
 STUCK_AFTER = 30  # seconds after a restart
 FIRST, LAST = 0.02, 2.0  # seconds after the server is ready, or after it leads
 PROJECTS, ENVIRONMENTS = ("one", "two"), ("left", "right")
-FINAL = ("live", "failed", "cancelled", "superseded")
-TOLD = {"queued": "queued", "preparing": "started"} | {p: p for p in FINAL}  # phases that the feed tells of
+FINAL = told.FINAL
 
 
 class Client(threading.Thread):
@@ -68,7 +66,7 @@ class Client(threading.Thread):
             time.sleep(0.05)
 
 
-class Kills(backends.OnStore):
+class Kills(told.Following, backends.OnStore):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -92,8 +90,6 @@ class Kills(backends.OnStore):
         self.addCleanup(self.lemmy.log.close)
         self.addCleanup(self.lemmy.stop)
         self.random = random.Random(SEED)
-        self.told, self.cursor = collections.defaultdict(list), "0"  # by deploy, as the feed told it
-        self.ids, self.answered = set(), set()  # of events; of those that the server told
         self.builds, self.deploys, self.calls = {}, {}, collections.Counter()  # accepted, by id
         made = [(self.announce, 0.03)] * 2 + [(self.ask_deploy, 0.3), (self.ask_deploy, 0.3), (self.host_calls, 0.1)]
         self.clients = [Client(self.lemmy, f"10.0.0.{i + 1}", call, pause) for i, (call, pause) in enumerate(made)]
@@ -175,101 +171,6 @@ class Kills(backends.OnStore):
             self.check_history(project, environment, [n for n, d in sorted(stored.items()) if d["phase"] == "live"][-5:])
         self.assertEqual([], [(d["target"], d["number"], d["cause"]) for t in self.targets() for d in self.deploys_of(*t)
                               if d["phase"] == "failed"], "nothing had a reason to fail")
-
-    # --- the feed, against the deploys
-
-    def archived_events(self):
-        out = []
-        for path in sorted(self.archive.glob("feed-*.jsonl.gz")):
-            text = b""
-            try:
-                with gzip.open(path) as file:
-                    while part := file.read(1 << 16):
-                        text += part
-            except EOFError:  # a kill tore its end
-                text = text[:text.rfind(b"\n") + 1]
-            items = [json.loads(line)["item"] for line in text.splitlines()]
-            out += [i | i["body"] for i in items]
-        return out
-
-    def take(self, e):
-        """An event that is new: no deploy of this test is restored or let in again, so it does each thing once."""
-        self.ids.add(e["id"])
-        of = self.told[e["project"], e["environment"], e["number"]]
-        self.assertNotIn(e["what"], of, f"told twice: {e}")
-        of.append(e["what"])
-
-    def follow(self):
-        """Reads on behind what was read before this kill or an earlier one: nothing comes twice, and what was let go
-        meanwhile is in the archive, where it may stand twice."""
-        while True:
-            status, page = self.lemmy.call("GET", f"/api/v1/events?limit=1000&after={self.cursor}")
-            self.assertEqual(status, 200, page)
-            if page["missed"] or self.cursor == "0":
-                for e in self.archived_events():
-                    if e["id"] not in self.ids:
-                        self.take(e)
-            for e in page["events"]:
-                self.assertNotIn(e["id"], self.answered)
-                self.answered.add(e["id"])
-                if e["id"] not in self.ids:
-                    self.take(e)
-            self.cursor = page["next"]
-            if not page["more"]:
-                return
-
-    def check_told(self):
-        """While servers write: what the deploys show already the feed has told."""
-        there = [(*t, d) for t in self.targets() for d in self.deploys_of(*t)]
-        self.follow()
-        for project, environment, d in there:
-            told, where = self.told[project, environment, d["number"]], f"{project}/{environment} #{d['number']}"
-            expected = ["queued"]
-            if d["phase"] in FINAL:
-                expected.append(d["phase"])
-            if d["phase"] not in ("queued", "cancelled", "superseded"):
-                expected.append("started")
-            if d["presence"] in ("zeroed", "deleted"):
-                expected.append(d["presence"])
-            self.assertEqual([w for w in expected if w not in told], [], f"{where} is {d['phase']}, {d['presence']}: {told}")
-
-    def check_feed(self):
-        """When all is over: the feed tells of each deploy what its history tells, and of no other."""
-        stored = {(*t, d["number"]): d for t in self.targets() for d in self.deploys_of(*t)}
-        self.follow()
-        self.assertEqual(set(self.told), set(stored), "the feed tells of other deploys than there are")
-        newest = {t: sorted(n for *of, n in stored if tuple(of) == t)[-20:] for t in self.targets()}
-        for (*target, number), d in stored.items():
-            told = self.told[(*target, number)]
-            if number in newest[tuple(target)]:
-                history = self.lemmy.status(*target, number)["history"]
-                phases = [TOLD[e["phase"]] for e in history if e["kind"] == "phase" and e["phase"] in TOLD]
-                self.assertEqual([w for w in told if w in TOLD.values()], phases, f"{target} #{number}")
-            gone = {"zeroed": ["zeroed"], "deleted": ["zeroed", "deleted"]}.get(d["presence"], [])
-            self.assertEqual([w for w in told if w in ("zeroed", "deleted")], gone, f"{target} #{number}")
-
-    def quiet(self):
-        before = self.cursor
-        self.follow()
-        time.sleep(3)  # what went live has others zeroed after 1 s
-        self.follow()
-        return self.cursor == before and not self.unsettled()
-
-    def check_records(self):
-        """Without a server: the store is sound. What is left of the feed and what is in the archive is all of it, and its
-        only entry says what was let go."""
-        wait_for("nothing more to be told", self.quiet, 60, 0)
-        self.lemmy.stop()
-        done = subprocess.run([LEMMY, "store", "check", self.lemmy.more[-1]], env=os.environ | self.store.env(),
-                              capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
-        counts = {words[0]: int(words[1]) for words in map(str.split, done.stdout.splitlines())
-                  if len(words) > 1 and words[1].isdigit()}
-        gone = {e["id"] for e in self.archived_events()}
-        print(f"{self.store.name}: {len(self.ids)} events, {len(gone)} of them archived", flush=True)
-        self.assertLessEqual(gone, self.ids)
-        self.assertGreaterEqual(counts["feed"] + len(gone), len(self.ids), done.stdout)
-        self.assertEqual(counts["entries"], 1 if counts["feed"] < len(self.ids) else 0, done.stdout)
 
     def check_cluster(self, project, environment, stored):
         """Each deploy has one controller at most, and only those that should run have pods."""

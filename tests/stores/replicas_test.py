@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/kubernetes"))
 from harness import Config, Lemmy, new_sha, wait_for  # noqa: E402
 import backends  # noqa: E402
+from proxy import Proxy  # noqa: E402
 
 
 class Replicas(backends.OnStore):
@@ -44,7 +45,7 @@ class Replicas(backends.OnStore):
             p.close()
 
     def server(self):
-        proxy = backends.Proxy(self.store.port)
+        proxy = Proxy(self.store.port)
         s = Lemmy(self.config.dir, self.folder / f"data{len(self.servers)}", self.cluster.kubeconfig,
                   *self.store.arguments(self.place, proxy.port), env=self.store.env(proxy.port))
         s.start()

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/kubernetes"))
 from harness import LEMMY, Config  # noqa: E402
 import backends  # noqa: E402
-import trouble_test  # noqa: E402
+from disks import mounted  # noqa: E402
 
 
 class Starts:
@@ -93,7 +93,7 @@ class Start(Starts, unittest.TestCase):
         self.assertEqual(path.read_bytes(), bytes(damaged))
 
     def test_a_disk_that_is_read_only(self):
-        disk = trouble_test.mounted(self, "-t", "tmpfs", "-o", "ro", "tmpfs")
+        disk = mounted(self, "-t", "tmpfs", "-o", "ro", "tmpfs")
         self.expect([str(disk)], "--store", f"sqlite:{disk}/a.db", hint="")
         self.assertEqual(list(disk.iterdir()), [])
 

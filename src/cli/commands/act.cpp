@@ -69,12 +69,17 @@ Task<Result<int>> preview(std::shared_ptr<Remote> remote, ActArguments a) {
   co_return 0;
 }
 
-// People see what it changes; programs were asked when somebody wrote them.
-Task<Result<>> ask_first(std::shared_ptr<Remote> remote, ActArguments a) {
+// People see what it changes; programs were asked when somebody wrote them. What served then, 0: nothing.
+Task<Result<int64_t>> ask_first(std::shared_ptr<Remote> remote, ActArguments a) {
   auto shown = co_await remote->get(deploy_path(a.target, a.number) + "/rollback-preview");
   if (!shown) co_return fail(shown.error());
   print_preview(stderr, shown->as_object());
-  if (says_yes(fmt::format("Roll {} back to #{}?", a.target.str(), a.number))) co_return Result<>{};
+  const int64_t serving = int_or(object_in(shown->as_object(), "serving"), "number");
+  if (serving != 0)
+    fmt::print(stderr, "#{} gets no more requests {}.\n", serving,
+               a.at_once ? "from now on, before what it goes back to is ready: nothing may answer meanwhile"
+                         : "as soon as the pods of the new deploy are ready");
+  if (says_yes(fmt::format("Roll {} back to #{}?", a.target.str(), a.number))) co_return serving;
   co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was rolled back");
 }
 
@@ -83,11 +88,12 @@ Task<Result<int>> act(std::shared_ptr<Remote> remote, const Kind* kind, ActArgum
   if (!limit) co_return fail(limit.error());
   if (a.preview) co_return co_await preview(remote, a);
   const bool rolls_back = *kind->done == '\0';
-  if (rolls_back && !a.yes && isatty(STDIN_FILENO)) {
-    auto ok = co_await ask_first(remote, a);
-    if (!ok) co_return fail(ok.error());
-  }
   json::object body;
+  if (rolls_back && !a.yes && isatty(STDIN_FILENO)) {
+    auto serving = co_await ask_first(remote, a);
+    if (!serving) co_return fail(serving.error());
+    body["serving"] = *serving;
+  }
   if (a.confirm) body["confirm"] = true;
   if (a.at_once) body["at_once"] = true;
   if (!a.reason.empty()) body["reason"] = a.reason;
@@ -123,7 +129,7 @@ void add_actions(CLI::App& app, Action& action) {
     auto a = std::make_shared<ActArguments>();
     c->add_option("PROJECT", a->target.project)->required();
     c->add_option("ENVIRONMENT", a->target.environment)->required();
-    c->add_option("NUMBER", a->number, "of the deploy")->required()->check(CLI::PositiveNumber);
+    c->add_option("NUMBER", a->number, "of the deploy")->required()->check(number_from_1());
     c->add_option("--reason", a->reason, "for the history");
     if (k.confirms) c->add_flag("--confirm", a->confirm, "also the deploy that serves");
     if (rollback) {

@@ -106,9 +106,7 @@ void add_render(CLI::App& app, Action& action) {
   c->add_option("--build", a->sha, "7-40 hex digits");
   c->add_option("--branch", a->branch)->capture_default_str();
   c->add_option("--image", a->image, "as the build system announced it");
-  c->add_option("--deploy", a->number, "the deploy's number")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  c->add_option("--deploy", a->number, "the deploy's number")->check(number_from_1())->capture_default_str();
   c->add_option("--config", a->dir, "the configuration folder")->capture_default_str();
   c->add_option("--show", a->show)
       ->check(CLI::IsMember({"all", "final", "manifests"}))

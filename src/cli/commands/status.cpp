@@ -176,7 +176,7 @@ void add_status(CLI::App& app, Action& action) {
   auto a = std::make_shared<StatusArguments>();
   c->add_option("PROJECT", a->target.project);
   c->add_option("ENVIRONMENT", a->target.environment);
-  c->add_option("NUMBER", a->number, "of a deploy")->check(CLI::PositiveNumber);
+  c->add_option("NUMBER", a->number, "of a deploy")->check(number_from_1());
   c->add_option("--limit", a->limit, "how many deploys of an environment")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

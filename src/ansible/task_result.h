@@ -1,0 +1,20 @@
+#pragma once
+// Inside room ansible: what the result of one task says ("res" of an event of ansible-runner). Modules write
+// what they like there, so anything may be missing or of another type. Pure.
+#include <string>
+
+#include "base/json.h"
+
+namespace lemmy::ansible {
+
+// Of a key that is missing or no object: an empty one.
+const json::object& object_or_empty(const json::object& o, std::string_view key);
+// Of a loop the first item that failed, which says more than "One or more items failed"; else the result
+// itself.
+const json::object& telling_result(const json::object& result);
+// One text for people, UTF-8 without colours, at most 2 KiB; of a task with no_log only that it is hidden.
+std::string message_of(const json::object& result);
+// The end of what it printed, at most 8 KiB; empty of a task with no_log.
+std::string output_of(const json::object& result);
+
+}  // namespace lemmy::ansible
