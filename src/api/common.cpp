@@ -72,6 +72,7 @@ void add_routes(route::Router& router, live::Services services) {
   add_instances(router, shared);
   add_dry_runs(router, shared);
   add_releases(router, shared);
+  add_feed(router, shared);
   add_events(router, shared);
   add_system(router, shared);
 }

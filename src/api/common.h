@@ -45,6 +45,7 @@ void add_instances(route::Router& router, Shared services);
 void add_dry_runs(route::Router& router, Shared services);
 void add_releases(route::Router& router, Shared services);
 void add_events(route::Router& router, Shared services);
+void add_feed(route::Router& router, Shared services);
 void add_system(route::Router& router, Shared services);
 
 }  // namespace lemmy::api

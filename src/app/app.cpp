@@ -84,7 +84,11 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
                                 if (instances_) instances_->deploys_changed(target);
                               },
                               lost,
-                              may_act};
+                              may_act,
+                              [this](Target t) -> Task<Result<int64_t>> {
+                                if (!retention_) co_return 0;
+                                co_return co_await retention_->archived_number(std::move(t));
+                              }};
   conductor_ = std::make_unique<deploy::Conductor>(around);
   instances_ = std::make_unique<hosts::Instances>(loop_.get_executor(), of_hosts, conductor_.get(), lost);
   retention_ =

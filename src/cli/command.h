@@ -24,6 +24,7 @@ void add_actions(CLI::App& app, Action& action);
 void add_hook(CLI::App& app, Action& action);
 void add_diff(CLI::App& app, Action& action);
 void add_deliveries(CLI::App& app, Action& action);
+void add_events(CLI::App& app, Action& action);
 void add_instances(CLI::App& app, Action& action);
 void add_user(CLI::App& app, Action& action);
 void add_token(CLI::App& app, Action& action);

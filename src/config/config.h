@@ -90,6 +90,10 @@ struct Retention {
   std::optional<int> builds = 1000;  // the newest of each project
   std::optional<milliseconds> builds_for = std::chrono::days{180};
   std::optional<milliseconds> deliveries_for = std::chrono::days{30};
+  // Of the feed goes what is older and was done by all who read it; and, done or not, the oldest of more than
+  // these.
+  std::optional<milliseconds> feed_for = std::chrono::days{90};
+  std::optional<int> feed_most = 1'000'000;
   bool operator==(const Retention&) const = default;
 };
 

@@ -71,19 +71,22 @@ TEST_F(Loading, what_is_let_go_is_read_and_each_limit_can_be_switched_off) {
         "main}\nretention: " +
             text + "\n");
   };
-  read("{every: 10s, deploys: 3, deploys_for: 2d, builds: 5, builds_for: 1ms, deliveries_for: 90d}");
+  read(
+      "{every: 10s, deploys: 3, deploys_for: 2d, builds: 5, builds_for: 1ms, deliveries_for: 90d, "
+      "feed_for: 3d, feed_most: 7}");
   auto c = load(dir);
   ASSERT_TRUE(c) << c.error()[0].str();
   using std::chrono::days;
-  EXPECT_EQ((*c)->retention, (Retention{seconds{10}, 3, days{2}, 5, milliseconds{1}, days{90}}));
+  EXPECT_EQ((*c)->retention, (Retention{seconds{10}, 3, days{2}, 5, milliseconds{1}, days{90}, days{3}, 7}));
   for (const char* off : {"{deploys: never, deploys_for: never, builds: never, builds_for: never, "
-                          "deliveries_for: never}",
-                          "{deploys: 0, deploys_for: 0, builds: 0, builds_for: 0, deliveries_for: 0}"}) {
+                          "deliveries_for: never, feed_for: never, feed_most: never}",
+                          "{deploys: 0, deploys_for: 0, builds: 0, builds_for: 0, deliveries_for: 0, "
+                          "feed_for: 0, feed_most: 0}"}) {
     read(off);
     c = load(dir);
     ASSERT_TRUE(c) << c.error()[0].str();
     EXPECT_EQ((*c)->retention, (Retention{Retention{}.every, std::nullopt, std::nullopt, std::nullopt,
-                                          std::nullopt, std::nullopt}));
+                                          std::nullopt, std::nullopt, std::nullopt, std::nullopt}));
   }
   read("{deploy: 3}");
   EXPECT_NE(problem().str().find("did you mean 'deploys'?"), std::string::npos) << problem().str();

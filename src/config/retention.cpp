@@ -34,6 +34,8 @@ Retention read_retention(Reader& r) {
   out.builds_for = age(r, "builds_for", out.builds_for, milliseconds{1});
   // A call that is repeated must still be known.
   out.deliveries_for = age(r, "deliveries_for", out.deliveries_for, std::chrono::hours{1});
+  out.feed_for = age(r, "feed_for", out.feed_for, milliseconds{1});
+  out.feed_most = newest(r, "feed_most", out.feed_most);
   return out;
 }
 

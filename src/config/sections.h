@@ -19,7 +19,7 @@ inline const Section kEnvironment{"environments.yaml: an environment",
 inline const Section kRetire{"environments.yaml: retire", {"zero_after", "keep"}};
 inline const Section kRetention{
     "environments.yaml: retention",
-    {"every", "deploys", "deploys_for", "builds", "builds_for", "deliveries_for"}};
+    {"every", "deploys", "deploys_for", "builds", "builds_for", "deliveries_for", "feed_for", "feed_most"}};
 inline const Section kProject{"project.yaml",
                               {"deployer", "description", "owners", "links", "deadline", "settle", "history",
                                "service", "hosts", "playbook", "boot"}};

@@ -6,10 +6,7 @@
 #include <cstdlib>
 
 #include "base/crypto.h"
-#include "base/log.h"
-#include "base/strings.h"
 #include "deploy/dry_runs.h"
-#include "deploy/measure.h"
 #include "deploy/renew.h"
 #include "deploy/worker.h"
 #include "domain/names.h"
@@ -17,17 +14,6 @@
 namespace lemmy::deploy {
 namespace {
 constexpr std::string_view kActions[] = {"cancel", "zero", "delete", "restore", "rollback"};
-
-constexpr int64_t kFarOff = 100'000;
-
-void tell(const Deploy& d, const DeployEvent& e) {
-  log::info(e.text, {{"project", d.target.project},
-                     {"environment", d.target.environment},
-                     {"build", d.sha},
-                     {"deploy", std::to_string(d.number)},
-                     {"phase", std::string(lemmy::name(e.phase))},
-                     {"who", e.who}});
-}
 
 }  // namespace
 
@@ -174,34 +160,6 @@ Task<Result<Deploy>> Conductor::load(Target target, int64_t number) {
   co_return co_await around_.store->deploy(target, number);
 }
 
-Task<Result<Deploy>> Conductor::save(Deploy deploy, std::vector<DeployEvent> events) {
-  Target target = deploy.target;
-  int64_t number = deploy.number;
-  const Deploy* known = find(target, number);
-  const Phase from = known ? known->phase : deploy.phase;
-  const Time since = known ? known->phase_at : deploy.phase_at;
-  sum_up(deploy);
-  // People may ask any server; what follows from it is for the one that leads.
-  auto saved =
-      co_await around_.store->update_deploy(std::move(deploy), events, leading_ ? fence_ : store::Fence{});
-  if (saved) {
-    for (const DeployEvent& e : events) tell(*saved, e);
-    if (saved->phase != from) count_phase(from, since, *saved);
-    keep(*saved);
-    co_return saved;
-  }
-  if (saved.error().code == ErrorCode::forbidden && around_.lost) around_.lost();
-  if (saved.error().code == ErrorCode::conflict) {
-    auto fresh = co_await around_.store->deploy(target, number);
-    if (fresh) {
-      // It may be a write of ours that was said to have failed: its worker may still sleep.
-      keep(*fresh);
-      wake(target);
-    }
-  }
-  co_return saved;
-}
-
 Task<Result<Deploy>> Conductor::request(Request r) {
   if (auto ok = check_target(r.target); !ok) co_return fail(ok.error());
   if (auto ok = check_serving(r.target, r.serving, r.request_id); !ok) co_return fail(ok.error());
@@ -216,41 +174,6 @@ Task<Result<Deploy>> Conductor::request(Request r) {
   d.request_id = r.request_id;
   d.release = r.release;
   co_return co_await create(std::move(d), fmt::format("build {} asked for", short_sha(build->sha)));
-}
-
-Task<Result<Deploy>> Conductor::create(Deploy d, std::string text) {
-  d.created_at = d.phase_at = now();
-  if (d.request_id.empty()) d.request_id = random_hex(12);
-  d.reason = shorten(valid_utf8(d.reason), 1000);
-  if (!d.reason.empty()) text += ": " + d.reason;
-  if (auto at = place(d)) {
-    // As after a restore of an older store.
-    const int64_t there = (*at)->highest_number(d.target);
-    const Deploy* last = latest(d.target);
-    const int64_t ours = last ? last->number : 0;
-    // Anybody may write labels; what is that far off was not given by us. It is shown as a stray.
-    if (there > ours && there - ours <= kFarOff) {
-      auto raised = co_await around_.store->raise_number(d.target, there);
-      if (!raised) co_return fail(raised.error());
-    }
-  }
-  const DeployEvent first = event(d, d.created_at, "phase", d.who, std::move(text));
-  auto created = co_await around_.store->create_deploy(d, first);
-  // It may have been written all the same: the same request gives it back.
-  if (!created && created.error().code != ErrorCode::invalid)
-    created = co_await around_.store->create_deploy(d, first);
-  if (!created) co_return fail(created.error());
-  if (created->sha != d.sha || created->rollback_of != d.rollback_of)
-    co_return fail(ErrorCode::conflict, "Idempotency-Key",
-                   fmt::format("this key was used before, for {}",
-                               created->rollback_of ? fmt::format("a roll back to #{}", *created->rollback_of)
-                                                    : "build " + short_sha(created->sha)),
-                   "give each deploy and each roll back a key of its own");
-  crash_point();
-  if (!find(created->target, created->number)) tell(*created, first);  // else it was asked for before
-  keep(*created);
-  wake(d.target);
-  co_return created;
 }
 
 void Conductor::cluster_changed(const Target& target) {

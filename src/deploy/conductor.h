@@ -55,6 +55,8 @@ struct Surroundings {
   // The lease was renewed in time, so nobody else acts outside. Asked before each change outside; empty:
   // there is nobody else.
   std::function<bool()> may_act = {};
+  // The highest number that an archive has of the target: none up to it is given again. Empty: no archive.
+  std::function<Task<Result<int64_t>>(Target)> archived = {};
 };
 
 class Conductor {
@@ -128,7 +130,8 @@ class Conductor {
   void drop_all_but(const Target& target, const store::Listing<Deploy>& newest);
   void take(const std::vector<Deploy>& read);  // what the store has, as far as it is news
   Task<Result<Deploy>> load(Target target, int64_t number);
-  // Writes it; on conflict the picture in memory is read anew.
+  // conductor_writes.cpp: the only place that writes deploys, so that the feed is told of each change of
+  // theirs (deploy/told.h). On conflict the picture in memory is read anew.
   Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);
   Result<> check_act(const Act& act, const Deploy& deploy) const;
   Result<> check_serving(const Target& target, std::optional<int64_t> expected,
@@ -136,6 +139,9 @@ class Conductor {
   Deploy asked(const Target& target) const;  // imagine(), before the store gave it its number
   // Keeps what was asked for and wakes its worker.
   Task<Result<Deploy>> create(Deploy deploy, std::string text);
+  Task<Result<>> raise_number(Deploy deploy);
+  Task<Result<Deploy>> make(Deploy deploy, DeployEvent first);
+  Task<Result<Deploy>> change(Deploy deploy, std::vector<DeployEvent> events);
   Task<Result<Deploy>> roll_back(Act act, Deploy earlier);
   Result<Place*> place(const Deploy& deploy) const;
   int64_t next_serves(const Target& target) const;  // above those of all others

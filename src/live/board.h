@@ -48,9 +48,9 @@ class Board {
 
   // How much is kept, and what of it goes: {"store": {"kinds": [{"kind", "count", "bytes"|null}], "at" (null:
   //   not measured yet), "age"}, "policy": {"every", "deploys", "deploys_for", "builds", "builds_for",
-  //   "deliveries_for"} (texts for people; "all"), "archive": {"dir", "bytes"}|null, "forgotten": {"deploys",
-  //   "builds", "deliveries"} (since this server started), "leads", "looked_at"|null, "trouble": {where,
-  //   what, hint}|null}
+  //   "deliveries_for", "feed_for", "feed_most"} (texts for people; "all"), "archive": {"dir", "bytes"}|null,
+  //   "forgotten": {"deploys", "builds", "deliveries", "feed"} (since this server started), "leads",
+  //   "looked_at"|null, "trouble": {where, what, hint}|null}
   // unavailable: nothing is measured here (tests).
   Result<json::object> store() const;
 

@@ -40,20 +40,23 @@ Result<json::object> Board::store() const {
   if (r.trouble()) trouble = error_json(*r.trouble());
   const retention::Retention::Gone& gone = r.gone();
   auto looked = r.looked_at();
-  return json::object{
-      {"store", std::move(of_store)},
-      {"policy", json::object{{"every", format_duration(policy.every)},
-                              {"deploys", limit_text(policy.deploys)},
-                              {"deploys_for", limit_text(policy.deploys_for)},
-                              {"builds", limit_text(policy.builds)},
-                              {"builds_for", limit_text(policy.builds_for)},
-                              {"deliveries_for", limit_text(policy.deliveries_for)}}},
-      {"archive", std::move(archive)},
-      {"forgotten",
-       json::object{{"deploys", gone.deploys}, {"builds", gone.builds}, {"deliveries", gone.deliveries}}},
-      {"leads", from_.conductor->leading()},
-      {"looked_at", looked ? json::value(format_time(*looked)) : json::value(nullptr)},
-      {"trouble", std::move(trouble)}};
+  return json::object{{"store", std::move(of_store)},
+                      {"policy", json::object{{"every", format_duration(policy.every)},
+                                              {"deploys", limit_text(policy.deploys)},
+                                              {"deploys_for", limit_text(policy.deploys_for)},
+                                              {"builds", limit_text(policy.builds)},
+                                              {"builds_for", limit_text(policy.builds_for)},
+                                              {"deliveries_for", limit_text(policy.deliveries_for)},
+                                              {"feed_for", limit_text(policy.feed_for)},
+                                              {"feed_most", limit_text(policy.feed_most)}}},
+                      {"archive", std::move(archive)},
+                      {"forgotten", json::object{{"deploys", gone.deploys},
+                                                 {"builds", gone.builds},
+                                                 {"deliveries", gone.deliveries},
+                                                 {"feed", gone.feed}}},
+                      {"leads", from_.conductor->leading()},
+                      {"looked_at", looked ? json::value(format_time(*looked)) : json::value(nullptr)},
+                      {"trouble", std::move(trouble)}};
 }
 
 }  // namespace lemmy::live

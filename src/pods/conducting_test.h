@@ -25,22 +25,31 @@ inline const Target kTarget{"hello-world", "staging"};
 struct Doubtful : store::Forwarding {
   using Forwarding::Forwarding;
   bool doubt_next = false;
-  std::string refused;   // no deploy to this environment can be written
-  milliseconds hang{0};  // of the next write of a deploy; whoever cancels it waits all the same
+  bool doubt_all = false;  // each write that is told of is kept, and said not to be
+  std::string refused;     // no deploy to this environment can be written
+  milliseconds hang{0};    // of the next write of a deploy; whoever cancels it waits all the same
   Pool hanging{1};
-
-  Task<Result<Deploy>> create_deploy(Deploy d, DeployEvent first) override {
-    if (d.target.environment == refused) co_return fail(ErrorCode::unavailable, "store", "the disk is full");
-    co_return co_await Forwarding::create_deploy(std::move(d), std::move(first));
-  }
 
   Task<Result<Deploy>> update_deploy(Deploy d, std::vector<DeployEvent> events, store::Fence fence) override {
     const bool doubt = std::exchange(doubt_next, false);
-    if (const auto time = std::exchange(hang, 0ms); time > 0ms)
-      co_await hanging.run([time] { std::this_thread::sleep_for(time); });
+    co_await hang_once();
     auto done = co_await Forwarding::update_deploy(std::move(d), std::move(events), std::move(fence));
     if (doubt) co_return fail(ErrorCode::unavailable, "store", "the answer was lost");
     co_return done;
+  }
+  Task<Result<store::Written>> write_all(store::Writes w, store::Fence fence) override {
+    if (w.make && w.make->deploy.target.environment == refused)
+      co_return fail(ErrorCode::unavailable, "store", "the disk is full");
+    const bool change = !w.change.empty(), all = doubt_all;
+    const bool doubt = change && std::exchange(doubt_next, false);
+    if (change) co_await hang_once();
+    auto done = co_await Forwarding::write_all(std::move(w), std::move(fence));
+    if (doubt || (all && done)) co_return fail(ErrorCode::unavailable, "store", "the answer was lost");
+    co_return done;
+  }
+  Task<> hang_once() {
+    if (const auto time = std::exchange(hang, 0ms); time > 0ms)
+      co_await hanging.run([time] { std::this_thread::sleep_for(time); });
   }
 };
 
@@ -66,9 +75,16 @@ struct Conducting : testing::Test {
                                               });
     auto current = [this] { return config; };
     place = std::make_unique<pods::Place>(cluster.get(), pods::Surroundings{&pool, store.get(), current});
-    conductor = std::make_unique<Conductor>(deploy::Surroundings{
-        loop.get_executor(), &pool, store.get(), current,
-        [this](const Deploy&) -> Result<deploy::Place*> { return place.get(); }, [](const Target&) {}});
+    conductor = std::make_unique<Conductor>(
+        deploy::Surroundings{loop.get_executor(),
+                             &pool,
+                             store.get(),
+                             current,
+                             [this](const Deploy&) -> Result<deploy::Place*> { return place.get(); },
+                             [](const Target&) {},
+                             {},
+                             {},
+                             [this](Target) -> Task<Result<int64_t>> { co_return archived; }});
   }
   ~Conducting() override { std::filesystem::remove_all(dir); }
 
@@ -118,6 +134,7 @@ struct Conducting : testing::Test {
   }
   static bool is_over(const Deploy& d) { return is_finished(d.phase); }
 
+  Result<int64_t> archived = 0;  // the highest number of an archive
   std::filesystem::path dir = std::filesystem::temp_directory_path() / ("lemmy-deploy-" + random_hex(6));
   asio::io_context loop;
   Pool pool{1};

@@ -29,11 +29,13 @@ Retention::Retention(Surroundings surroundings, Conductor* conductor, std::strin
       archive_(archive.empty() ? nullptr : std::make_shared<Archive>(std::move(archive))),
       keeping_(around_.loop),
       measures_(around_.loop) {
-  for (const char* kind : {"deploys", "builds", "deliveries"}) count(kind, 0);
+  for (const char* kind : {"deploys", "builds", "deliveries", "feed"}) count(kind, 0);
   count_error(0);
+  if (archive_) measures_.spawn("numbers of the archive", read_archive());
 }
 
 Retention::~Retention() {
+  *stop_reading_ = true;
   keeping_.cancel();
   measures_.cancel();
 }
@@ -48,6 +50,7 @@ Task<> Retention::follow() {
 }
 
 Task<> Retention::stop() {
+  *stop_reading_ = true;
   keeping_.cancel();
   measures_.cancel();
   co_await keeping_.join(seconds{5});
@@ -55,17 +58,20 @@ Task<> Retention::stop() {
 }
 
 Task<> Retention::keep(store::Fence fence) {
+  auto raised = co_await raise_numbers();
+  if (!raised) say(raised.error());
   co_await rest(times_.first);
   for (;;) {
     const Gone before = gone_;
     auto more = co_await round(fence);
     bool stopped = co_await cancelled();
     if (stopped) co_return;
-    if (gone_.deploys + gone_.builds + gone_.deliveries > before.deploys + before.builds + before.deliveries)
+    if (gone_.all() > before.all())
       log::info("history was archived and let go",
                 {{"deploys", std::to_string(gone_.deploys - before.deploys)},
                  {"builds", std::to_string(gone_.builds - before.builds)},
-                 {"deliveries", std::to_string(gone_.deliveries - before.deliveries)}});
+                 {"deliveries", std::to_string(gone_.deliveries - before.deliveries)},
+                 {"feed", std::to_string(gone_.feed - before.feed)}});
     if (!more && more.error().code == ErrorCode::forbidden) {
       if (around_.lost) around_.lost();
       co_return;
@@ -100,6 +106,9 @@ void Retention::say(const Error& e) {
 Task<Result<bool>> Retention::round(store::Fence fence) {
   const config::Retention policy = around_.config()->retention;
   bool more = false;
+  // First: it needs no archive, without which the others end here.
+  auto trimmed = co_await of_feed(policy, fence);
+  if (!trimmed) co_return fail(trimmed.error());
   auto latest = co_await around_.store->latest_deploys();
   if (!latest) co_return fail(latest.error());
   for (const Deploy& d : *latest) {

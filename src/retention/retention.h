@@ -5,6 +5,7 @@
 // measures the store, on every server. Loop thread only.
 #include "deploy/conductor.h"
 #include "retention/archive.h"
+#include "retention/numbers.h"
 #include "retention/retention_rules.h"
 
 namespace lemmy::retention {
@@ -18,10 +19,13 @@ class Retention {
     milliseconds first{60'000};  // from leading to the first look; also between tries after trouble
     milliseconds pause{50};      // between two steps
     milliseconds sizes{300'000};
+    // So long a new deploy waits for the archive to be read, and so long after the start any does.
+    milliseconds archive_wait{5'000}, archive_at_most{120'000};
   };
   // archive: a folder; empty: none, and nothing is let go. `conductor` outlives it.
   Retention(Surroundings surroundings, Conductor* conductor, std::string archive,
-            Times times = {milliseconds{60'000}, milliseconds{50}, milliseconds{300'000}});
+            Times times = {milliseconds{60'000}, milliseconds{50}, milliseconds{300'000}, milliseconds{5'000},
+                           milliseconds{120'000}});
   ~Retention();
   void lead(store::Fence fence);
   Task<> follow();
@@ -32,8 +36,13 @@ class Retention {
   Task<Result<bool>> round(store::Fence fence);
 
   struct Gone {
-    int64_t deploys = 0, builds = 0, deliveries = 0;  // since this server started
+    int64_t deploys = 0, builds = 0, deliveries = 0, feed = 0;  // since this server started
+    int64_t all() const { return deploys + builds + deliveries + feed; }
   };
+  // For Surroundings::archived: the highest number that the archive has of the target. It is read once, from
+  // the start on; unavailable: that has not ended yet. When it cannot be read or takes too long, 0 and a
+  // warning.
+  Task<Result<int64_t>> archived_number(Target target);
   struct Sizes {
     std::vector<store::Size> kinds;
     int64_t archive = 0;  // bytes
@@ -61,6 +70,10 @@ class Retention {
   Task<Result<>> archive_deploy(Deploy deploy, Time at);
   Task<Result<>> of_project(std::string project, config::Retention policy, store::Fence fence);
   Task<Result<>> of_ledger(config::Retention policy, store::Fence fence);
+  Task<Result<>> of_feed(config::Retention policy, store::Fence fence);
+  Task<Result<int64_t>> passed_by_all();  // of the feed
+  Task<> read_archive();
+  Task<Result<>> raise_numbers();
   Task<Result<std::vector<Past>>> pasts(Target target);
   Task<Result<std::set<std::string>>> used_builds(std::string project);
   Task<Result<>> write(std::string kind, Time at, Lines lines, bool durable);
@@ -80,6 +93,10 @@ class Retention {
   Clock::time_point measured_{};
   Clock::duration took_{};
   std::string said_;
+  std::optional<Numbers> archived_;  // nullopt: not read yet
+  Clock::time_point reading_since_ = Clock::now();
+  bool gone_on_ = false;
+  std::shared_ptr<std::atomic<bool>> stop_reading_ = std::make_shared<std::atomic<bool>>(false);
   Group keeping_, measures_;
 };
 

@@ -45,4 +45,8 @@ bool may_forget(const Build& b, size_t place, const std::set<std::string>& used,
          now - b.pushed_at >= *policy.builds_for && !used.contains(b.sha);
 }
 
+bool may_trim(int64_t seq, bool old, int64_t passed, int64_t last, int64_t keep) {
+  return seq <= last - std::min(last, keep) || (old && seq <= passed);
+}
+
 }  // namespace lemmy::retention

@@ -32,4 +32,8 @@ std::vector<Past> to_forget(const std::vector<Past>& newest_first, const config:
 bool may_forget(const Build& build, size_t place, const std::set<std::string>& used,
                 const config::Retention& policy, Time now);
 
+// An item of the feed, as the store's trim_feed decides. passed: the seq that all consumers have done; last:
+// the highest there is.
+bool may_trim(int64_t seq, bool old, int64_t passed, int64_t last, int64_t keep);
+
 }  // namespace lemmy::retention

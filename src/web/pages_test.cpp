@@ -173,9 +173,11 @@ TEST(Pages, the_store_page_shows_sizes_the_policy_and_what_is_wrong) {
                    {"deploys_for", "90 d"},
                    {"builds", "all"},
                    {"builds_for", "180 d"},
-                   {"deliveries_for", "30 d"}}},
+                   {"deliveries_for", "30 d"},
+                   {"feed_for", "90 d"},
+                   {"feed_most", "1000000"}}},
                  {"archive", nullptr},
-                 {"forgotten", {{"deploys", 7}, {"builds", 0}, {"deliveries", 0}}},
+                 {"forgotten", {{"deploys", 7}, {"builds", 0}, {"deliveries", 0}, {"feed", 0}}},
                  {"leads", true},
                  {"looked_at", nullptr},
                  {"trouble", {{"where", "a.gz"}, {"what", "no <space>"}, {"hint", "make room"}}}};

@@ -93,7 +93,7 @@ class Worked(unittest.TestCase):
                 ('lemmy_http_request_duration_seconds_count{method="POST",route="/hooks/build",status="2xx"}', 6),
                 ('lemmy_http_request_duration_seconds_count{method="other",route="none",status="4xx"}', 1),
                 ('lemmy_store_operation_seconds_count{op="accept",outcome="ok"}', 6),
-                ('lemmy_store_operation_seconds_count{op="create_deploy",outcome="ok"}', 2),
+                ('lemmy_store_operation_seconds_count{op="write_all",outcome="ok"}', 2),
                 ("lemmy_loop_lag_seconds_count", 1), ("lemmy_leader", 1), ("lemmy_store_up", 1),
                 ("process_resident_memory_bytes", 1e6), ("process_open_fds", 3)):
             self.assertGreaterEqual(self.value(series), least, series)

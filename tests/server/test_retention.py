@@ -172,6 +172,33 @@ class WithoutACluster(unittest.TestCase):
         answer = self.server.call("POST", STAGING + "/deploys", {"build": "aaaaaaa"})
         self.assertEqual(answer.json["number"], 13)
 
+    def test_a_new_store_and_one_from_before_go_on_behind_the_numbers_of_the_archive(self):
+        self.fill(4)
+        self.server.end()
+        store = self.server.folder / "data" / "lemmy.db"
+        shutil.copy(store, self.server.folder / "before.db")
+        self.server.start()
+        for _ in range(4):
+            answer = self.server.call("POST", STAGING + "/deploys", {"build": "aaaaaaa"})
+            path = f"{STAGING}/deploys/{answer.json['number']}"
+            wait_until(lambda: self.server.call("POST", path + "/cancel", {}).status in (202, 409))
+        self.server.end()
+        self.let_go()
+        self.server.start()
+        wait_until(lambda: numbers(self.server) == [8, 7, 6], 90)
+        for restored in (None, self.server.folder / "before.db"):
+            self.server.end()
+            for path in store.parent.glob("lemmy.db*"):
+                if path.is_file():
+                    path.unlink()
+            if restored:
+                shutil.copy(restored, store)
+            self.server.start()
+            build = {"project": "hello-world", "sha": "bbbbbbb", "branch": "main"}
+            self.assertEqual(self.server.hook(build, secret="").status, 202)
+            answer = self.server.call("POST", STAGING + "/deploys", {"build": "bbbbbbb"})
+            self.assertEqual((answer.status, answer.json["number"]), (202, 6), answer.body)
+
     def check(self, every, folder):
         whole = {}
         lines = archived(folder)

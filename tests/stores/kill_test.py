@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/kubernetes"))
 from harness import Config, Lemmy, new_sha, wait_for  # noqa: E402
 import backends  # noqa: E402
+import told  # noqa: E402
 
 KILLS = int(os.environ.get("LEMMY_KILLS", "20"))
 SEED = int(os.environ.get("LEMMY_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
@@ -25,7 +26,7 @@ CHECK_EVERY = 50
 STUCK_AFTER = 30  # seconds after a restart
 FIRST, LAST = 0.02, 2.0  # seconds after the server is ready, or after it leads
 PROJECTS, ENVIRONMENTS = ("one", "two"), ("left", "right")
-FINAL = ("live", "failed", "cancelled", "superseded")
+FINAL = told.FINAL
 
 
 class Client(threading.Thread):
@@ -65,7 +66,7 @@ class Client(threading.Thread):
             time.sleep(0.05)
 
 
-class Kills(backends.OnStore):
+class Kills(told.Following, backends.OnStore):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -75,7 +76,8 @@ class Kills(backends.OnStore):
     def setUp(self):
         config = Config(self.work / "config")
         config.environments("environments:\n" + "".join(
-            f"  - name: {e}\n    retire: {{zero_after: 1s, keep: 2}}\n" for e in ENVIRONMENTS))
+            f"  - name: {e}\n    retire: {{zero_after: 1s, keep: 2}}\n" for e in ENVIRONMENTS) + "retention: {every: 1s, feed_for: 1s}\n")  # so that it is trimmed between kills, too
+        self.archive = self.work / f"kept-{secrets.token_hex(4)}"
         for p in PROJECTS:
             config.project(p, {e: {"replicas": 2} for e in ENVIRONMENTS}, yaml="settle: 200ms\ndeadline: 60s\n")
         config.project("hosts", {"left": {}}, yaml="deployer: ansible\n")
@@ -83,6 +85,7 @@ class Kills(backends.OnStore):
         (config.dir / "ansible/playbooks/hosts.yml").write_text("- hosts: all\n  tasks: []\n")
         # Without Ansible the calls of hosts are kept, and the server is ready sooner.
         self.lemmy = Lemmy(config.dir, self.work / "data", self.cluster.kubeconfig, "--ansible", "/nowhere",
+                           "--archive", str(self.archive),
                            *self.store.arguments(self.store.fresh()), env=self.store.env())
         self.addCleanup(self.lemmy.log.close)
         self.addCleanup(self.lemmy.stop)
@@ -217,6 +220,7 @@ class Kills(backends.OnStore):
         wait_for("pods of what was zeroed to go", self.pods_are_gone, 20, 0.25)
         self.check_intake()
         self.check_deploys()
+        self.check_feed()
         self.slowest = max(self.slowest, took)
 
     def pods_are_gone(self):
@@ -238,6 +242,7 @@ class Kills(backends.OnStore):
             time.sleep(math.exp(self.random.uniform(math.log(FIRST), math.log(LAST))))
             self.lemmy.kill()
             self.lemmy.start()
+            self.check_told()
             if n % CHECK_EVERY == 0 or n == KILLS:
                 self.check()
                 self.begin()
@@ -249,6 +254,7 @@ class Kills(backends.OnStore):
               f"calls of hosts, {sum(c.repeats for c in self.clients)} repeats, {led} kills of a leader, all over at most "
               f"{self.slowest:.1f} s after a restart, {time.monotonic() - began:.0f} s in all", flush=True)
         self.assertGreater(len(self.deploys), 0)
+        self.check_records()
 
 
 class SqliteKills(Kills, unittest.TestCase):

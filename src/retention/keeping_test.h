@@ -1,0 +1,89 @@
+#pragma once
+// For tests of room retention: a keeper with a real store and a conductor.
+#include "retention/retention.h"
+#include "retention/sample_test.h"
+#include "store/forwarding.h"
+#include "store/sample_test.h"
+
+namespace lemmy::retention {
+
+struct Doubtful : store::Forwarding {
+  using Forwarding::Forwarding;
+  bool refuse = false;
+  Task<Result<>> forget_deploy(Target t, int64_t number, int64_t revision, store::Fence fence) override {
+    if (refuse) co_return fail(ErrorCode::unavailable, "store", "the disk is full");
+    co_return co_await Forwarding::forget_deploy(std::move(t), number, revision, std::move(fence));
+  }
+};
+
+struct Keeping : InFolder, store::Samples {
+  Keeping() {
+    auto c = std::make_shared<config::Config>();
+    c->retention = {.every = 20ms,
+                    .deploys = 3,
+                    .deploys_for = 1ms,
+                    .builds = 2,
+                    .builds_for = 1ms,
+                    .deliveries_for = 1h};
+    config = c;
+    auto opened = store::open_sqlite(loop.get_executor(), (dir / "lemmy.db").string());
+    if (!opened) throw std::runtime_error(opened.error().str());
+    store = std::make_unique<Doubtful>(std::move(*opened));
+    around = {loop.get_executor(),
+              &pool,
+              store.get(),
+              [this] { return config; },
+              [](const Deploy&) -> Result<deploy::Place*> {
+                return fail(ErrorCode::unavailable, "", "there is none");
+              },
+              [](const Target&) {}};
+    conductor = std::make_unique<Conductor>(around);
+    keeper = make(folder);
+  }
+  ~Keeping() override { run(stop()); }
+  Task<Result<>> stop() {
+    co_await keeper->stop();
+    co_await conductor->stop();
+    co_return Result<>{};
+  }
+  std::unique_ptr<Retention> make(const std::string& archive) {
+    return std::make_unique<Retention>(around, conductor.get(), archive,
+                                       Retention::Times{.first = 10ms, .pause = 0ms, .sizes = 50ms});
+  }
+  // Deploys 1 to n that are over, each with two events and two documents.
+  void over(int n, Target target = kTarget) {
+    for (int i = 0; i < n; ++i) {
+      auto d = deploy(target.environment);
+      d.created_at = now() - 24h;
+      d.sha = "abcdef" + std::to_string(i);
+      d = *run(store->create_deploy(d, event("asked for")));
+      ASSERT_TRUE(run(store->put_document(target, d.number, "final", "{\"n\": " + std::to_string(i) + "}")));
+      ASSERT_TRUE(run(store->put_document(target, d.number, "log", random_hex(100'000))));
+      d.phase = Phase::cancelled;
+      ASSERT_TRUE(run(store->update_deploy(d, {event("cancelled")})));
+    }
+  }
+  std::vector<int64_t> numbers(Target target = kTarget) {
+    std::vector<int64_t> out;
+    auto all = run(store->deploys(target, {1000, ""}));
+    for (const Deploy& d : all->items) out.push_back(d.number);
+    return out;
+  }
+  // The numbers whose last line says that all of them is there, in order.
+  std::vector<int64_t> archived() const {
+    std::vector<int64_t> out;
+    for (const json::object& o : lines("deploys"))
+      if (text_or(o, "kind") == "deploy") out.push_back(int_or(o, "number"));
+    return out;
+  }
+  using Numbers = std::vector<int64_t>;
+
+  Pool pool{1};
+  std::shared_ptr<const config::Config> config;
+  std::unique_ptr<Doubtful> store;
+  Surroundings around;
+  std::unique_ptr<Conductor> conductor;
+  std::unique_ptr<Retention> keeper;
+};
+
+}  // namespace lemmy::retention
