@@ -12,6 +12,11 @@ namespace {
 constexpr size_t kMostHosts = 100'000, kMostCandidates = 128;
 constexpr size_t kName = 256, kTask = 512, kTrouble = 8192;
 
+// Of hosts on which nothing failed.
+constexpr std::string_view kBrokenOff = "Ansible broke the run off here, because of what failed elsewhere";
+constexpr std::string_view kNotKnown =
+    "it began nothing after another host failed: whether the run came to its end here is not known";
+
 void worsen(Host& host, HostState state) { host.state = std::max(host.state, state); }
 
 HostState state_by_counts(const Host& h) {
@@ -87,6 +92,7 @@ void Progress::text(std::string_view line) {
 void Progress::feed(const json::object& e) {
   std::string_view kind = text_or(e, "event");
   const json::object& data = object_or_empty(e, "event_data");
+  ++events_;
   if (kind == "playbook_on_play_start") {
     play_ = shorten(text_or(data, "play", text_or(data, "name")), kTask);
     task_.clear();
@@ -139,6 +145,7 @@ void Progress::started(Host& h, std::string_view task) {
   }
   h.task = shorten(task, kTask);
   in_play_.insert(h.name);
+  began_[h.name] = events_;
   worsen(h, HostState::running);
 }
 
@@ -197,7 +204,7 @@ void Progress::failed(const json::object& data, Host& h, bool unreachable) {
     if (passed == candidates_.end()) return;
     candidates_.erase(passed);
   }
-  candidates_.push_back({std::move(f), false});
+  candidates_.push_back({std::move(f), events_, false});
   choose_first();
 }
 
@@ -233,8 +240,6 @@ void Progress::stats(const json::object& data) {
                                         h.ok <= u->second && h.changed == 0 && h.rescued == 0)
       h.state = HostState::unreachable;
     h.done = h.state != HostState::waiting;
-    h.complete = h.state > HostState::running && h.state < HostState::failed && !broken_off_.contains(key);
-    if (broken_off_.contains(key) && h.message.empty()) h.message = "the play was broken off on all hosts";
     rescued[h.name] = h.rescued;
   }
   for (Candidate& c : candidates_) {
@@ -255,6 +260,29 @@ void Progress::stats(const json::object& data) {
   }
   finished_ = true;
   task_.clear();
+  decide_complete();
+}
+
+void Progress::decide_complete() {
+  for (auto& [key, h] : hosts_) {
+    if (h.message == kBrokenOff || h.message == kNotKnown) h.message.clear();
+    h.complete = h.state > HostState::running && h.state < HostState::failed;
+    if (h.state == HostState::waiting || h.state >= HostState::failed) continue;
+    const bool off = broken_off_.contains(key);
+    const bool doubtful = !told_ && std::ranges::any_of(candidates_, [&](const Candidate& c) {
+      return !c.passed && began_[key] < c.at;
+    });
+    if (!off && !doubtful) continue;
+    h.complete = false;
+    h.message = off ? kBrokenOff : kNotKnown;
+  }
+}
+
+void Progress::broken_off(const std::vector<std::string>& names) {
+  for (const std::string& name : names) broken_off_.insert(shorten(name, kName));
+  told_ = true;
+  if (finished_) decide_complete();
+  ++version_;
 }
 
 }  // namespace lemmy::ansible

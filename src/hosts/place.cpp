@@ -35,19 +35,27 @@ Cause cause_of(const ansible::Failure& f) {
   return c;
 }
 
+std::string named(const std::vector<std::string>& hosts) {
+  std::vector<std::string> few(hosts.begin(), hosts.begin() + std::min(hosts.size(), kNamed));
+  return fmt::format(" ({}{})", join(few, ", "), hosts.size() > kNamed ? ", ..." : "");
+}
+
 std::string counted(const ansible::Progress& p) {
   std::map<ansible::HostState, std::vector<std::string>> by_state;
-  for (const auto& [name, host] : p.hosts()) by_state[host.state].push_back(name);
+  std::vector<std::string> cut;  // nothing failed there, and not all was done
+  for (const auto& [name, host] : p.hosts()) {
+    const bool begun = host.state != ansible::HostState::waiting;
+    const bool off = begun && host.state < ansible::HostState::failed && !host.complete;
+    (off ? cut : by_state[host.state]).push_back(name);
+  }
   std::vector<std::string> parts;
   for (const auto& [state, names] : by_state) {
     const bool waiting = state == ansible::HostState::waiting;
     std::string part = fmt::format("{} {}", names.size(), waiting ? "not reached" : ansible::name(state));
-    if (waiting || state >= ansible::HostState::failed) {
-      std::vector<std::string> few(names.begin(), names.begin() + std::min(names.size(), kNamed));
-      part += fmt::format(" ({}{})", join(few, ", "), names.size() > kNamed ? ", ..." : "");
-    }
+    if (waiting || state >= ansible::HostState::failed) part += named(names);
     parts.push_back(std::move(part));
   }
+  if (!cut.empty()) parts.push_back(fmt::format("{} not finished{}", cut.size(), named(cut)));
   return join(parts, ", ");
 }
 
@@ -68,8 +76,7 @@ class Shown : public deploy::Report {
   json::object to_json() const override { return ansible::to_json(*progress_); }
   int ready() const override {
     int n = 0;
-    for (const auto& [name, host] : progress_->hosts())
-      n += host.done && host.state < ansible::HostState::failed;
+    for (const auto& [name, host] : progress_->hosts()) n += host.complete;
     return n;
   }
 

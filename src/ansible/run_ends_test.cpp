@@ -1,0 +1,36 @@
+#include "ansible/sample_test.h"
+
+namespace lemmy::ansible {
+namespace {
+
+TEST_F(Sample, a_host_that_was_given_up_for_anothers_failure_is_not_complete) {
+  const std::string put =
+      "    - {name: Put, copy: {content: x, dest: '" + root + "/{{ inventory_hostname }}'}}\n";
+  const std::string once = "    - {name: Prepare, command: 'false', run_once: true}\n";
+  const std::string fatal =
+      "    - {name: Prepare, command: 'false', any_errors_fatal: true, when: inventory_hostname == 'one'}\n";
+  for (const std::string& prepare : {once, fatal}) {
+    auto r = run(plan("given-up", "    - {name: Look, ping: }\n" + prepare + put, "project_demo"));
+    ASSERT_TRUE(r) << r.error().str();
+    EXPECT_EQ(r->exit_code, 2);
+    EXPECT_EQ(progress->first_failure()->task, "Prepare");
+    for (const char* h : {"one", "two", "three"}) {
+      EXPECT_FALSE(fs::exists(root + "/" + h));
+      EXPECT_FALSE(host(h).complete) << h;
+      EXPECT_NE(host(h).message, "") << h;
+    }
+  }
+}
+
+TEST_F(Sample, a_failure_of_the_last_task_leaves_the_other_hosts_complete) {
+  auto r = run(plan("last",
+                    "    - {name: Look, ping: }\n"
+                    "    - {name: Check, command: 'false', when: inventory_hostname == 'two'}\n",
+                    "project_demo"));
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_TRUE(host("one").complete && host("three").complete);
+  EXPECT_FALSE(host("two").complete);
+}
+
+}  // namespace
+}  // namespace lemmy::ansible
