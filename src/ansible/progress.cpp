@@ -161,6 +161,7 @@ void Progress::result(std::string_view kind, const json::object& data, Host& h) 
     h.message.clear();
   } else if (kind == "runner_on_skipped") {
     ++h.skipped;
+    if (is_done_by_host(data)) answered_.insert(h.name);
     worsen(h, HostState::skipped);
   } else if (kind == "runner_on_async_failed") {  // runner_on_failed of the same task follows
     h.message = message_of(res);
@@ -195,7 +196,7 @@ void Progress::failed(const json::object& data, Host& h, bool unreachable) {
   if (f.message.empty() && res.empty())
     f.message = "its result is too large to be kept; the run's log has it";
   ++(unreachable ? h.unreachable : h.failed);
-  if (unreachable) ++unanswered_[h.name];
+  if (unreachable) unanswered_.insert(h.name);
   worsen(h, unreachable ? HostState::unreachable : HostState::failed);
   h.message = f.message;
   h.done = true;
@@ -236,8 +237,7 @@ void Progress::stats(const json::object& data) {
   for (auto& [key, h] : hosts_) {
     h.state = state_by_counts(h);
     // ignore_unreachable makes each task of a dead host an "ok" that was ignored.
-    if (auto u = unanswered_.find(key); u != unanswered_.end() && h.state < HostState::failed &&
-                                        h.ok <= u->second && h.changed == 0 && h.rescued == 0)
+    if (unanswered_.contains(key) && !answered_.contains(key) && h.state < HostState::failed)
       h.state = HostState::unreachable;
     h.done = h.state != HostState::waiting;
     rescued[h.name] = h.rescued;

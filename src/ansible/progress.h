@@ -81,10 +81,10 @@ class Progress {
   void choose_first();
 
   std::map<std::string, Host> hosts_;
-  std::set<std::string> in_play_, broken_off_;  // names
-  std::map<std::string, int> unanswered_;       // tasks for which a host was unreachable
-  std::map<std::string, uint64_t> began_;       // the last task of a host
-  std::vector<Candidate> candidates_;           // in the order of their coming; bounded
+  std::set<std::string> in_play_, broken_off_;   // names
+  std::set<std::string> unanswered_, answered_;  // were unreachable for a task; did a task themselves
+  std::map<std::string, uint64_t> began_;        // the last task of a host
+  std::vector<Candidate> candidates_;            // in the order of their coming; bounded
   std::string root_, play_, task_, trouble_;
   std::optional<Failure> failure_;
   bool finished_ = false, no_hosts_ = false, keeps_diffs_ = false, told_ = false;

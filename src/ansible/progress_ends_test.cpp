@@ -49,5 +49,29 @@ TEST_F(Ends, what_was_rescued_breaks_nothing_off) {
   EXPECT_TRUE(host("a").complete && host("b").complete);
 }
 
+TEST_F(Ends, what_ansible_does_by_itself_is_no_answer_of_the_host) {
+  for (const char* action :
+       {"include_tasks", "ansible.builtin.set_fact", "ansible.legacy.debug", "assert", "add_host", "group_by",
+        "fail", "pause", "include_role", "set_stats", "include_vars"}) {
+    p = {};
+    of("runner_on_start", "a", action), of("runner_on_ok", "a", action, {{"changed", true}});
+    of("runner_on_start", "a"), of("runner_on_unreachable", "a", "command", {{"msg", "dark"}});
+    feed("playbook_on_stats", {{"ok", {{"a", 2}}}, {"changed", {{"a", 1}}}, {"ignored", {{"a", 1}}}});
+    EXPECT_EQ(name(host("a").state), "unreachable") << action;
+    EXPECT_FALSE(host("a").complete) << action;
+  }
+}
+
+TEST_F(Ends, what_another_host_did_for_it_is_no_answer_and_what_it_did_itself_is_one) {
+  const json::object delegated{{"changed", true}, {"_ansible_delegated_vars", {{"ansible_host", "x"}}}};
+  for (bool itself : {false, true}) {
+    p = {};
+    of("runner_on_ok", "a", "command", itself ? json::object{} : delegated);
+    of("runner_on_unreachable", "a", "command", {{"msg", "dark"}});
+    feed("playbook_on_stats", {{"ok", {{"a", 2}}}, {"ignored", {{"a", 1}}}});
+    EXPECT_EQ(host("a").complete, itself);
+  }
+}
+
 }  // namespace
 }  // namespace lemmy::ansible

@@ -32,5 +32,17 @@ TEST_F(Sample, a_failure_of_the_last_task_leaves_the_other_hosts_complete) {
   EXPECT_FALSE(host("two").complete);
 }
 
+TEST_F(Sample, a_host_for_which_only_ansible_itself_did_something_never_answered) {
+  put("playbooks/more.yml", "- set_fact: {seen: true}\n- add_host: {name: '{{ inventory_hostname }}-2'}\n");
+  for (const char* first : {"    - include_tasks: more.yml\n", "    - {command: 'true', delegate_to: one}\n",
+                            "    - block: [{fail: }]\n      rescue: [{debug: }]\n"}) {
+    auto r = run(
+        plan("silent", std::string(first) + "    - {command: 'true', ignore_unreachable: true}\n", "gone"));
+    ASSERT_TRUE(r) << r.error().str();
+    EXPECT_EQ(name(host("far").state), "unreachable") << first;
+    EXPECT_FALSE(host("far").complete) << first;
+  }
+}
+
 }  // namespace
 }  // namespace lemmy::ansible
