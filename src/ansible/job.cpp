@@ -205,6 +205,9 @@ Result<Outcome> judge(const Job& job) {
     return fail(ErrorCode::not_found, job.plan.hosts, "no host of the inventory matches",
                 "run ansible --list-hosts -i inventory " + shell_word(shorten(job.plan.hosts, 200)) + " in " +
                     job.plan.ansible_dir);
+  if (p.no_host_named())
+    return fail(ErrorCode::invalid, playbook, "its plays are for none of the hosts of " + job.plan.hosts,
+                "say hosts: all there, or groups that these hosts are in: Lemmy gives the hosts by --limit");
   if (job.outcome.exit_code == 127 && p.trouble().find("not found") != std::string::npos)
     return fail(no_ansible("ansible-playbook"));
   const bool reached =

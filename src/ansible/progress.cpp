@@ -52,10 +52,13 @@ void Progress::expect(const std::vector<std::string>& names) {
   for (const std::string& name : names) host(name);
 }
 
-bool Progress::no_hosts() const {
-  return no_hosts_ &&
-         std::ranges::all_of(hosts_, [](const auto& h) { return h.second.state == HostState::waiting; });
+bool Progress::none_reached() const {
+  return std::ranges::all_of(hosts_, [](const auto& h) { return h.second.state == HostState::waiting; });
 }
+
+bool Progress::no_hosts() const { return no_hosts_ && none_reached(); }
+
+bool Progress::no_host_named() const { return none_named_ && !no_hosts_ && none_reached(); }
 
 void Progress::feed(std::string_view line) {
   if (trim(line).empty()) return;
@@ -101,8 +104,8 @@ void Progress::feed(const json::object& e) {
     task_ = shorten(text_or(data, "task", text_or(data, "name")), kTask);
   } else if (kind == "playbook_on_no_hosts_remaining") {  // max_fail_percentage, any_errors_fatal
     broken_off_.insert(in_play_.begin(), in_play_.end());
-  } else if (kind == "playbook_on_no_hosts_matched") {
-    no_hosts_ = true;
+  } else if (kind == "playbook_on_no_hosts_matched") {  // of one play
+    none_named_ = true;
   } else if (kind == "playbook_on_stats") {
     stats(data);
   } else if (kind == "error" || kind == "warning" || kind == "system_warning") {
@@ -158,10 +161,10 @@ void Progress::result(std::string_view kind, const json::object& data, Host& h) 
     ++h.ok;
     if (bool_or(res, "changed")) ++h.changed;
     worsen(h, bool_or(res, "changed") ? HostState::changed : HostState::ok);
+    if (is_done_by_host(data)) answered_.insert(h.name);
     h.message.clear();
   } else if (kind == "runner_on_skipped") {
     ++h.skipped;
-    if (is_done_by_host(data)) answered_.insert(h.name);
     worsen(h, HostState::skipped);
   } else if (kind == "runner_on_async_failed") {  // runner_on_failed of the same task follows
     h.message = message_of(res);

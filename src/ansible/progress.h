@@ -60,7 +60,8 @@ class Progress {
   // The first that was not rescued or ignored.
   const std::optional<Failure>& first_failure() const { return failure_; }
   bool finished() const { return finished_; }              // playbook_on_stats came
-  bool no_hosts() const;                                   // no host matched
+  bool no_hosts() const;                                   // the inventory has none that is meant
+  bool no_host_named() const;                              // it has, and no play is for one of them
   const std::string& trouble() const { return trouble_; }  // what ansible itself said: ERROR! ...
   uint64_t version() const { return version_; }            // grows with each change that is worth showing
 
@@ -72,6 +73,7 @@ class Progress {
     bool passed = false;  // the host went on after it
   };
   Host* host(std::string_view name);
+  bool none_reached() const;
   void started(Host& host, std::string_view task);
   void result(std::string_view kind, const json::object& data, Host& host);
   void failed(const json::object& data, Host& host, bool unreachable);
@@ -87,7 +89,7 @@ class Progress {
   std::vector<Candidate> candidates_;            // in the order of their coming; bounded
   std::string root_, play_, task_, trouble_;
   std::optional<Failure> failure_;
-  bool finished_ = false, no_hosts_ = false, keeps_diffs_ = false, told_ = false;
+  bool finished_ = false, no_hosts_ = false, none_named_ = false, keeps_diffs_ = false, told_ = false;
   uint64_t events_ = 0;
   size_t diff_bytes_ = 0;
   uint64_t version_ = 0;

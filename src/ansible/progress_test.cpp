@@ -161,12 +161,17 @@ TEST(Progress, reads_events_with_bytes_that_are_not_utf8) {
   EXPECT_EQ(p.first_failure()->message, "\xEF\xBF\xBD \xF0\x9F\x98\x80 \\ud800");
 }
 
-TEST(Progress, no_hosts_means_that_no_play_found_one) {
-  Progress p;
+TEST(Progress, hosts_that_no_play_names_are_not_hosts_that_are_missing) {
+  Progress p, none;
   p.feed(event("playbook_on_no_hosts_matched", {}));
-  EXPECT_TRUE(p.no_hosts());
-  p.feed(of_host("runner_on_start", "a", "x"));
+  EXPECT_TRUE(p.no_host_named());
   EXPECT_FALSE(p.no_hosts());
+  p.feed(of_host("runner_on_start", "a", "x"));
+  EXPECT_FALSE(p.no_host_named());
+  none.feed("ERROR! Specified inventory, host pattern and/or --limit leaves us with no hosts to target.");
+  none.feed(event("playbook_on_no_hosts_matched", {}));
+  EXPECT_TRUE(none.no_hosts());
+  EXPECT_FALSE(none.no_host_named());
 }
 
 TEST(Progress, counts_hosts_by_state_for_pages) {

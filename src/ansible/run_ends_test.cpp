@@ -44,5 +44,19 @@ TEST_F(Sample, a_host_for_which_only_ansible_itself_did_something_never_answered
   }
 }
 
+TEST_F(Sample, plays_for_none_of_the_hosts_that_match_are_named_as_the_cause) {
+  auto p = plan("elsewhere", "    - ping:\n", "one:two");
+  const std::string play = read_file(tree + "/playbooks/elsewhere.yml").value();
+  for (const char* hosts : {"localhost", "gone"}) {
+    put("playbooks/elsewhere.yml",
+        "- hosts: " + std::string(hosts) + "\n" + play.substr(play.find("  gather")));
+    auto r = run(p);
+    ASSERT_FALSE(r) << hosts;
+    EXPECT_EQ(r.error().where, "playbooks/elsewhere.yml");
+    EXPECT_EQ(r.error().what, "its plays are for none of the hosts of one:two");
+    EXPECT_NE(r.error().hint.find("hosts: all"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace lemmy::ansible
