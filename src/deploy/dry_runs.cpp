@@ -110,6 +110,7 @@ Task<Result<std::shared_ptr<const DryRun>>> DryRuns::start(Target target, std::s
   run->deploy = std::move(imagined);
   run->deploy.sha = known->sha;
   run->deploy.branch = known->branch;
+  run->deploy.image = known->image;
   run->who = std::move(who);
   run->started_at = now();
   run->looked_at = Clock::now();

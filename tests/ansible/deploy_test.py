@@ -123,6 +123,28 @@ class Hosts(unittest.TestCase):
         self.assertIn("Note the build", log)
         self.assertEqual(list((self.work / "data/runs").glob("worker.staging.*")), [], "the store has the log")
 
+    def test_a_build_that_is_announced_with_another_image_changes_no_deploy_that_there_is(self):
+        note = PLAYBOOK.replace("{{ lemmy.build.sha }}", "{{ lemmy.build.image }}+{{ lemmy.build.branch }}")
+        self.project("worker", playbook=note)
+        self.addCleanup(self.project, "worker")
+        self.configured()
+        sha = new_sha()
+        self.lemmy.announce("worker", sha, image="shop@sha256:1", branch="first")
+        first = self.lemmy.deploy("worker", "staging", sha)
+        self.lemmy.wait_phase("worker", "staging", first, "live")
+        self.lemmy.announce("worker", sha, image="shop@sha256:2", branch="second")
+        (self.out / "two").unlink()
+        self.boots("two")
+        self.assertEqual(self.on_hosts()["two"][0], "shop@sha256:1+first", "a host that boots")
+
+        second = self.lemmy.deploy("worker", "staging", sha)
+        self.lemmy.wait_phase("worker", "staging", second, "live")
+        self.assertEqual(self.on_hosts()["one"][0], "shop@sha256:2+second")
+        code, back = self.lemmy.act("worker", "staging", first, "rollback")
+        self.assertEqual(code, 202, back)
+        self.lemmy.wait_phase("worker", "staging", back["number"], "live")
+        self.assertEqual(self.on_hosts()["one"][0], "shop@sha256:1+first")
+
     def test_nothing_that_builds_people_and_configuration_say_is_run(self):
         mark = self.work / "mark"
         command = "{{ lookup('pipe', 'touch %s') }}" % mark
