@@ -94,12 +94,12 @@ std::string why_ended(const ansible::Plan& plan, const ansible::Progress& p) {
   return text;
 }
 
+}  // namespace
+
 Error no_ansible() {
   return {ErrorCode::not_found, "ansible", "Ansible is not installed here",
           "install ansible-core and ansible-runner, or start with --ansible FOLDER of their bin"};
 }
-
-}  // namespace
 
 deploy::Sight Place::look(const Deploy& d) const {
   deploy::Sight s;
@@ -129,32 +129,6 @@ Task<Result<>> Place::remove(Deploy d) {
 
 json::object Place::roles(const Deploy&, const std::string&) const {
   return {{"pods", 0}, {"ready", 0}, {"roles", json::array{}}, {"roles_left_out", 0}};
-}
-
-Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy>) {
-  if (!around_.runs) co_return fail(no_ansible());
-  auto made = co_await plan_for(around_, d);
-  if (!made) co_return fail(made.error());
-  auto hosts = co_await ansible::matching_hosts(around_.programs, around_.ansible, *made);
-  if (!hosts) co_return of_place(hosts.error());
-  if (hosts->empty())
-    co_return fail(
-        ErrorCode::not_found, made->hosts, "no host of the inventory matches",
-        "tag hosts with these groups, or say hosts: in projects/" + d.target.project + "/project.yaml");
-  const json::value& environment = made->variables["lemmy"].get_object()["config"];
-  auto put =
-      co_await around_.store->put_document(d.target, d.number, "environment", pretty_json(environment));
-  if (put)
-    put = co_await around_.store->put_document(d.target, d.number, "final", pretty_json(made->variables));
-  ansible::Progress all;
-  all.expect(*hosts);
-  if (put)
-    put = co_await around_.store->put_document(d.target, d.number, "hosts", json::serialize(to_json(all)));
-  if (!put) co_return of_store(put.error());
-  d.replicas = static_cast<int>(hosts->size());
-  in_places(d, [&](DeployPlace& p) { p.object = made->hosts; });
-  std::string text = fmt::format("running {} on {} hosts", made->playbook, hosts->size());
-  co_return deploy::Prepared{std::move(d), std::move(text), {}};
 }
 
 // A run that ended is not repeated because the store was away: it is tried until the store takes what came of
@@ -228,6 +202,10 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
 
 void Place::cancel(const Deploy& d) {
   const std::string id = run_id(d);
+  if (auto it = asking_.find({d.target, d.number}); it != asking_.end()) {
+    it->second->cancelled = true;
+    it->second->news.notify();
+  }
   if (!progress_.contains({d.target, d.number})) return;
   cancelled_.insert(id);
   cut(id);

@@ -200,6 +200,36 @@ class Hosts(unittest.TestCase):
         status = self.lemmy.wait_phase("worker", "staging", n, "cancelled", limit=25)
         self.assertIn("may still run", json.dumps(status["history"]))
 
+    def inventory_that_takes_long(self, script):
+        slow = self.config / "ansible/inventory/slow.sh"
+        slow.write_text("#!/bin/sh\n" + script)
+        slow.chmod(0o755)
+        self.addCleanup(slow.unlink, missing_ok=True)
+        self.project("worker")
+        self.configured()
+        n, _, _ = self.deploy("worker", until=None)
+        wait_for("what it waits for", lambda: "waiting for the inventory" in
+                 (self.lemmy.status("worker", "staging", n)["deploy"]["note"] or ""), 30)
+        return n, slow
+
+    def test_a_cancel_ends_an_inventory_that_hangs(self):
+        n, slow = self.inventory_that_takes_long(f"echo $$ > {self.work}/asked\nsleep 300\n")
+        self.assertEqual(self.lemmy.act("worker", "staging", n, "cancel")[0], 202)
+        self.lemmy.wait_phase("worker", "staging", n, "cancelled", limit=5)
+        asked = Path("/proc", (self.work / "asked").read_text().strip())
+        wait_for("the end of its program", lambda: not asked.exists(), 5)
+        slow.unlink()
+        _, _, status = self.deploy("worker")
+        self.assertEqual(status["deploy"]["phase"], "live", status)
+
+    def test_an_inventory_that_takes_long_is_asked_once_for_a_deploy_and_once_by_its_run(self):
+        calls = self.work / "calls"
+        n, _ = self.inventory_that_takes_long(f"echo >> {calls}; [ $(wc -l < {calls}) -gt 1 ] || sleep 8\n"
+                                              "echo '{\"_meta\": {\"hostvars\": {}}}'\n")
+        status = self.lemmy.wait_phase("worker", "staging", n, "live", "failed")
+        self.assertEqual(status["deploy"]["phase"], "live", status)
+        self.assertEqual(len(calls.read_text()), 2)
+
     def test_after_kill_9_the_run_is_repeated_and_no_process_is_left(self):
         self.project("worker", pause=8)
         self.configured()
