@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "ansible/ends.h"
 #include "ansible/text.h"
 #include "base/log.h"
 #include "base/printable.h"
@@ -184,10 +185,13 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
   }
   // What a playbook that came to its end left running on this machine was meant to run on.
   bool own_end = job->progress->finished() && !job->outcome.cancelled && !job->outcome.timed_out;
-  co_await pool->run([job, own_end] {
+  auto off = co_await pool->run([job, own_end] {
     if (job->identity.pid > 0 && !own_end) kill_all(job->identity);
+    auto told = broken_off(job->folder.plugins());
     if (!job->abandoned) tidy(job->folder);
+    return told;
   });
+  if (off) job->progress->broken_off(*off);
 }
 
 Result<Outcome> judge(const Job& job) {
@@ -201,6 +205,9 @@ Result<Outcome> judge(const Job& job) {
     return fail(ErrorCode::not_found, job.plan.hosts, "no host of the inventory matches",
                 "run ansible --list-hosts -i inventory " + shell_word(shorten(job.plan.hosts, 200)) + " in " +
                     job.plan.ansible_dir);
+  if (p.no_host_named())
+    return fail(ErrorCode::invalid, playbook, "its plays are for none of the hosts of " + job.plan.hosts,
+                "say hosts: all there, or groups that these hosts are in: Lemmy gives the hosts by --limit");
   if (job.outcome.exit_code == 127 && p.trouble().find("not found") != std::string::npos)
     return fail(no_ansible("ansible-playbook"));
   const bool reached =

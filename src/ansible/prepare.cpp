@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "ansible/ends.h"
 #include "ansible/text.h"
 #include "ansible/variables.h"
 #include "base/crypto.h"
@@ -214,6 +215,8 @@ Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& fold
   settings["job_timeout"] = std::chrono::ceil<seconds>(plan.limit).count() + 60;
   command.seal = new_seal();
   variables["JOB_ID"] = std::to_string(command.seal);
+  if (auto r = watch_ends(folder.plugins()); !r) return fail(r.error());
+  variables["ANSIBLE_CALLBACK_PLUGINS"] = folder.plugins() + ":" + variable("ANSIBLE_CALLBACK_PLUGINS");
   // Of a larger result ansible-runner keeps nothing: what failed would have no reason.
   variables["MAX_EVENT_RES"] = "8000000";
   auto put = [&](const std::string& name, const std::string& text) {

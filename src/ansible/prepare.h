@@ -15,6 +15,7 @@ struct Folder {
   std::string identity() const { return root + "/runner.json"; }
   std::string private_data() const { return root + "/private"; }
   std::string temporary() const { return root + "/tmp"; }
+  std::string plugins() const { return private_data() + "/plugins"; }
 };
 
 struct Command {

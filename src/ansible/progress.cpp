@@ -12,6 +12,11 @@ namespace {
 constexpr size_t kMostHosts = 100'000, kMostCandidates = 128;
 constexpr size_t kName = 256, kTask = 512, kTrouble = 8192;
 
+// Of hosts on which nothing failed.
+constexpr std::string_view kBrokenOff = "Ansible broke the run off here, because of what failed elsewhere";
+constexpr std::string_view kNotKnown =
+    "it began nothing after another host failed: whether the run came to its end here is not known";
+
 void worsen(Host& host, HostState state) { host.state = std::max(host.state, state); }
 
 HostState state_by_counts(const Host& h) {
@@ -47,10 +52,13 @@ void Progress::expect(const std::vector<std::string>& names) {
   for (const std::string& name : names) host(name);
 }
 
-bool Progress::no_hosts() const {
-  return no_hosts_ &&
-         std::ranges::all_of(hosts_, [](const auto& h) { return h.second.state == HostState::waiting; });
+bool Progress::none_reached() const {
+  return std::ranges::all_of(hosts_, [](const auto& h) { return h.second.state == HostState::waiting; });
 }
+
+bool Progress::no_hosts() const { return no_hosts_ && none_reached(); }
+
+bool Progress::no_host_named() const { return none_named_ && !no_hosts_ && none_reached(); }
 
 void Progress::feed(std::string_view line) {
   if (trim(line).empty()) return;
@@ -87,6 +95,7 @@ void Progress::text(std::string_view line) {
 void Progress::feed(const json::object& e) {
   std::string_view kind = text_or(e, "event");
   const json::object& data = object_or_empty(e, "event_data");
+  ++events_;
   if (kind == "playbook_on_play_start") {
     play_ = shorten(text_or(data, "play", text_or(data, "name")), kTask);
     task_.clear();
@@ -95,8 +104,8 @@ void Progress::feed(const json::object& e) {
     task_ = shorten(text_or(data, "task", text_or(data, "name")), kTask);
   } else if (kind == "playbook_on_no_hosts_remaining") {  // max_fail_percentage, any_errors_fatal
     broken_off_.insert(in_play_.begin(), in_play_.end());
-  } else if (kind == "playbook_on_no_hosts_matched") {
-    no_hosts_ = true;
+  } else if (kind == "playbook_on_no_hosts_matched") {  // of one play
+    none_named_ = true;
   } else if (kind == "playbook_on_stats") {
     stats(data);
   } else if (kind == "error" || kind == "warning" || kind == "system_warning") {
@@ -139,6 +148,7 @@ void Progress::started(Host& h, std::string_view task) {
   }
   h.task = shorten(task, kTask);
   in_play_.insert(h.name);
+  began_[h.name] = events_;
   worsen(h, HostState::running);
 }
 
@@ -151,6 +161,7 @@ void Progress::result(std::string_view kind, const json::object& data, Host& h) 
     ++h.ok;
     if (bool_or(res, "changed")) ++h.changed;
     worsen(h, bool_or(res, "changed") ? HostState::changed : HostState::ok);
+    if (is_done_by_host(data)) answered_.insert(h.name);
     h.message.clear();
   } else if (kind == "runner_on_skipped") {
     ++h.skipped;
@@ -188,7 +199,7 @@ void Progress::failed(const json::object& data, Host& h, bool unreachable) {
   if (f.message.empty() && res.empty())
     f.message = "its result is too large to be kept; the run's log has it";
   ++(unreachable ? h.unreachable : h.failed);
-  if (unreachable) ++unanswered_[h.name];
+  if (unreachable) unanswered_.insert(h.name);
   worsen(h, unreachable ? HostState::unreachable : HostState::failed);
   h.message = f.message;
   h.done = true;
@@ -197,7 +208,7 @@ void Progress::failed(const json::object& data, Host& h, bool unreachable) {
     if (passed == candidates_.end()) return;
     candidates_.erase(passed);
   }
-  candidates_.push_back({std::move(f), false});
+  candidates_.push_back({std::move(f), events_, false});
   choose_first();
 }
 
@@ -229,12 +240,9 @@ void Progress::stats(const json::object& data) {
   for (auto& [key, h] : hosts_) {
     h.state = state_by_counts(h);
     // ignore_unreachable makes each task of a dead host an "ok" that was ignored.
-    if (auto u = unanswered_.find(key); u != unanswered_.end() && h.state < HostState::failed &&
-                                        h.ok <= u->second && h.changed == 0 && h.rescued == 0)
+    if (unanswered_.contains(key) && !answered_.contains(key) && h.state < HostState::failed)
       h.state = HostState::unreachable;
     h.done = h.state != HostState::waiting;
-    h.complete = h.state > HostState::running && h.state < HostState::failed && !broken_off_.contains(key);
-    if (broken_off_.contains(key) && h.message.empty()) h.message = "the play was broken off on all hosts";
     rescued[h.name] = h.rescued;
   }
   for (Candidate& c : candidates_) {
@@ -255,6 +263,29 @@ void Progress::stats(const json::object& data) {
   }
   finished_ = true;
   task_.clear();
+  decide_complete();
+}
+
+void Progress::decide_complete() {
+  for (auto& [key, h] : hosts_) {
+    if (h.message == kBrokenOff || h.message == kNotKnown) h.message.clear();
+    h.complete = h.state > HostState::running && h.state < HostState::failed;
+    if (h.state == HostState::waiting || h.state >= HostState::failed) continue;
+    const bool off = broken_off_.contains(key);
+    const bool doubtful = !told_ && std::ranges::any_of(candidates_, [&](const Candidate& c) {
+      return !c.passed && began_[key] < c.at;
+    });
+    if (!off && !doubtful) continue;
+    h.complete = false;
+    h.message = off ? kBrokenOff : kNotKnown;
+  }
+}
+
+void Progress::broken_off(const std::vector<std::string>& names) {
+  for (const std::string& name : names) broken_off_.insert(shorten(name, kName));
+  told_ = true;
+  if (finished_) decide_complete();
+  ++version_;
 }
 
 }  // namespace lemmy::ansible

@@ -27,7 +27,7 @@ struct Host {
   int ok = 0, changed = 0, failed = 0, skipped = 0, rescued = 0, ignored = 0, unreachable = 0;  // tasks
   bool done = false;
   // The run came to its end on this host, and nothing failed there that was not rescued or ignored: only the
-  // recap makes it so, and no play that was broken off because of others.
+  // recap makes it so, and no play that was, or may have been, broken off because of others.
   bool complete = false;
 };
 
@@ -49,6 +49,9 @@ class Progress {
   void set_root(std::string folder) { root_ = std::move(folder); }
   // Hosts that the run is meant for; they wait until it comes to them.
   void expect(const std::vector<std::string>& hosts);
+  // After the run: where Ansible itself broke it off though nothing failed there. As long as nobody tells, a
+  // host that began nothing after another one failed is not complete.
+  void broken_off(const std::vector<std::string>& hosts);
   // Diffs are parts of files, so they are kept only where they are asked for.
   void keep_diffs() { keeps_diffs_ = true; }
   const std::map<std::string, Host>& hosts() const { return hosts_; }
@@ -57,7 +60,8 @@ class Progress {
   // The first that was not rescued or ignored.
   const std::optional<Failure>& first_failure() const { return failure_; }
   bool finished() const { return finished_; }              // playbook_on_stats came
-  bool no_hosts() const;                                   // no host matched
+  bool no_hosts() const;                                   // the inventory has none that is meant
+  bool no_host_named() const;                              // it has, and no play is for one of them
   const std::string& trouble() const { return trouble_; }  // what ansible itself said: ERROR! ...
   uint64_t version() const { return version_; }            // grows with each change that is worth showing
 
@@ -65,23 +69,28 @@ class Progress {
   // A failed task, until it is known whether a rescue section or ignore_unreachable took it back.
   struct Candidate {
     Failure failure;
+    uint64_t at = 0;      // of events
     bool passed = false;  // the host went on after it
   };
   Host* host(std::string_view name);
+  bool none_reached() const;
   void started(Host& host, std::string_view task);
   void result(std::string_view kind, const json::object& data, Host& host);
   void failed(const json::object& data, Host& host, bool unreachable);
   void stats(const json::object& data);
+  void decide_complete();
   void add_diff(std::string_view task, std::string_view text, Host& host);
   void choose_first();
 
   std::map<std::string, Host> hosts_;
-  std::set<std::string> in_play_, broken_off_;  // names
-  std::map<std::string, int> unanswered_;       // tasks for which a host was unreachable
-  std::vector<Candidate> candidates_;           // in the order of their coming; bounded
+  std::set<std::string> in_play_, broken_off_;   // names
+  std::set<std::string> unanswered_, answered_;  // were unreachable for a task; did a task themselves
+  std::map<std::string, uint64_t> began_;        // the last task of a host
+  std::vector<Candidate> candidates_;            // in the order of their coming; bounded
   std::string root_, play_, task_, trouble_;
   std::optional<Failure> failure_;
-  bool finished_ = false, no_hosts_ = false, keeps_diffs_ = false;
+  bool finished_ = false, no_hosts_ = false, none_named_ = false, keeps_diffs_ = false, told_ = false;
+  uint64_t events_ = 0;
   size_t diff_bytes_ = 0;
   uint64_t version_ = 0;
 };

@@ -161,12 +161,17 @@ TEST(Progress, reads_events_with_bytes_that_are_not_utf8) {
   EXPECT_EQ(p.first_failure()->message, "\xEF\xBF\xBD \xF0\x9F\x98\x80 \\ud800");
 }
 
-TEST(Progress, no_hosts_means_that_no_play_found_one) {
-  Progress p;
+TEST(Progress, hosts_that_no_play_names_are_not_hosts_that_are_missing) {
+  Progress p, none;
   p.feed(event("playbook_on_no_hosts_matched", {}));
-  EXPECT_TRUE(p.no_hosts());
-  p.feed(of_host("runner_on_start", "a", "x"));
+  EXPECT_TRUE(p.no_host_named());
   EXPECT_FALSE(p.no_hosts());
+  p.feed(of_host("runner_on_start", "a", "x"));
+  EXPECT_FALSE(p.no_host_named());
+  none.feed("ERROR! Specified inventory, host pattern and/or --limit leaves us with no hosts to target.");
+  none.feed(event("playbook_on_no_hosts_matched", {}));
+  EXPECT_TRUE(none.no_hosts());
+  EXPECT_FALSE(none.no_host_named());
 }
 
 TEST(Progress, counts_hosts_by_state_for_pages) {
@@ -200,6 +205,8 @@ TEST(Progress, only_the_recap_makes_a_host_complete_and_none_whose_play_was_brok
   p.feed(of_host("runner_on_failed", "d", "1", {{"msg", "no"}}));
   p.feed(event("playbook_on_no_hosts_remaining", {}));
   p.feed(event("playbook_on_stats", {{"ok", {{"a", 1}, {"b", 1}, {"c", 1}}}, {"failures", {{"d", 1}}}}));
+  EXPECT_FALSE(p.hosts().at("a").complete) << "as long as nobody tells what a later play would have done";
+  p.broken_off({"d"});
   EXPECT_TRUE(p.hosts().at("a").complete && p.hosts().at("b").complete);
   EXPECT_FALSE(p.hosts().at("c").complete || p.hosts().at("d").complete || p.hosts().at("later").complete);
   EXPECT_EQ(p.hosts().at("later").state, HostState::waiting);

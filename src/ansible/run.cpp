@@ -21,6 +21,7 @@ struct Runs::State {
   Tools tools;
   std::string dir;
   std::map<std::string, std::shared_ptr<Job>> running;
+  std::map<std::string, bool> beginning;  // not running yet; true: cancelled already
 };
 
 Runs::Runs(asio::any_io_executor loop, Pool* pool, Tools tools, std::string runs_dir)
@@ -41,6 +42,7 @@ Runs::~Runs() {
 }
 
 void Runs::cancel(const std::string& id) {
+  if (auto it = state_->beginning.find(id); it != state_->beginning.end()) it->second = true;
   auto it = state_->running.find(id);
   if (it == state_->running.end() || it->second->cancel_asked) return;
   it->second->cancel_asked = true;
@@ -50,6 +52,13 @@ void Runs::cancel(const std::string& id) {
 Task<Result<Outcome>> Runs::run(Plan plan, std::shared_ptr<Progress> progress,
                                 std::function<void()> changed) {
   auto state = state_;
+  struct Begun {
+    std::shared_ptr<State> state;
+    std::string id;
+    ~Begun() { state->beginning.erase(id); }
+  };
+  const Begun begun{state, plan.id};
+  state->beginning[plan.id] = false;
   std::error_code error;
   plan.ansible_dir = fs::absolute(plan.ansible_dir, error);
   if (auto good = co_await state->pool->run([plan] { return check(plan); }); !good)
@@ -62,6 +71,7 @@ Task<Result<Outcome>> Runs::run(Plan plan, std::shared_ptr<Progress> progress,
   job->progress = progress ? progress : std::make_shared<Progress>();
   job->progress->set_root(job->plan.ansible_dir);
   job->changed = std::move(changed);
+  job->cancel_asked = state->beginning[job->plan.id];
   job->folder.root = state->dir + "/" + job->plan.id;
   state->running[job->plan.id] = job;
   spawn(state->loop, "ansible run " + job->plan.id,

@@ -157,6 +157,23 @@ TEST_F(Faults, a_second_run_of_an_id_waits_for_nobody_and_one_after_it_begins_an
   EXPECT_EQ(text.find("PLAY RECAP"), text.rfind("PLAY RECAP"));
 }
 
+TEST_F(Faults, a_cancel_that_comes_before_the_run_has_begun_is_not_lost) {
+  auto p = sleeper("early");
+  started = Clock::now();
+  Result<Outcome> r = Outcome{};
+  auto body = [](Runs* runs, Plan p, Result<Outcome>* out) -> Task<> {
+    *out = co_await runs->run(p, nullptr, nullptr);
+  };
+  asio::co_spawn(loop, body(&runs(), p, &r), asio::detached);
+  asio::post(loop, [&] { runs().cancel(p.id); });
+  loop.restart();
+  loop.run();
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_TRUE(r->cancelled);
+  EXPECT_LT(Clock::now() - started, 20s);
+  EXPECT_EQ(alive(), std::vector<std::string>{});
+}
+
 TEST_F(Faults, a_run_never_begins_when_who_runs_it_cannot_be_written) {
   auto r = start_process({"touch", root + "/began"}, {}, root, root + "/nowhere/runner.json");
   EXPECT_FALSE(r);

@@ -1,5 +1,7 @@
 #include "ansible/task_result.h"
 
+#include <algorithm>
+
 #include "ansible/text.h"
 #include "base/strings.h"
 
@@ -7,6 +9,12 @@ namespace lemmy::ansible {
 namespace {
 
 constexpr size_t kMessage = 2048, kOutput = 8192;
+// Actions that Ansible does by itself, whatever host they are for.
+constexpr std::string_view kByAnsible[] = {
+    "add_host",     "assert",        "debug",        "fail",
+    "group_by",     "import_role",   "import_tasks", "include",
+    "include_role", "include_tasks", "include_vars", "meta",
+    "pause",        "set_fact",      "set_stats",    "validate_argument_spec"};
 
 // Modules put numbers and lists where a text is expected.
 std::string as_text(const json::object& o, std::string_view key) {
@@ -30,6 +38,15 @@ const json::object& object_or_empty(const json::object& o, std::string_view key)
   static const json::object none;
   const json::value* v = find(o, key);
   return v && v->is_object() ? v->get_object() : none;
+}
+
+bool is_done_by_host(const json::object& data) {
+  std::string_view action = text_or(data, "task_action");
+  for (std::string_view of : {"ansible.builtin.", "ansible.legacy."})
+    if (action.starts_with(of)) action.remove_prefix(of.size());
+  const json::object& res = object_or_empty(data, "res");
+  return std::ranges::find(kByAnsible, action) == std::end(kByAnsible) &&
+         !res.contains("_ansible_delegated_vars") && !res.contains("_ansible_delegated_to");
 }
 
 const json::object& telling_result(const json::object& res) {

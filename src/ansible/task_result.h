@@ -9,6 +9,8 @@ namespace lemmy::ansible {
 
 // Of a key that is missing or no object: an empty one.
 const json::object& object_or_empty(const json::object& o, std::string_view key);
+// The task's own host did it: its action does not run in Ansible's process alone, and it was not delegated.
+bool is_done_by_host(const json::object& event_data);
 // Of a loop the first item that failed, which says more than "One or more items failed"; else the result
 // itself.
 const json::object& telling_result(const json::object& result);

@@ -96,8 +96,10 @@ class Place {
   virtual int64_t highest_number(const Target& target) const = 0;
   // The count to restore it to.
   virtual int restored_to(const Deploy& deploy, const std::optional<Deploy>& serving) const = 0;
-  // What apply() does now ends soon, with How::cancelled.
+  // What apply() does now ends soon, with How::cancelled; what prepare() does, with an error of that code.
   virtual void cancel(const Deploy& deploy) = 0;
+  // One sentence, when prepare() waits now for something that may take long; empty: nothing to tell.
+  virtual std::string waits_for(const Deploy&) const { return {}; }
   virtual void cut(const std::string& run) = 0;  // of Conductor::take_hosts: it makes way
 
   // Of apply() under way; nullptr: none.

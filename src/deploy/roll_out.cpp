@@ -1,4 +1,5 @@
 // The way of one deploy from preparing to live.
+#include "async/race.h"
 #include "deploy/worker.h"
 
 namespace lemmy::deploy {
@@ -8,6 +9,8 @@ namespace {
 constexpr milliseconds kUnseen{5'000}, kUnseenLook{250};
 constexpr milliseconds kSettleLook{1'000}, kPaused{5'000};
 constexpr milliseconds kNoPicture{5'000}, kAskAgain{2'000};
+// What is prepared for longer says what it waits for.
+constexpr milliseconds kSilent{3'000};
 // So long a deploy waits for another run on its hosts; then that is cut, and repeated after the deploy.
 constexpr milliseconds kPatience{60'000};
 
@@ -22,10 +25,38 @@ Task<Worker::Did> Worker::go_on(Deploy d) {
   co_return co_await watch(std::move(d), *place);
 }
 
-Task<Worker::Did> Worker::prepare(Deploy d, Place* place) {
+Task<Result<Prepared>> Worker::prepared(Deploy d, Place* place) {
+  struct Shared {
+    Result<Prepared> made = fail(ErrorCode::cancelled, "", "");
+    int64_t revision = 0;  // of the note
+  };
+  auto shared = std::make_shared<Shared>();
   const Deploy* serving = c_.current(target_);
   std::optional<Deploy> of_now = serving ? std::optional(*serving) : std::nullopt;
-  auto made = co_await place->prepare(d, std::move(of_now));
+  auto prepare = [](Place* p, Deploy d, std::optional<Deploy> now, std::shared_ptr<Shared> s) -> Task<> {
+    s->made = co_await p->prepare(std::move(d), std::move(now));
+  };
+  auto tell = [](Conductor* c, Place* p, Deploy d, std::shared_ptr<Shared> s) -> Task<> {
+    for (co_await sleep_for(kSilent);; co_await sleep_for(kSilent)) {
+      std::string text = p->waits_for(d);
+      if (text.empty() || text == d.note) continue;
+      d.note = std::move(text);
+      auto saved = co_await c->save(d, {});
+      if (!saved) continue;  // somebody wrote it meanwhile, or the store is away
+      d = std::move(*saved);
+      s->revision = d.revision;
+    }
+  };
+  co_await race(prepare(place, d, std::move(of_now), shared), tell(&c_, place, d, shared));
+  if (shared->made && shared->revision > 0) shared->made->deploy.revision = shared->revision;
+  co_return std::move(shared->made);
+}
+
+Task<Worker::Did> Worker::prepare(Deploy d, Place* place) {
+  auto made = co_await prepared(d, place);
+  const Deploy* of_now = c_.find(target_, d.number);
+  if (!made && of_now && !of_now->cancel_requested_by.empty()) co_return Did::something;
+  if (!made && of_now && of_now->revision > d.revision) d = *of_now;  // its note
   if (!made) co_return co_await trouble(std::move(d), made.error(), place);
   crash_point();
   retries_.erase(d.number);

@@ -43,6 +43,8 @@ class Worker {
   // roll_out.cpp
   Task<Did> go_on(Deploy d);
   Task<Did> prepare(Deploy d, Place* place);
+  // place->prepare(), while a note says what it waits for when that takes long.
+  Task<Result<Prepared>> prepared(Deploy d, Place* place);
   Task<Did> apply(Deploy d, Place* place);
   Task<Did> watch(Deploy d, Place* place);
   Task<Did> wait_for_picture(Deploy d, Error why);

@@ -105,7 +105,8 @@ Instance ended(Instance i, const ansible::Host* host, const Desired& desired, co
   }
   i.result.state = InstanceState::failed;
   if (reached && host->state < HostState::failed) {
-    i.result.why = "the run ended before all was done on this host" + (why.empty() ? "" : ": " + why);
+    const std::string& more = host->done && !host->message.empty() ? host->message : why;
+    i.result.why = "the run ended before all was done on this host" + (more.empty() ? "" : ": " + more);
   } else if (!reached) {
     i.result.why = "the run ended before it came to this host" + (why.empty() ? "" : ": " + why);
   } else {

@@ -145,10 +145,14 @@ TEST(InstanceRules, a_run_that_never_came_to_the_host_says_why) {
 
 TEST(InstanceRules, a_host_on_which_the_play_was_broken_off_does_not_have_the_build) {
   auto cut = host(ansible::HostState::changed);
-  cut.complete = false;
+  cut.complete = cut.done = false;
   Instance i = ended(begun(asked(), "web-1", "7-1", kNow), &cut, {7, "a"}, "it was killed", kNow);
   EXPECT_EQ(i.result.state, InstanceState::failed);
   EXPECT_EQ(i.result.why, "the run ended before all was done on this host: it was killed");
+  cut.done = true;
+  cut.message = "given up";
+  i = ended(begun(asked(), "web-1", "7-1", kNow), &cut, {7, "a"}, "a warning", kNow);
+  EXPECT_EQ(i.result.why, "the run ended before all was done on this host: given up");
   EXPECT_TRUE(i.result.next_try);
 }
 

@@ -180,7 +180,13 @@ Task<milliseconds> Instances::round(Target target) {
   Deploy of;
   if (const Deploy* current = conductor_.current(target)) of = *current;
   of.target = target;
-  of.sha = want->sha;
+  if (of.sha != want->sha) {  // no deploy has said what it is made of
+    auto build = co_await around_.store->build(target.project, want->sha);
+    if (!build) co_return kStoreDown;
+    of.sha = build->sha;
+    of.branch = build->branch;
+    of.image = build->image;
+  }
   if (want->deploy == 0) in_places(of, [](DeployPlace& p) { p.phase = Phase::preparing; });
   auto plan = co_await plan_for(around_, of);
   auto hosts = co_await directory(plan);

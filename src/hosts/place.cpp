@@ -35,19 +35,27 @@ Cause cause_of(const ansible::Failure& f) {
   return c;
 }
 
+std::string named(const std::vector<std::string>& hosts) {
+  std::vector<std::string> few(hosts.begin(), hosts.begin() + std::min(hosts.size(), kNamed));
+  return fmt::format(" ({}{})", join(few, ", "), hosts.size() > kNamed ? ", ..." : "");
+}
+
 std::string counted(const ansible::Progress& p) {
   std::map<ansible::HostState, std::vector<std::string>> by_state;
-  for (const auto& [name, host] : p.hosts()) by_state[host.state].push_back(name);
+  std::vector<std::string> cut;  // nothing failed there, and not all was done
+  for (const auto& [name, host] : p.hosts()) {
+    const bool begun = host.state != ansible::HostState::waiting;
+    const bool off = begun && host.state < ansible::HostState::failed && !host.complete;
+    (off ? cut : by_state[host.state]).push_back(name);
+  }
   std::vector<std::string> parts;
   for (const auto& [state, names] : by_state) {
     const bool waiting = state == ansible::HostState::waiting;
     std::string part = fmt::format("{} {}", names.size(), waiting ? "not reached" : ansible::name(state));
-    if (waiting || state >= ansible::HostState::failed) {
-      std::vector<std::string> few(names.begin(), names.begin() + std::min(names.size(), kNamed));
-      part += fmt::format(" ({}{})", join(few, ", "), names.size() > kNamed ? ", ..." : "");
-    }
+    if (waiting || state >= ansible::HostState::failed) part += named(names);
     parts.push_back(std::move(part));
   }
+  if (!cut.empty()) parts.push_back(fmt::format("{} not finished{}", cut.size(), named(cut)));
   return join(parts, ", ");
 }
 
@@ -68,8 +76,7 @@ class Shown : public deploy::Report {
   json::object to_json() const override { return ansible::to_json(*progress_); }
   int ready() const override {
     int n = 0;
-    for (const auto& [name, host] : progress_->hosts())
-      n += host.done && host.state < ansible::HostState::failed;
+    for (const auto& [name, host] : progress_->hosts()) n += host.complete;
     return n;
   }
 
@@ -87,12 +94,12 @@ std::string why_ended(const ansible::Plan& plan, const ansible::Progress& p) {
   return text;
 }
 
+}  // namespace
+
 Error no_ansible() {
   return {ErrorCode::not_found, "ansible", "Ansible is not installed here",
           "install ansible-core and ansible-runner, or start with --ansible FOLDER of their bin"};
 }
-
-}  // namespace
 
 deploy::Sight Place::look(const Deploy& d) const {
   deploy::Sight s;
@@ -122,32 +129,6 @@ Task<Result<>> Place::remove(Deploy d) {
 
 json::object Place::roles(const Deploy&, const std::string&) const {
   return {{"pods", 0}, {"ready", 0}, {"roles", json::array{}}, {"roles_left_out", 0}};
-}
-
-Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy>) {
-  if (!around_.runs) co_return fail(no_ansible());
-  auto made = co_await plan_for(around_, d);
-  if (!made) co_return fail(made.error());
-  auto hosts = co_await ansible::matching_hosts(around_.programs, around_.ansible, *made);
-  if (!hosts) co_return of_place(hosts.error());
-  if (hosts->empty())
-    co_return fail(
-        ErrorCode::not_found, made->hosts, "no host of the inventory matches",
-        "tag hosts with these groups, or say hosts: in projects/" + d.target.project + "/project.yaml");
-  const json::value& environment = made->variables["lemmy"].get_object()["config"];
-  auto put =
-      co_await around_.store->put_document(d.target, d.number, "environment", pretty_json(environment));
-  if (put)
-    put = co_await around_.store->put_document(d.target, d.number, "final", pretty_json(made->variables));
-  ansible::Progress all;
-  all.expect(*hosts);
-  if (put)
-    put = co_await around_.store->put_document(d.target, d.number, "hosts", json::serialize(to_json(all)));
-  if (!put) co_return of_store(put.error());
-  d.replicas = static_cast<int>(hosts->size());
-  in_places(d, [&](DeployPlace& p) { p.object = made->hosts; });
-  std::string text = fmt::format("running {} on {} hosts", made->playbook, hosts->size());
-  co_return deploy::Prepared{std::move(d), std::move(text), {}};
 }
 
 // A run that ended is not repeated because the store was away: it is tried until the store takes what came of
@@ -221,6 +202,10 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
 
 void Place::cancel(const Deploy& d) {
   const std::string id = run_id(d);
+  if (auto it = asking_.find({d.target, d.number}); it != asking_.end()) {
+    it->second->cancelled = true;
+    it->second->news.notify();
+  }
   if (!progress_.contains({d.target, d.number})) return;
   cancelled_.insert(id);
   cut(id);

@@ -7,6 +7,8 @@
 
 namespace lemmy::hosts {
 
+Error no_ansible();  // what hosts need, and this server does not have
+
 class Place : public deploy::Place {
  public:
   explicit Place(Surroundings around) : around_(std::move(around)) {}
@@ -29,6 +31,7 @@ class Place : public deploy::Place {
   }
   void cancel(const Deploy& deploy) override;
   void cut(const std::string& run) override;
+  std::string waits_for(const Deploy& deploy) const override;
 
   std::shared_ptr<const deploy::Report> report(const Deploy& deploy) const override;
   Task<Result<std::string>> log(Deploy deploy) const override;
@@ -44,10 +47,19 @@ class Place : public deploy::Place {
   Task<> forget_try_out(Target target) override;
 
  private:
+  // An inventory's program or plug-in that is asked for a deploy: it may hang.
+  struct Asking {
+    explicit Asking(asio::any_io_executor loop) : news(loop) {}
+    Signal news;
+    bool cancelled = false, waits = false;
+  };
+  Task<Result<std::vector<std::string>>> hosts_of(ansible::Plan plan, std::shared_ptr<Asking> asking);
+  Task<Result<deploy::Prepared>> write_down(Deploy deploy, std::shared_ptr<Asking> asking);
   Task<Result<>> keep_run(Deploy d, std::string run, std::string hosts, std::optional<std::string> log);
 
   const Surroundings around_;
   std::map<std::pair<Target, int64_t>, std::shared_ptr<ansible::Progress>> progress_;
+  std::map<std::pair<Target, int64_t>, std::shared_ptr<Asking>> asking_;
   std::set<std::string> cancelled_;  // runs that may not have begun yet
 };
 

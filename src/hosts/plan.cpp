@@ -44,6 +44,9 @@ Task<Result<ansible::Plan>> plan_for(Surroundings around, Deploy d) {
   plan.playbook = p->playbook;
   plan.hosts = config::hosts_pattern(*p, d.target.environment);
   plan.silence = p->deadline;
+  // As it was asked for: a hook may have announced the build anew since.
+  build->branch = d.branch;
+  build->image = d.image;
   json::object of_build = to_json(*build);
   of_build["short_sha"] = short_sha(build->sha);
   json::object lemmy;

@@ -17,7 +17,8 @@ struct Surroundings {
 
 // Of a deploy's playbook run: the same after a restart.
 std::string run_id(const Deploy& deploy);
-// With the environment JSON that it was deployed with, or before it is prepared, that of now.
+// With the environment JSON that it was deployed with, or before it is prepared, that of now; always with the
+// image and the branch that the deploy names.
 Task<Result<ansible::Plan>> plan_for(Surroundings around, Deploy deploy);
 inline constexpr size_t kRunLog = 8u << 20;  // bytes kept of what a run printed: the end
 

@@ -123,6 +123,28 @@ class Hosts(unittest.TestCase):
         self.assertIn("Note the build", log)
         self.assertEqual(list((self.work / "data/runs").glob("worker.staging.*")), [], "the store has the log")
 
+    def test_a_build_that_is_announced_with_another_image_changes_no_deploy_that_there_is(self):
+        note = PLAYBOOK.replace("{{ lemmy.build.sha }}", "{{ lemmy.build.image }}+{{ lemmy.build.branch }}")
+        self.project("worker", playbook=note)
+        self.addCleanup(self.project, "worker")
+        self.configured()
+        sha = new_sha()
+        self.lemmy.announce("worker", sha, image="shop@sha256:1", branch="first")
+        first = self.lemmy.deploy("worker", "staging", sha)
+        self.lemmy.wait_phase("worker", "staging", first, "live")
+        self.lemmy.announce("worker", sha, image="shop@sha256:2", branch="second")
+        (self.out / "two").unlink()
+        self.boots("two")
+        self.assertEqual(self.on_hosts()["two"][0], "shop@sha256:1+first", "a host that boots")
+
+        second = self.lemmy.deploy("worker", "staging", sha)
+        self.lemmy.wait_phase("worker", "staging", second, "live")
+        self.assertEqual(self.on_hosts()["one"][0], "shop@sha256:2+second")
+        code, back = self.lemmy.act("worker", "staging", first, "rollback")
+        self.assertEqual(code, 202, back)
+        self.lemmy.wait_phase("worker", "staging", back["number"], "live")
+        self.assertEqual(self.on_hosts()["one"][0], "shop@sha256:1+first")
+
     def test_nothing_that_builds_people_and_configuration_say_is_run(self):
         mark = self.work / "mark"
         command = "{{ lookup('pipe', 'touch %s') }}" % mark
@@ -177,6 +199,36 @@ class Hosts(unittest.TestCase):
         self.assertEqual(self.lemmy.act("worker", "staging", n, "cancel")[0], 202)
         status = self.lemmy.wait_phase("worker", "staging", n, "cancelled", limit=25)
         self.assertIn("may still run", json.dumps(status["history"]))
+
+    def inventory_that_takes_long(self, script):
+        slow = self.config / "ansible/inventory/slow.sh"
+        slow.write_text("#!/bin/sh\n" + script)
+        slow.chmod(0o755)
+        self.addCleanup(slow.unlink, missing_ok=True)
+        self.project("worker")
+        self.configured()
+        n, _, _ = self.deploy("worker", until=None)
+        wait_for("what it waits for", lambda: "waiting for the inventory" in
+                 (self.lemmy.status("worker", "staging", n)["deploy"]["note"] or ""), 30)
+        return n, slow
+
+    def test_a_cancel_ends_an_inventory_that_hangs(self):
+        n, slow = self.inventory_that_takes_long(f"echo $$ > {self.work}/asked\nsleep 300\n")
+        self.assertEqual(self.lemmy.act("worker", "staging", n, "cancel")[0], 202)
+        self.lemmy.wait_phase("worker", "staging", n, "cancelled", limit=5)
+        asked = Path("/proc", (self.work / "asked").read_text().strip())
+        wait_for("the end of its program", lambda: not asked.exists(), 5)
+        slow.unlink()
+        _, _, status = self.deploy("worker")
+        self.assertEqual(status["deploy"]["phase"], "live", status)
+
+    def test_an_inventory_that_takes_long_is_asked_once_for_a_deploy_and_once_by_its_run(self):
+        calls = self.work / "calls"
+        n, _ = self.inventory_that_takes_long(f"echo >> {calls}; [ $(wc -l < {calls}) -gt 1 ] || sleep 8\n"
+                                              "echo '{\"_meta\": {\"hostvars\": {}}}'\n")
+        status = self.lemmy.wait_phase("worker", "staging", n, "live", "failed")
+        self.assertEqual(status["deploy"]["phase"], "live", status)
+        self.assertEqual(len(calls.read_text()), 2)
 
     def test_after_kill_9_the_run_is_repeated_and_no_process_is_left(self):
         self.project("worker", pause=8)
