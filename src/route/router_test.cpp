@@ -22,7 +22,9 @@ struct Routes : testing::Test {
     config::Environment locked;
     locked.name = "production";
     locked.role = access::Role::admin;
-    config->environments = {locked};
+    config::Environment open;
+    open.name = "staging";
+    config->environments = {locked, open};
   }
   Router make(bool open = false) {
     config->has_access = !open;
@@ -113,6 +115,9 @@ TEST_F(Routes, roles_and_environments_decide) {
   EXPECT_EQ(post("dora", kDeploy), 200);
   EXPECT_EQ(post("dora", "/api/v1/projects/hello/environments/production/deploys"), 403);
   EXPECT_EQ(post("ada", "/api/v1/projects/hello/environments/production/deploys"), 200);
+  // Not in the configuration, so nobody knows which role it needed.
+  EXPECT_EQ(post("dora", "/api/v1/projects/hello/environments/gone/deploys"), 403);
+  EXPECT_EQ(post("ada", "/api/v1/projects/hello/environments/gone/deploys"), 200);
   EXPECT_EQ(post("dora", "/api/v1/admin"), 403);
 }
 
