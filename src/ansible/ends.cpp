@@ -66,8 +66,11 @@ class CallbackModule(CallbackBase):
             hosts = inventory.get_hosts('all' if '{{' in str(play.hosts) else play.hosts, ignore_restrictions=True)
             self.meant[id(play._ds)] = {host.name for host in hosts}
 
-    def recap(self):
+    def recap(self, stats):
         self.batch_ends()
+        if not (self.off or any(stats.failures.values()) or any(stats.dark.values())):
+            self.meant = {}  # nothing failed: the playbook itself left out what never began (meta: end_play)
+            self.plays = []
         for play in self.plays:
             self.means(play)
         self.off.update(*self.meant.values())
@@ -82,7 +85,7 @@ class CallbackModule(CallbackBase):
         self.surely(self.means, play)
 
     def v2_playbook_on_stats(self, stats):
-        self.surely(self.recap)
+        self.surely(self.recap, stats)
 )";
 
 }  // namespace

@@ -64,13 +64,13 @@ Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
 
 // Whoever asks twice what was taken the first time changed that itself.
 Result<> Conductor::check_serving(const Target& target, std::optional<int64_t> expected,
-                                  const std::string& request_id) const {
+                                  const std::string& request_id, std::optional<int64_t> rollback_of) const {
   const Deploy* serving = current(target);
   const int64_t now_serves = serving ? serving->number : 0;
   if (!expected || *expected == now_serves) return {};
   if (const TargetState* s = peek(target); s && !request_id.empty())
     for (const auto& [number, d] : s->deploys)
-      if (d.request_id == request_id) return {};
+      if (d.request_id == request_id && d.rollback_of == rollback_of) return {};
   auto text = [](int64_t n) { return n == 0 ? std::string("nothing") : fmt::format("#{}", n); };
   return fail(ErrorCode::conflict, target.str(),
               fmt::format("{} serves now, and {} did when this was asked", text(now_serves), text(*expected)),
@@ -84,7 +84,8 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     if (!loaded) co_return fail(loaded.error());
     Deploy d = *loaded;
     if (auto ok = check_act(a, d); !ok) co_return fail(ok.error());
-    if (auto ok = check_serving(a.target, a.serving, a.request_id); !ok) co_return fail(ok.error());
+    const std::string key = a.action == Action::rollback ? a.request_id : "";
+    if (auto ok = check_serving(a.target, a.serving, key, a.number); !ok) co_return fail(ok.error());
     if (a.action == Action::rollback) co_return co_await roll_back(a, d);
     std::string why = a.reason.empty() ? "" : ": " + shorten(valid_utf8(a.reason), 1000);
     std::string text;

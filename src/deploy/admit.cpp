@@ -21,34 +21,39 @@ config::Failed Worker::failed_policy() const {
 
 Readiness Worker::readiness() {
   Readiness out;
+  auto& unready = c_.state(target_).unready;
   const auto all = c_.state(target_).copy();
   auto running = [](const Deploy& d) { return d.presence == Presence::running && traits_of(d).scales; };
-  if (std::ranges::count_if(all, running) < 2) return out;
+  if (std::ranges::count_if(all, running) < 2) {
+    unready.clear();
+    return out;
+  }
   const auto at = Clock::now();
   for (const Deploy& d : all) {
-    if (!running(d)) continue;
+    if (!running(d)) {
+      unready.erase(d.number);
+      continue;
+    }
     auto place = c_.place(d);
     const Sight sight = place ? (*place)->look(d) : Sight{.blind = place.error()};
-    auto known = unready_.find(d.number);
-    if (sight.blind || (sight.ready > 0 && known == unready_.end())) continue;
-    if (known == unready_.end()) known = unready_.emplace(d.number, Unready{at}).first;
-    Unready& u = known->second;
+    if (sight.blind || (sight.ready > 0 && !unready.contains(d.number))) continue;
+    auto& u = unready.try_emplace(d.number, at).first->second;
     Clock::duration left{};
     if (sight.ready > 0) {
       if (!u.ready_since) u.ready_since = at;
       left = kSteady - (at - *u.ready_since);
       if (!u.missed || left <= Clock::duration{}) {
-        unready_.erase(known);
+        unready.erase(d.number);
         continue;
       }
-      out[d.number] = Ready::unsure;
+      out[d.number] = Ready::again;
     } else {
       u.ready_since.reset();
       left = kUnready - (at - u.since);
       u.missed = u.missed || left <= Clock::duration{};
       out[d.number] = u.missed ? Ready::no : Ready::unsure;
     }
-    if (out[d.number] == Ready::unsure) look_within(std::chrono::ceil<milliseconds>(left));
+    if (out[d.number] != Ready::no) look_within(std::chrono::ceil<milliseconds>(left));
   }
   return out;
 }
@@ -86,8 +91,9 @@ Task<Worker::Did> Worker::admit() {
 }
 
 Task<Worker::Did> Worker::admit(bool answers) {
-  letting_in_ = false;
+  if (answers) letting_in_ = false;
   std::vector<Deploy> wrong, noted;
+  bool others = false;  // who is to answer does
   for (const auto& [number, d] : c_.state(target_).deploys) {
     if ((d.out_by == 0) != answers || d.presence != Presence::running || d.wanted != Wanted::running ||
         !traits_of(d).scales)
@@ -99,6 +105,7 @@ Task<Worker::Did> Worker::admit(bool answers) {
       wrong.push_back(d);
       continue;
     }
+    others = others || (*place)->look(d).ready > 0;
     if (std::exchange(a.failed, false)) noted.push_back(d);
     if (Clock::now() - a.retry.next > kLongestTry) a.retry.tries = 0;
   }
@@ -107,8 +114,9 @@ Task<Worker::Did> Worker::admit(bool answers) {
   for (const Deploy& d : wrong) {
     auto place = c_.place(d);
     if (!place) continue;
-    letting_in_ = letting_in_ || answers;
     Admission& a = admissions_[d.number];
+    // One that cannot be let in holds nothing up while somebody else answers.
+    letting_in_ = letting_in_ || (answers && !(a.failed && others));
     if (const milliseconds left = a.retry.left(); a.answers == answers && left > milliseconds{0}) {
       look_within(left);
       continue;

@@ -162,7 +162,8 @@ Task<Result<Deploy>> Conductor::load(Target target, int64_t number) {
 
 Task<Result<Deploy>> Conductor::request(Request r) {
   if (auto ok = check_target(r.target); !ok) co_return fail(ok.error());
-  if (auto ok = check_serving(r.target, r.serving, r.request_id); !ok) co_return fail(ok.error());
+  if (auto ok = check_serving(r.target, r.serving, r.request_id, std::nullopt); !ok)
+    co_return fail(ok.error());
   auto build = co_await around_.store->build(r.target.project, r.build);
   if (!build) co_return fail(build.error());
   Deploy d = asked(r.target);

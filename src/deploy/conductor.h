@@ -134,8 +134,9 @@ class Conductor {
   // theirs (deploy/told.h). On conflict the picture in memory is read anew.
   Task<Result<Deploy>> save(Deploy deploy, std::vector<DeployEvent> events);
   Result<> check_act(const Act& act, const Deploy& deploy) const;
-  Result<> check_serving(const Target& target, std::optional<int64_t> expected,
-                         const std::string& request_id) const;
+  // Of a request for a build, or for a roll back to that number.
+  Result<> check_serving(const Target& target, std::optional<int64_t> expected, const std::string& request_id,
+                         std::optional<int64_t> rollback_of) const;
   Deploy asked(const Target& target) const;  // imagine(), before the store gave it its number
   // Keeps what was asked for and wakes its worker.
   Task<Result<Deploy>> create(Deploy deploy, std::string text);

@@ -115,12 +115,14 @@ Task<Result<Deploy>> Conductor::create(Deploy d, std::string text) {
   // It may have been written all the same: the same request gives it back.
   if (!created && created.error().code != ErrorCode::invalid) created = co_await make(d, first);
   if (!created) co_return fail(created.error());
-  if (created->sha != d.sha || created->rollback_of != d.rollback_of)
-    co_return fail(ErrorCode::conflict, "Idempotency-Key",
-                   fmt::format("this key was used before, for {}",
-                               created->rollback_of ? fmt::format("a roll back to #{}", *created->rollback_of)
-                                                    : "build " + short_sha(created->sha)),
-                   "give each deploy and each roll back a key of its own");
+  if (created->sha != d.sha || created->rollback_of != d.rollback_of || created->at_once != d.at_once)
+    co_return fail(
+        ErrorCode::conflict, "Idempotency-Key",
+        fmt::format("this key was used before, for {}",
+                    created->rollback_of ? fmt::format("a roll back to #{}{}", *created->rollback_of,
+                                                       created->at_once ? " at once" : "")
+                                         : "build " + short_sha(created->sha)),
+        "give each deploy and each roll back a key of its own");
   crash_point();
   if (!find(created->target, created->number)) tell(*created, first);  // else it was asked for before
   keep(*created);

@@ -52,16 +52,16 @@ int starting_replicas(int own, int min, int max, int serving_wants);
 // the number that supersedes it.
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys);
 
-// Whether a deploy that is to get requests can answer them, by its pods. no: none has been ready for some
-// seconds.
-enum class Ready { yes, unsure, no };
+// Whether a deploy can answer requests, by its pods. no: none has been ready for some seconds; unsure: none
+// is at the moment; again: some are, after none was, and not yet for long.
+enum class Ready { yes, again, unsure, no };
 using Readiness = std::map<int64_t, Ready>;  // by number; missing: yes, nothing else is known
 
 // Whose pods shall get requests from now on, or none, and why; deploys[number].out_by becomes out_by.
 // A roll back takes out what it takes the place of as soon as it is ready itself, or at once when asked so;
 // what it took out is let in again when it comes to nothing, or is gone. quarantine: what ended without ever
 // being live gets none while others answer. Whatever took them out, pods that are ready are let in while
-// nothing else answers.
+// nothing else answers, those of what once was live first; and what serves, once what took it out is gone.
 struct Turn {
   int64_t number = 0, out_by = 0;
   std::string text;

@@ -11,6 +11,13 @@ struct Conductor::TargetState {
   Signal signal;
   uint64_t version = 0;  // grows with each wake
   bool working = false;
+  // Pods that come and go: kept also while no worker has anything to do.
+  struct Unready {
+    Clock::time_point since;  // when no pod of it was
+    bool missed = false;      // for so long that others are let in for it
+    std::optional<Clock::time_point> ready_since = std::nullopt;
+  };
+  std::map<int64_t, Unready> unready = {};
 
   std::vector<Deploy> copy() const {
     std::vector<Deploy> out;

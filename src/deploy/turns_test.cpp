@@ -75,6 +75,7 @@ TEST_F(Turns, one_that_went_live_keeps_it_out_also_when_it_is_gone_itself_while_
   EXPECT_EQ(now(), Each{});
   Deploy later = made(4, Phase::live);
   later.serving_since = Time{};
+  later.serves = 4;
   others = {later};
   back.presence = Presence::zeroed;
   EXPECT_EQ(now(), Each{});
@@ -143,6 +144,47 @@ TEST_F(Turns, what_a_roll_back_took_out_is_let_in_while_that_is_not_ready) {
   EXPECT_EQ(now(), Each{});
   ready[3] = Ready::yes;
   EXPECT_EQ(now(), (Each{{2, 3}})) << "as before";
+}
+
+TEST_F(Turns, what_was_live_once_is_let_in_before_what_never_was) {
+  Deploy failed = made(4, Phase::failed);
+  failed.out_by = 4;
+  back.phase = Phase::live;
+  back.serves = 3;
+  back.serving_since = Time{};
+  bad.out_by = 3;
+  others = {failed};
+  ready[3] = Ready::no;
+  EXPECT_EQ(now(), (Each{{2, 0}, {4, 0}}));
+  bad.out_by = 0;
+  EXPECT_EQ(now(), Each{}) << "it is not needed any more";
+  bad.out_by = 3;
+  others[0].out_by = 0;
+  EXPECT_EQ(now(), (Each{{2, 0}})) << "though the failed one answers";
+  ready[2] = Ready::again;
+  EXPECT_EQ(now(), (Each{{2, 0}})) << "at once";
+}
+
+TEST_F(Turns, what_serves_answers_once_what_took_its_place_is_gone) {
+  Deploy first = made(1, Phase::live);
+  first.serves = 1;
+  first.serving_since = Time{};
+  others = {first};
+  back.phase = Phase::live;
+  back.serves = 3;
+  back.serving_since = Time{};
+  bad.out_by = 3;
+  EXPECT_EQ(now(), Each{});
+  back.presence = Presence::zeroed;
+  EXPECT_EQ(now(), (Each{{2, 0}}));
+}
+
+TEST_F(Turns, one_that_is_ready_again_takes_nobody_out_yet) {
+  back.phase = Phase::live;
+  back.serves = 3;
+  back.serving_since = Time{};
+  ready[3] = Ready::again;
+  EXPECT_EQ(now(), Each{});
 }
 
 TEST_F(Turns, who_asked_for_it_at_once_asked_for_nothing_meanwhile) {

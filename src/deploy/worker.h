@@ -97,13 +97,7 @@ class Worker {
     Retry retry;
   };
   std::map<int64_t, Admission> admissions_;
-  bool letting_in_ = false;  // somebody who is to get requests does not yet
-  struct Unready {
-    Clock::time_point since;  // when no pod of it was
-    bool missed = false;      // for so long that others are let in for it
-    std::optional<Clock::time_point> ready_since = std::nullopt;
-  };
-  std::map<int64_t, Unready> unready_;
+  bool letting_in_ = false;  // who is to get requests does not yet, and nobody else could answer meanwhile
 };
 
 }  // namespace lemmy::deploy

@@ -37,8 +37,12 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   const bool ok = wanted > 0 && v.ready >= needed && (v.ready >= wanted || !v.cause);
   Health out{ok ? "ok" : "bad", fmt::format("{} of {} pods ready", v.ready, wanted)};
   if (!ok && v.cause) out.text += ": " + v.cause->summary;
-  if (ok && answers.is_object() && answers.get_object().at("deploys").get_array().empty())
-    return {"bad", out.text + ", and nobody answers requests: look at the Service and who it selects"};
+  if (ok && answers.is_object()) {
+    const json::array& who = answers.get_object().at("deploys").get_array();
+    if (who.empty())
+      return {"bad", out.text + ", and nobody answers requests: look at the Service and who it selects"};
+    if (d.out_by != 0) return {"bad", out.text + ", and they get no requests: others answer"};
+  }
   return out;
 }
 

@@ -52,6 +52,8 @@ PLAYS = {
         (play(PUT + ON_TWO, "serial: 1") + play(PUT).replace("all", "others", 1), {"h1"}),
     "the first batch of the second play fails": (play(LOOK) + play(FAIL + PUT, "serial: 1"), set()),
     "hosts go on by themselves": (play(FAIL + LOOK + PUT, "strategy: free"), {"h2", "h3"}),
+    "a play ends itself in the first of its batches":
+        (play(PUT, "serial: 1") + play(LOOK + "    - {meta: end_play}\n", "serial: 1"), HOSTS),
     "a host ends early": (play(LOOK + "    - {meta: end_host, when: inventory_hostname == 'h2'}\n" + PUT), HOSTS),
 }
 

@@ -12,7 +12,8 @@ NAMESPACE, RETIRING = "outages", "outages-retire"
 # The branch says how the pods behave.
 BEHAVIOUR = """"annotations": {% if build.branch == "dies" %}{"lemmy.test/behaviour": "crash-after",
     "lemmy.test/after": "6s", "lemmy.test/backoff": "20m"}{% elif build.branch == "half" %}{"lemmy.test/behaviour":
-    "never-ready", "lemmy.test/only-pods": "1"}{% else %}{}{% endif %},"""
+    "never-ready", "lemmy.test/only-pods": "1"}{% elif build.branch == "flaps" %}{"lemmy.test/behaviour": "oscillate",
+    "lemmy.test/period": "6s"}{% else %}{}{% endif %},"""
 OLD_LINE = next(line for line in TEMPLATE.splitlines() if '"annotations"' in line)
 
 
@@ -26,7 +27,7 @@ class Outages(unittest.TestCase):
         cls.config = Config(cls.work / "config")
         cls.config.environments(f"environments:\n- {{name: {NAMESPACE}}}\n"
                                 f"- {{name: {RETIRING}, retire: {{zero_after: 4s, keep: 5}}}}\n")
-        for name in ("failed", "back", "held", "orphan", "edited", "foreign", "by-hand"):
+        for name in ("failed", "back", "held", "orphan", "edited", "foreign", "by-hand", "before", "zeroed", "flaps"):
             cls.config.project(name, {NAMESPACE: {"replicas": 2}, RETIRING: {"replicas": 2}},
                                yaml="settle: 1s\ndeadline: 5s\n", template=TEMPLATE.replace(OLD_LINE, BEHAVIOUR))
         cls.lemmy = Lemmy(cls.config.dir, cls.work / "data", cls.plane.kubeconfig)
@@ -77,6 +78,40 @@ class Outages(unittest.TestCase):
         wait_for("it is out", lambda: self.answers("back", third) == {third: 2})
         wait_for("it is in again", lambda: self.answers("back", third) == {second: 2}, 40)
         self.assertIn(f"no pod of #{third} is ready, and nothing else answers", self.history("back", second))
+
+    def test_what_was_live_once_answers_before_what_failed(self):
+        first = self.deploy("before", "dies")
+        failed = self.deploy("before", "half", "failed")
+        third = self.deploy("before")
+        self.lemmy.act("before", NAMESPACE, first, "zero")
+        self.lemmy.wait_presence("before", NAMESPACE, first, "zeroed")
+        code, made = self.lemmy.act("before", NAMESPACE, first, "rollback")
+        self.assertEqual(code, 202, made)
+        fourth = made["number"]
+        self.lemmy.wait_phase("before", NAMESPACE, fourth, "live")
+        wait_for("it died, and the third answers alone", lambda: self.answers("before", fourth) == {third: 2}, 40)
+        self.assertEqual(self.lemmy.status("before", NAMESPACE, failed)["deploy"]["out_by"], failed)
+
+    def test_what_serves_answers_once_what_took_its_place_is_zeroed(self):
+        first = self.deploy("zeroed")
+        second = self.deploy("zeroed")
+        third = self.lemmy.act("zeroed", NAMESPACE, first, "rollback")[1]["number"]
+        self.lemmy.wait_phase("zeroed", NAMESPACE, third, "live")
+        wait_for("it is out", lambda: self.answers("zeroed", third) == {first: 2, third: 2})
+        self.assertEqual(self.lemmy.act("zeroed", NAMESPACE, third, "zero", confirm=True)[0], 202)
+        wait_for("it answers", lambda: self.answers("zeroed", third) == {first: 2, second: 2})
+
+    def test_pods_that_come_and_go_move_requests_once(self):
+        first = self.deploy("flaps", "flaps")
+        second = self.deploy("flaps")
+        self.lemmy.act("flaps", NAMESPACE, first, "zero")
+        self.lemmy.wait_presence("flaps", NAMESPACE, first, "zeroed")
+        third = self.lemmy.act("flaps", NAMESPACE, first, "rollback")[1]["number"]
+        self.lemmy.wait_phase("flaps", NAMESPACE, third, "live")
+        wait_for("the second is in", lambda: "nothing else answers" in self.history("flaps", second), 40)
+        time.sleep(25)
+        self.assertEqual(self.history("flaps", second).count("get no requests any more"), 1)
+        self.assertEqual(self.answers("flaps", second).get(second), 2)
 
     def test_nothing_is_zeroed_while_somebody_has_set_the_one_that_serves_to_0(self):
         first = self.deploy("by-hand", environment=RETIRING)
