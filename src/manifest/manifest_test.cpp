@@ -114,6 +114,11 @@ TEST_F(Render, stamping_again_with_another_number_makes_a_roll_back) {
           std::string(at(*old.config_map_copy, {"metadata", "name"}).as_string())};
   stamp_rc(old.rc, s);
   EXPECT_EQ(json::serialize(old.rc), json::serialize(render("production", 9)->rc));
+  // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#environment-variables
+  s.branch = "$(DB_PASSWORD)-$x";
+  stamp_rc(old.rc, s);
+  EXPECT_NE(json::serialize(old.rc).find(R"({"name":"BRANCH","value":"$$(DB_PASSWORD)-$$x"})"),
+            std::string::npos);
 }
 
 TEST_F(Render, without_autoscale_there_is_no_autoscaler) {
