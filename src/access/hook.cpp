@@ -28,10 +28,12 @@ Result<> check_timestamp(std::string_view text, Time now) {
 
 }  // namespace
 
-HookKeys read_hook_keys(const config::Access& access, const Environment& getenv) {
+Result<std::string> read_secret_file(const std::string& file) { return read_file(file, 4096); }
+
+HookKeys read_hook_keys(const config::Access& access, const Environment& getenv, const Files& files) {
   HookKeys out;
   for (const config::Hook& hook : access.hooks) {
-    HookKey key{hook.name, "", hook.token_hash, hook.projects};
+    HookKey key{hook.name, "", hook.token_hash, hook.projects, "", {}};
     auto problem = [&](std::string what, std::string hint = "") {
       out.problems.push_back(
           {ErrorCode::invalid, "access.yaml hooks." + hook.name, std::move(what), std::move(hint)});
@@ -45,12 +47,13 @@ HookKeys read_hook_keys(const config::Access& access, const Environment& getenv)
         }
         key.secret = value;
       } else {
-        auto text = read_file(hook.secret_file, 4096);
+        auto text = files(hook.secret_file);
         if (!text) {
           problem(fmt::format("its secret_file cannot be read: {}", text.error().what));
           continue;
         }
         key.secret = std::move(*text);
+        key.file = hook.secret_file;
         if (key.secret.ends_with("\n")) key.secret.pop_back();
         if (key.secret.ends_with("\r")) key.secret.pop_back();
       }
@@ -62,6 +65,19 @@ HookKeys read_hook_keys(const config::Access& access, const Environment& getenv)
     out.keys.push_back(std::move(key));
   }
   return out;
+}
+
+void keep_secrets(HookKeys& now, const HookKeys& before, const config::Access& access, milliseconds longest,
+                  std::chrono::steady_clock::time_point at) {
+  for (HookKey& key : now.keys) key.read_at = at;
+  for (const config::Hook& hook : access.hooks) {
+    auto is_it = [&](const HookKey& key) { return key.name == hook.name; };
+    if (hook.secret_file.empty() || std::ranges::any_of(now.keys, is_it)) continue;
+    auto last = std::ranges::find_if(before.keys, is_it);
+    if (last == before.keys.end() || last->file != hook.secret_file || at - last->read_at > longest) continue;
+    now.keys.push_back(*last);
+    now.keys.back().projects = hook.projects;
+  }
 }
 
 bool HookCaller::may_touch(std::string_view project) const {

@@ -10,6 +10,8 @@ struct HookKey {
   std::string secret;      // the HMAC key; empty: signs nothing
   std::string token_hash;  // empty: no bearer token
   std::vector<std::string> projects;
+  std::string file;                                    // that the secret was read from; empty: none
+  std::chrono::steady_clock::time_point read_at = {};  // of keep_secrets: when it was last seen there
 };
 
 struct HookKeys {
@@ -17,8 +19,15 @@ struct HookKeys {
   std::vector<Error> problems;  // secrets that cannot be read; the others work
 };
 using Environment = std::function<const char*(const char*)>;  // as std::getenv
-// Reads secret files (one trailing line end is dropped) and environment variables. Blocks.
-HookKeys read_hook_keys(const config::Access& access, const Environment& getenv);
+using Files = std::function<Result<std::string>(const std::string&)>;
+Result<std::string> read_secret_file(const std::string& file);
+// Reads secret files (one trailing line end is dropped) and environment variables. Blocks as `files` does.
+HookKeys read_hook_keys(const config::Access& access, const Environment& getenv,
+                        const Files& files = read_secret_file);
+// A hook whose secret file cannot be read in `now` keeps the secret that `before` has from the same file, if
+// it was seen there at most `longest` before `at`; the problem stays.
+void keep_secrets(HookKeys& now, const HookKeys& before, const config::Access& access, milliseconds longest,
+                  std::chrono::steady_clock::time_point at);
 
 struct HookRequest {
   std::string_view body;

@@ -90,6 +90,30 @@ TEST(Hooks, secrets_come_from_files_and_the_environment_and_one_that_is_missing_
   EXPECT_EQ(keys.problems[2].what, "its secret is too short");
 }
 
+TEST(Hooks, a_secret_that_cannot_be_read_is_kept_from_the_same_file_for_a_while) {
+  config::Access a;
+  a.hooks = {{"ci", "/secret", "", "", {"web"}}, {"moved", "/elsewhere"}, {"bot", "", "", sha256_hex("t")}};
+  HookKeys before;
+  before.keys = {{"ci", kSecret, "", {}, "/secret"},
+                 {"moved", kSecret, "", {}, "/before"},
+                 {"removed", kSecret, "", {}, "/secret"}};
+  const std::chrono::steady_clock::time_point at{};
+  keep_secrets(before, {}, a, seconds{30}, at);
+  for (int after : {30, 31}) {
+    HookKeys now = read_hook_keys(a, {}, [](const std::string& file) -> Result<std::string> {
+      return fail(ErrorCode::not_found, file, "gone");
+    });
+    ASSERT_EQ(now.keys.size(), 1u);
+    keep_secrets(now, before, a, seconds{30}, at + seconds{after});
+    ASSERT_EQ(now.keys.size(), after == 30 ? 2u : 1u);
+    EXPECT_EQ(now.problems.size(), 2u);
+    if (after != 30) continue;
+    EXPECT_EQ(now.keys[1].name, "ci");
+    EXPECT_EQ(now.keys[1].projects, (std::vector<std::string>{"web"}));
+    EXPECT_EQ(now.keys[1].read_at, at) << "it does not get younger by being kept";
+  }
+}
+
 TEST(Rates, tries_are_refilled_evenly_and_each_key_has_its_own) {
   RateLimiter limiter(10);
   RateLimiter::Clock::time_point t{};

@@ -43,7 +43,11 @@ class App {
  private:
   Task<> reload();
   // keys.cpp
-  Task<> read_keys();
+  struct KeysRead;
+  Task<> read_keys();  // within seconds, also when a file hangs
+  Task<> read_key_files(std::shared_ptr<KeysRead> read);
+  void keep_keys();
+  void tell_key_problems();
   config::Problems problems() const;  // of newer files, and of keys
   Task<> follow_config();
   Task<> follow_kubeconfigs();
@@ -71,7 +75,9 @@ class App {
   Bulkheads bulkheads_;  // joined before what their work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
   std::shared_ptr<const access::InstanceKeys> instance_keys_;
-  config::Problems key_problems_;  // of what access.yaml names
+  config::Problems key_problems_;                  // of what access.yaml names
+  std::shared_ptr<KeysRead> keys_read_;            // that has not ended
+  std::shared_ptr<const config::Config> keys_of_;  // that the instance_keys_ were read for
   std::unique_ptr<store::Store> store_;
   std::optional<live::StoreTrouble> store_trouble_;
   std::unique_ptr<live::Feed> feed_;

@@ -9,7 +9,8 @@ namespace lemmy::app {
 struct Bulkheads {
   Pool pages{2, "pages", 200};       // rendering of pages, previews
   Pool deploys{1, "deploys"};        // manifests, and what differs between two deploys
-  Pool files{1, "configuration"};    // the configuration, keys, room on the disk
+  Pool files{1, "configuration"};    // the configuration, room on the disk
+  Pool keys{1, "keys"};              // files that access.yaml names
   Pool clusters{1, "clusters"};      // kubeconfigs, token files, starting of credential plugins
   Pool runs{2, "runs"};              // folders, logs and processes of playbooks, inventories
   Pool passwords{1, "log-ins", 20};  // argon2 takes a tenth of a second of a core and 64 MiB
@@ -18,7 +19,7 @@ struct Bulkheads {
   bool stop(std::chrono::milliseconds limit) {
     const auto end = Clock::now() + limit;
     bool idle = true;
-    for (Pool* p : {&pages, &deploys, &files, &clusters, &runs, &passwords})
+    for (Pool* p : {&pages, &deploys, &files, &keys, &clusters, &runs, &passwords})
       idle &= p->stop(std::max(std::chrono::milliseconds{0},
                                std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now())));
     return idle;

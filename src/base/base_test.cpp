@@ -1,5 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
+#include <fstream>
+#include <thread>
+
 #include "base/crypto.h"
 #include "base/files.h"
 #include "base/json.h"
@@ -112,6 +117,18 @@ TEST(Files, are_replaced_whole_and_read_back_within_a_limit) {
   EXPECT_EQ(read_file(path, 2).error().code, ErrorCode::too_large);
   std::filesystem::remove(path);
   EXPECT_EQ(read_file(path).error().code, ErrorCode::not_found);
+}
+
+TEST(Files, a_pipe_is_refused_at_once_and_taken_where_people_name_it) {
+  auto path = std::filesystem::temp_directory_path() / ("lemmy-pipe-" + random_hex(4));
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(read_file(path).error().what, "this is not a regular file");
+  std::thread writer([&] { std::ofstream(path) << "given"; });
+  EXPECT_EQ(read_input(path).value_or(""), "given");
+  writer.join();
+  std::filesystem::remove(path);
+  EXPECT_EQ(read_file("/dev/zero").error().code, ErrorCode::unavailable);
+  EXPECT_TRUE(read_file("/proc/self/cmdline"));
 }
 
 TEST(Json, a_number_that_only_infinity_can_hold_is_refused) {

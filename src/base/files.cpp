@@ -17,17 +17,12 @@ std::unexpected<Error> system_error(const std::filesystem::path& path, int error
   return fail(error == ENOENT ? ErrorCode::not_found : ErrorCode::unavailable, path.string(),
               std::strerror(error));
 }
-}  // namespace
 
-Result<std::string> read_file(const std::filesystem::path& path, size_t limit) {
-  Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file) return system_error(path, errno);
-  struct stat info;
-  if (::fstat(file.get(), &info) == 0 && S_ISDIR(info.st_mode)) return system_error(path, EISDIR);
+Result<std::string> read_all(int file, const std::filesystem::path& path, size_t limit) {
   std::string out;
   char buffer[16384];
   for (;;) {
-    ssize_t n = ::read(file.get(), buffer, sizeof buffer);
+    ssize_t n = ::read(file, buffer, sizeof buffer);
     if (n == 0) return out;
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return system_error(path, errno);
@@ -36,6 +31,26 @@ Result<std::string> read_file(const std::filesystem::path& path, size_t limit) {
       return fail(ErrorCode::too_large, path.string(),
                   fmt::format("the file is larger than {} bytes", limit));
   }
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, size_t limit) {
+  // Not to wait for who writes a pipe.
+  Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (!file) return system_error(path, errno);
+  struct stat info;
+  if (::fstat(file.get(), &info) != 0) return system_error(path, errno);
+  if (S_ISDIR(info.st_mode)) return system_error(path, EISDIR);
+  if (!S_ISREG(info.st_mode))
+    return fail(ErrorCode::unavailable, path.string(), "this is not a regular file");
+  return read_all(file.get(), path, limit);
+}
+
+Result<std::string> read_input(const std::filesystem::path& path, size_t limit) {
+  Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file) return system_error(path, errno);
+  return read_all(file.get(), path, limit);
 }
 
 Result<> write_file(const std::filesystem::path& path, std::string_view text, unsigned mode) {

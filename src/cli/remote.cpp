@@ -58,7 +58,7 @@ std::string from_environment(const char* name) {
 }
 
 Result<std::string> read_secret(const std::string& file) {
-  auto text = read_file(file, 4096);
+  auto text = read_input(file, 4096);
   if (!text) return text;
   std::string secret(trim(*text));
   if (secret.empty()) return fail(ErrorCode::invalid, file, "the file is empty");

@@ -108,7 +108,7 @@ Result<ClusterAccess> read(const YAML::Node& root, const std::string& path, std:
 }  // namespace
 
 Result<ClusterAccess> load_kubeconfig(const std::string& path, const std::string& context) {
-  auto content = read_file(path, 4 << 20);
+  auto content = read_input(path, 4 << 20);
   if (!content) {
     Error e = content.error();
     if (e.code == ErrorCode::not_found) e.hint = "name a kubeconfig in clusters.yaml or by --kubeconfig";

@@ -1,5 +1,11 @@
 #pragma once
 // For tests of room retention: a keeper with a real store and a conductor.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "base/fd.h"
 #include "retention/retention.h"
 #include "retention/sample_test.h"
 #include "store/forwarding.h"
@@ -14,6 +20,18 @@ struct Doubtful : store::Forwarding {
     if (refuse) co_return fail(ErrorCode::unavailable, "store", "the disk is full");
     co_return co_await Forwarding::forget_deploy(std::move(t), number, revision, std::move(fence));
   }
+};
+
+// Who opens the file waits until this goes away, as on a disk that hangs: it has a lease of it.
+struct Hanging {
+  explicit Hanging(const std::filesystem::path& file) {
+    std::filesystem::create_directories(file.parent_path());
+    std::signal(SIGIO, SIG_IGN);
+    file_ = Fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (::write(file_.get(), "x", 1) != 1 || ::fcntl(file_.get(), F_SETLEASE, F_WRLCK) != 0)
+      throw std::runtime_error("no lease");
+  }
+  Fd file_;
 };
 
 struct Keeping : InFolder, store::Samples {

@@ -101,9 +101,7 @@ TEST_F(InArchive, a_deploy_waits_while_it_is_read_but_not_for_ever) {
   over(6);
   ASSERT_TRUE(run(keeper->round({})));
   run(stop());
-  // Reading does not end: what was noted is a pipe that nobody writes.
-  fs::create_directories(dir / "hangs");
-  ASSERT_EQ(::mkfifo((dir / "hangs" / "numbers.json").c_str(), 0600), 0);
+  Hanging hangs(dir / "hangs" / "deploys-2020-01.jsonl.gz");
   Retention::Times times{.first = 10ms, .pause = 0ms, .sizes = 50ms};
   times.archive_wait = 50ms;
   times.archive_at_most = 1s;
@@ -118,9 +116,6 @@ TEST_F(InArchive, a_deploy_waits_while_it_is_read_but_not_for_ever) {
   auto goes_on = run(asked(keeper.get(), kTarget));
   ASSERT_TRUE(goes_on);
   EXPECT_EQ(*goes_on, 0);
-  {
-    std::ofstream writer(dir / "hangs" / "numbers.json");
-  }  // lets the thread end
 }
 
 }  // namespace

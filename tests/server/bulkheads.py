@@ -1,8 +1,11 @@
 """A server of which something outside hangs, and how it is told that the rest does not.
 
 No answer is timed tightly: what is said is that it came while the part that hangs still hung."""
+import atexit
+import functools
 import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +19,26 @@ import backends  # noqa: E402
 
 USUAL = 5  # seconds: far more than an answer takes, far less than what hangs
 LIMIT = 10  # seconds from SIGTERM to the end
+
+
+@functools.cache
+def hanging():
+    folder = Path(tempfile.mkdtemp(prefix="lemmy-hang-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    subprocess.run([shutil.which("cc") or "clang-19", "-std=gnu11", "-Wall", "-Werror", "-O1", "-shared", "-fPIC", "-o",
+                    folder / "hang.so", Path(__file__).with_name("hang.c"), "-ldl"], check=True)
+    return folder / "hang.so"
+
+
+class Hanging:
+    """A file or folder that a server cannot open for as long as `hang` is on; `env` is for the server."""
+
+    def __init__(self, path):
+        self.now = Path(f"{path}.now")
+        self.env = {"LD_PRELOAD": str(hanging()), "HANGS": str(path)}
+
+    def hang(self, on=True):
+        self.now.touch() if on else self.now.unlink()
 
 
 class Bulkheads(unittest.TestCase):

@@ -1,8 +1,11 @@
 """Secrets that access.yaml names: how soon a new one is taken, and where a bad one is shown."""
+import os
+import subprocess
 import time
 import unittest
 
-from harness import Server, run, wait_until
+from bulkheads import Hanging
+from harness import LEMMY, Server, run, wait_until
 
 OLD, NEW, SHORT = "the-first-secret-of-a-hook", "the-second-secret-of-a-hook", "tooshort"
 
@@ -48,6 +51,56 @@ class Keys(unittest.TestCase):
         wait_until(lambda: self.server.get("/readyz").json["configuration"] == "ok", 5)
         self.assertTrue(self.taken(OLD))
         self.assertNotIn("hooks.ci", self.server.get("/").body.decode())
+
+    def test_a_pipe_in_the_place_of_a_secret_holds_nothing_up(self):
+        self.secret.unlink()
+        os.mkfifo(self.secret)
+        code, _, err = run("validate", "--config", self.server.config)
+        self.assertEqual((code, "this is not a regular file" in err), (0, True), err)
+        self.server.start()
+        self.assertEqual(self.server.get("/readyz").json["configuration"], "invalid")
+        self.edit()
+        self.secret.unlink()
+        self.secret.write_text(OLD)
+        wait_until(lambda: self.taken(OLD), 5)
+
+    def test_the_command_takes_a_secret_from_a_pipe(self):
+        self.server.start()
+        command = f'exec "{LEMMY}" hook build --server {self.server.url} --secret-file <(echo {OLD}) --branch main'
+        done = subprocess.run(["bash", "-c", command + " --project hello-world --sha abcdef01"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def edit(self):
+        path = self.server.config / "projects/hello-world/project.yaml"
+        (before,) = self.revisions()
+        path.write_text(path.read_text() + "\n# edited\n")
+        wait_until(lambda: self.revisions() != [before], 10, "the edit is not taken")
+
+    def revisions(self):
+        return [line.split("revision=")[-1] for line in self.server.log if "new configuration" in line][-1:] or [""]
+
+    def test_a_secret_that_hangs_holds_up_neither_the_start_nor_edits_and_the_last_good_one_stays(self):
+        hanging = Hanging(self.secret)
+        self.server.env |= hanging.env
+        access = self.server.config / "access.yaml"
+        self.server.start()
+        hanging.hang()
+        wait_until(lambda: self.server.get("/readyz").json["configuration"] == "invalid", 15)
+        self.assertTrue(self.taken(OLD))
+        self.edit()
+        self.assertTrue(self.taken(OLD))
+        self.assertIn("takes too long", self.server.get("/").body.decode())
+        # Who is removed from access.yaml is not kept.
+        text = access.read_text()
+        access.write_text(text.replace("  ci:", "  other:"))
+        wait_until(lambda: not self.taken(OLD), 10)
+        access.write_text(text)
+        self.server.end()
+        self.server.start()
+        self.assertEqual(self.server.get("/readyz").json["configuration"], "invalid")
+        hanging.hang(False)
+        wait_until(lambda: self.server.get("/readyz").json["configuration"] == "ok", 10)
+        self.assertTrue(self.taken(OLD))
 
     def test_validate_warns_of_secrets_that_are_missing_or_bad(self):
         self.assertEqual(run("validate", "--config", self.server.config)[::2], (0, ""))

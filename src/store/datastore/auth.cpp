@@ -158,7 +158,7 @@ void Tokens::forget(const std::string& token) {
 
 Result<std::shared_ptr<Tokens>> find_credentials(asio::any_io_executor loop, const Env& env) {
   if (const char* file = env(kWhere); file && *file) {
-    auto text = read_file(file);
+    auto text = read_input(file);
     if (!text) return fail(ErrorCode::invalid, kWhere, text.error().str());
     auto account = parse_service_account(*text, file);
     if (!account) return fail(account.error());
