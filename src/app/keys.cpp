@@ -12,6 +12,7 @@ namespace {
 
 // A good disk takes milliseconds.
 constexpr milliseconds kKeysWait{2'000}, kKeysLook{5};
+constexpr seconds kSecretKept{30};  // files are away for a moment while they are replaced
 
 const char* environment(const char* name) { return std::getenv(name); }
 
@@ -61,6 +62,8 @@ Task<> App::read_keys() {
     }
     keys_read_.reset();
     if (read->config != config) continue;  // it hung since before this edit
+    access::keep_secrets(read->hooks, keys_ ? *keys_ : access::HookKeys{}, config->access, kSecretKept,
+                         Clock::now());
     keys_ = std::make_shared<const access::HookKeys>(std::move(read->hooks));
     instance_keys_ = std::make_shared<const access::InstanceKeys>(std::move(read->instances));
     keys_of_ = config;

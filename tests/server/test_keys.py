@@ -52,6 +52,22 @@ class Keys(unittest.TestCase):
         self.assertTrue(self.taken(OLD))
         self.assertNotIn("hooks.ci", self.server.get("/").body.decode())
 
+    def test_a_secret_that_is_away_for_a_moment_or_half_written_still_counts_and_is_shown(self):
+        self.server.start()
+        self.assertTrue(self.taken(OLD))
+        for spoil in (self.secret.unlink, lambda: self.secret.write_text(SHORT)):
+            spoil()
+            wait_until(lambda: self.server.get("/readyz").json["configuration"] == "invalid", 5)
+            self.assertTrue(self.taken(OLD))
+            self.assertFalse(self.taken(SHORT))
+        self.secret.write_text(NEW)
+        wait_until(lambda: self.taken(NEW), 5)
+        self.assertFalse(self.taken(OLD))
+        self.secret.unlink()
+        began = time.monotonic()
+        wait_until(lambda: not self.taken(NEW), 50, "a secret that is gone counts for ever")
+        self.assertGreater(time.monotonic() - began, 20)
+
     def test_a_pipe_in_the_place_of_a_secret_holds_nothing_up(self):
         self.secret.unlink()
         os.mkfifo(self.secret)
