@@ -91,8 +91,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
                               }};
   conductor_ = std::make_unique<deploy::Conductor>(around);
   instances_ = std::make_unique<hosts::Instances>(loop_.get_executor(), of_hosts, conductor_.get(), lost);
-  retention_ =
-      std::make_unique<retention::Retention>(std::move(around), conductor_.get(), archive_of(options_));
+  retention_ = std::make_unique<retention::Retention>(std::move(around), conductor_.get(),
+                                                      archive_of(options_), &bulkheads_.archive);
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated, instances_.get(),

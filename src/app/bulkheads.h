@@ -13,13 +13,14 @@ struct Bulkheads {
   Pool keys{1, "keys"};              // files that access.yaml names
   Pool clusters{1, "clusters"};      // kubeconfigs, token files, starting of credential plugins
   Pool runs{2, "runs"};              // folders, logs and processes of playbooks, inventories
+  Pool archive{3, "archive"};        // its numbers, its size, what is written: each may hang by itself
   Pool passwords{1, "log-ins", 20};  // argon2 takes a tenth of a second of a core and 64 MiB
 
   // As Pool::stop, within `limit` in all. False: something hangs, and what it uses must not be destroyed.
   bool stop(std::chrono::milliseconds limit) {
     const auto end = Clock::now() + limit;
     bool idle = true;
-    for (Pool* p : {&pages, &deploys, &files, &keys, &clusters, &runs, &passwords})
+    for (Pool* p : {&pages, &deploys, &files, &keys, &clusters, &runs, &archive, &passwords})
       idle &= p->stop(std::max(std::chrono::milliseconds{0},
                                std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now())));
     return idle;

@@ -10,7 +10,7 @@ constexpr milliseconds kLook{20};
 }  // namespace
 
 Task<> Retention::read_archive() {
-  auto found = co_await pool_.run(
+  auto found = co_await pool_->run(
       [dir = archive_->dir(), stop = stop_reading_] { return archived_numbers(dir, *stop); });
   if (!found && found.error().code != ErrorCode::cancelled)
     log::warning("the archive cannot be read: numbers of deploys that only it has may be given again",

@@ -100,7 +100,7 @@ Task<Result<>> Retention::archive_deploy(Deploy d, Time at) {
     if (!text && text.error().code != ErrorCode::internal) co_return fail(text.error());
     documents.emplace_back(name);
     // It may have 16 MiB: not on the loop.
-    Lines lines = co_await pool_.run([t = d.target, number = d.number, name, text = std::move(text)] {
+    Lines lines = co_await pool_->run([t = d.target, number = d.number, name, text = std::move(text)] {
       json::object of_document;
       of_document["name"] = name;
       of_document["text"] = text.value_or("");
@@ -194,8 +194,8 @@ Task<Result<>> Retention::of_ledger(config::Retention policy, store::Fence fence
 
 Task<Result<>> Retention::write(std::string kind, Time at, Lines lines, bool durable) {
   if (!archive_) co_return no_archive();
-  auto done = co_await pool_.run([archive = archive_, kind = std::move(kind), at, lines = std::move(lines),
-                                  durable] { return archive->append(kind, at, lines, durable); });
+  auto done = co_await pool_->run([archive = archive_, kind = std::move(kind), at, lines = std::move(lines),
+                                   durable] { return archive->append(kind, at, lines, durable); });
   if (!done) count_error(1);
   co_return done;
 }

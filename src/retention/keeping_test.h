@@ -64,9 +64,9 @@ struct Keeping : InFolder, store::Samples {
     co_await conductor->stop();
     co_return Result<>{};
   }
-  std::unique_ptr<Retention> make(const std::string& archive) {
-    return std::make_unique<Retention>(around, conductor.get(), archive,
-                                       Retention::Times{.first = 10ms, .pause = 0ms, .sizes = 50ms});
+  static constexpr Retention::Times kTimes{.first = 10ms, .pause = 0ms, .sizes = 50ms};
+  std::unique_ptr<Retention> make(const std::string& archive, Retention::Times times = kTimes) {
+    return std::make_unique<Retention>(around, conductor.get(), archive, &disk, times);
   }
   // Deploys 1 to n that are over, each with two events and two documents.
   void over(int n, Target target = kTarget) {
@@ -96,7 +96,7 @@ struct Keeping : InFolder, store::Samples {
   }
   using Numbers = std::vector<int64_t>;
 
-  Pool pool{1};
+  Pool pool{1}, disk{3};
   std::shared_ptr<const config::Config> config;
   std::unique_ptr<Doubtful> store;
   Surroundings around;

@@ -105,7 +105,7 @@ TEST_F(InArchive, a_deploy_waits_while_it_is_read_but_not_for_ever) {
   Retention::Times times{.first = 10ms, .pause = 0ms, .sizes = 50ms};
   times.archive_wait = 50ms;
   times.archive_at_most = 1s;
-  keeper = std::make_unique<Retention>(around, conductor.get(), (dir / "hangs").string(), times);
+  keeper = make((dir / "hangs").string(), times);
   auto waits = run(asked(keeper.get(), kTarget));
   ASSERT_FALSE(waits);
   EXPECT_EQ(waits.error().code, ErrorCode::unavailable);

@@ -22,11 +22,13 @@ void Retention::count_error(double n) {
   metrics::count("lemmy_archive_errors_total", "What could not be written to the archive", {}, n);
 }
 
-Retention::Retention(Surroundings surroundings, Conductor* conductor, std::string archive, Times times)
+Retention::Retention(Surroundings surroundings, Conductor* conductor, std::string archive, Pool* pool,
+                     Times times)
     : around_(std::move(surroundings)),
       conductor_(conductor),
       times_(times),
       archive_(archive.empty() ? nullptr : std::make_shared<Archive>(std::move(archive))),
+      pool_(pool),
       keeping_(around_.loop),
       measures_(around_.loop) {
   for (const char* kind : {"deploys", "builds", "deliveries", "feed"}) count(kind, 0);
@@ -151,7 +153,7 @@ Task<> Retention::measure() {
   bool stopped = co_await cancelled();
   if (stopped) co_return;
   int64_t bytes = 0;
-  if (archive_) bytes = co_await pool_.run([archive = archive_] { return archive->bytes(); });
+  if (archive_) bytes = co_await pool_->run([archive = archive_] { return archive->bytes(); });
   measuring_ = false;
   measured_ = Clock::now();
   took_ = measured_ - began;

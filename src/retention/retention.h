@@ -22,8 +22,9 @@ class Retention {
     // So long a new deploy waits for the archive to be read, and so long after the start any does.
     milliseconds archive_wait{5'000}, archive_at_most{120'000};
   };
-  // archive: a folder; empty: none, and nothing is let go. `conductor` outlives it.
-  Retention(Surroundings surroundings, Conductor* conductor, std::string archive,
+  // archive: a folder; empty: none, and nothing is let go. pool: for it alone, as disks may hang; of several
+  // threads. `conductor` and `pool` outlive this.
+  Retention(Surroundings surroundings, Conductor* conductor, std::string archive, Pool* pool,
             Times times = {milliseconds{60'000}, milliseconds{50}, milliseconds{300'000}, milliseconds{5'000},
                            milliseconds{120'000}});
   ~Retention();
@@ -84,7 +85,7 @@ class Retention {
   Conductor* conductor_;
   const Times times_;
   std::shared_ptr<Archive> archive_;  // nullptr: none
-  Pool pool_{1};                      // for the archive alone: disks may hang
+  Pool* pool_;
   Gone gone_;
   std::optional<Error> trouble_;
   std::optional<Time> looked_at_;

@@ -10,6 +10,7 @@ import tempfile
 import time
 import unittest
 
+from bulkheads import LIMIT, Hanging
 from harness import Server, run, wait_until
 from test_playground import HAS_PLAYGROUND, ROOT
 
@@ -244,6 +245,23 @@ class WithoutACluster(unittest.TestCase):
             self.assertIn("--archive", err)
             self.assertIn(str(archive), err)
         self.assertEqual(file.read_text(), "a file")
+
+
+class Hangs(unittest.TestCase):
+    def test_an_archive_that_hangs_does_not_keep_the_server_from_ending(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        archive = server.folder / "data" / "lemmy.db.archive"
+        archive.mkdir(parents=True)
+        (archive / "deploys-2020-01.jsonl.gz").write_bytes(b"x")
+        hanging = Hanging(archive)
+        server.env |= hanging.env
+        hanging.hang()
+        server.start()
+        time.sleep(1)
+        began = time.monotonic()
+        server.end()
+        self.assertLess(time.monotonic() - began, LIMIT)
 
 
 if __name__ == "__main__":
