@@ -6,6 +6,8 @@ namespace lemmy::retention {
 namespace {
 
 constexpr milliseconds kLook{20};
+constexpr const char* kNotRead =
+    "the archive is not read yet: numbers of deploys that only it has may be given again";
 
 }  // namespace
 
@@ -21,15 +23,9 @@ Task<> Retention::read_archive() {
 Task<Result<int64_t>> Retention::archived_number(Target target) {
   const auto began = Clock::now();
   while (archive_ && !archived_) {
-    const auto now = Clock::now();
-    if (now - reading_since_ > times_.archive_at_most) {
-      // A disk that hangs must not keep people from deploying for ever.
-      if (!std::exchange(gone_on_, true))
-        log::warning("the archive is not read yet: numbers of deploys that only it has may be given again",
-                     {});
-      co_return 0;
-    }
-    if (now - began > times_.archive_wait)
+    // A disk that hangs must not keep people from deploying for ever.
+    if (reads_too_long()) co_return 0;
+    if (Clock::now() - began > times_.archive_wait)
       co_return fail(ErrorCode::unavailable, "archive",
                      "it is being read, so that no number that it has is given again",
                      "try again in a moment");
@@ -40,9 +36,35 @@ Task<Result<int64_t>> Retention::archived_number(Target target) {
   co_return it == archived_->end() ? 0 : it->second;
 }
 
+bool Retention::reads_too_long() {
+  if (Clock::now() - reading_since_ <= times_.archive_at_most) return false;
+  if (!std::exchange(gone_on_, true)) log::warning(kNotRead, {{"archive", archive()}});
+  return true;
+}
+
+// Beside the rounds: an archive that cannot be read may still be written.
+Task<> Retention::raise() {
+  for (std::string said;;) {
+    auto raised = co_await raise_numbers();
+    bool stopped = co_await cancelled();
+    if (stopped) co_return;
+    if (raised) break;
+    numbers_trouble_ = raised.error();
+    if (said != raised.error().str())
+      log::warning("numbers of the archive are not in the store yet", {{"what", raised.error().str()}});
+    said = raised.error().str();
+    co_await sleep_for(times_.first);
+  }
+  numbers_trouble_.reset();
+}
+
 // For servers without the archive: they ask the store only.
 Task<Result<>> Retention::raise_numbers() {
-  while (archive_ && !archived_) co_await sleep_for(kLook);
+  while (archive_ && !archived_) {
+    if (!numbers_trouble_ && reads_too_long())
+      numbers_trouble_ = {ErrorCode::timeout, archive(), kNotRead, "look whether its disk hangs"};
+    co_await sleep_for(kLook);
+  }
   if (!archived_ || archived_->empty()) co_return Result<>{};
   auto latest = co_await around_.store->latest_deploys();
   if (!latest) co_return fail(latest.error());

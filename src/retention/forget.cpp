@@ -194,9 +194,17 @@ Task<Result<>> Retention::of_ledger(config::Retention policy, store::Fence fence
 
 Task<Result<>> Retention::write(std::string kind, Time at, Lines lines, bool durable) {
   if (!archive_) co_return no_archive();
-  auto done = co_await pool_->run([archive = archive_, kind = std::move(kind), at, lines = std::move(lines),
-                                   durable] { return archive->append(kind, at, lines, durable); });
-  if (!done) count_error(1);
+  // A file has one writer: what hangs may still end.
+  if (!writing_.expired())
+    co_return fail(ErrorCode::timeout, archive(), "an earlier write has not ended",
+                   "look whether the archive's disk hangs");
+  auto writing = std::make_shared<bool>(true);
+  writing_ = writing;
+  auto work =
+      pool_->run([archive = archive_, kind = std::move(kind), at, lines = std::move(lines), durable,
+                  writing = std::move(writing)] { return archive->append(kind, at, lines, durable); });
+  auto done = co_await with_deadline(std::move(work), times_.write_at_most, archive());
+  if (!done && done.error().code != ErrorCode::cancelled) count_error(1);
   co_return done;
 }
 

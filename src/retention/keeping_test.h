@@ -16,6 +16,11 @@ namespace lemmy::retention {
 struct Doubtful : store::Forwarding {
   using Forwarding::Forwarding;
   bool refuse = false;
+  int refuse_raises = 0;
+  Task<Result<int64_t>> raise_number(Target t, int64_t number) override {
+    if (refuse_raises-- > 0) co_return fail(ErrorCode::unavailable, "store", "it is away");
+    co_return co_await Forwarding::raise_number(std::move(t), number);
+  }
   Task<Result<>> forget_deploy(Target t, int64_t number, int64_t revision, store::Fence fence) override {
     if (refuse) co_return fail(ErrorCode::unavailable, "store", "the disk is full");
     co_return co_await Forwarding::forget_deploy(std::move(t), number, revision, std::move(fence));
@@ -80,6 +85,14 @@ struct Keeping : InFolder, store::Samples {
       d.phase = Phase::cancelled;
       ASSERT_TRUE(run(store->update_deploy(d, {event("cancelled")})));
     }
+  }
+  bool comes(std::function<bool()> what) {
+    auto wait = [](std::function<bool()> w) -> Task<Result<bool>> {
+      const auto deadline = Clock::now() + 30s;
+      while (!w() && Clock::now() < deadline) co_await sleep_for(5ms);
+      co_return w();
+    };
+    return *run(wait(std::move(what)));
   }
   std::vector<int64_t> numbers(Target target = kTarget) {
     std::vector<int64_t> out;

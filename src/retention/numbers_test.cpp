@@ -2,6 +2,7 @@
 #include "retention/numbers.h"
 
 #include <fstream>
+#include <thread>
 
 #include "base/files.h"
 #include "retention/keeping_test.h"
@@ -82,7 +83,8 @@ TEST_F(InArchive, a_new_store_with_the_archive_of_before_goes_on_behind_its_numb
   keeper = make(folder);
   EXPECT_EQ(*run(asked(keeper.get(), kTarget)), 3);
   EXPECT_EQ(*run(asked(keeper.get(), {"hello", "production"})), 0);
-  // And other servers, which do not have it, learn it from the store.
+  // And other servers, which do not have it, learn it from the store, also when that is away at first.
+  store->refuse_raises = 2;
   keeper->lead({});
   auto raised = [this]() -> Task<Result<>> {
     const auto deadline = Clock::now() + 30s;
@@ -95,6 +97,37 @@ TEST_F(InArchive, a_new_store_with_the_archive_of_before_goes_on_behind_its_numb
   };
   EXPECT_TRUE(run(raised()));
   EXPECT_EQ(run(store->create_deploy(deploy(), event("next")))->number, 4);
+}
+
+TEST_F(InArchive, one_that_cannot_be_read_is_told_and_is_written_all_the_same) {
+  over(6);
+  run(stop());
+  Hanging hangs(fs::path(folder) / "deploys-2020-01.jsonl.gz");
+  Retention::Times times = kTimes;
+  times.archive_at_most = 50ms;
+  keeper = make(folder, times);
+  keeper->lead({});
+  EXPECT_TRUE(comes([this] { return keeper->gone().deploys == 3 && keeper->trouble(); }));
+  EXPECT_NE(keeper->trouble()->what.find("not read yet"), std::string::npos);
+  hangs.file_ = Fd();
+  EXPECT_TRUE(comes([this] { return !keeper->trouble(); }));
+}
+
+TEST_F(InArchive, a_write_that_hangs_is_told_and_no_other_is_begun_before_it_ended) {
+  over(6);
+  run(stop());
+  Retention::Times times = kTimes;
+  times.write_at_most = 100ms;
+  keeper = make(folder, times);
+  run(asked(keeper.get(), kTarget));  // it is read
+  Hanging hangs(month());
+  EXPECT_EQ(run(keeper->round({})).error().code, ErrorCode::timeout);
+  EXPECT_EQ(run(keeper->round({})).error().what, "an earlier write has not ended");
+  EXPECT_EQ(numbers().size(), 6u);
+  hangs.file_ = Fd();
+  const auto deadline = Clock::now() + 30s;
+  while (!run(keeper->round({})) && Clock::now() < deadline) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(numbers(), (Keeping::Numbers{6, 5, 4}));
 }
 
 TEST_F(InArchive, a_deploy_waits_while_it_is_read_but_not_for_ever) {

@@ -42,13 +42,17 @@ Retention::~Retention() {
   measures_.cancel();
 }
 
-void Retention::lead(store::Fence fence) { keeping_.spawn("retention", keep(std::move(fence))); }
+void Retention::lead(store::Fence fence) {
+  keeping_.spawn("numbers of deploys", raise());
+  keeping_.spawn("retention", keep(std::move(fence)));
+}
 
 Task<> Retention::follow() {
   keeping_.cancel();
   co_await keeping_.join(seconds{5});
   deploy::renew(keeping_, around_.loop);  // it may lead again
   trouble_.reset();
+  numbers_trouble_.reset();
 }
 
 Task<> Retention::stop() {
@@ -60,8 +64,6 @@ Task<> Retention::stop() {
 }
 
 Task<> Retention::keep(store::Fence fence) {
-  auto raised = co_await raise_numbers();
-  if (!raised) say(raised.error());
   co_await rest(times_.first);
   for (;;) {
     const Gone before = gone_;
@@ -108,7 +110,7 @@ void Retention::say(const Error& e) {
 Task<Result<bool>> Retention::round(store::Fence fence) {
   const config::Retention policy = around_.config()->retention;
   bool more = false;
-  // First: it needs no archive, without which the others end here.
+  // First: it needs no archive where there is none, without which the others end here.
   auto trimmed = co_await of_feed(policy, fence);
   if (!trimmed) co_return fail(trimmed.error());
   auto latest = co_await around_.store->latest_deploys();

@@ -21,12 +21,13 @@ class Retention {
     milliseconds sizes{300'000};
     // So long a new deploy waits for the archive to be read, and so long after the start any does.
     milliseconds archive_wait{5'000}, archive_at_most{120'000};
+    milliseconds write_at_most{60'000};  // then the disk hangs
   };
   // archive: a folder; empty: none, and nothing is let go. pool: for it alone, as disks may hang; of several
   // threads. `conductor` and `pool` outlive this.
   Retention(Surroundings surroundings, Conductor* conductor, std::string archive, Pool* pool,
             Times times = {milliseconds{60'000}, milliseconds{50}, milliseconds{300'000}, milliseconds{5'000},
-                           milliseconds{120'000}});
+                           milliseconds{120'000}, milliseconds{60'000}});
   ~Retention();
   void lead(store::Fence fence);
   Task<> follow();
@@ -54,7 +55,7 @@ class Retention {
   const Sizes& sizes();
   const Gone& gone() const { return gone_; }
   // Why nothing is let go now, though something should.
-  const std::optional<Error>& trouble() const { return trouble_; }
+  const std::optional<Error>& trouble() const { return trouble_ ? trouble_ : numbers_trouble_; }
   std::optional<Time> looked_at() const { return looked_at_; }  // the end of the last whole round
   std::string archive() const { return archive_ ? archive_->dir().string() : ""; }
 
@@ -74,7 +75,9 @@ class Retention {
   Task<Result<>> of_feed(config::Retention policy, store::Fence fence);
   Task<Result<int64_t>> passed_by_all();  // of the feed
   Task<> read_archive();
+  Task<> raise();  // until it is done
   Task<Result<>> raise_numbers();
+  bool reads_too_long();
   Task<Result<std::vector<Past>>> pasts(Target target);
   Task<Result<std::set<std::string>>> used_builds(std::string project);
   Task<Result<>> write(std::string kind, Time at, Lines lines, bool durable);
@@ -87,7 +90,8 @@ class Retention {
   std::shared_ptr<Archive> archive_;  // nullptr: none
   Pool* pool_;
   Gone gone_;
-  std::optional<Error> trouble_;
+  std::optional<Error> trouble_, numbers_trouble_;
+  std::weak_ptr<bool> writing_;  // there: a write has not ended
   std::optional<Time> looked_at_;
   Sizes sizes_;
   bool measuring_ = false;
