@@ -34,12 +34,13 @@ Task<net::Response> happened(Shared s, route::Call call) {
     events.push_back(event_json(i));
   }
   // Of a cursor behind which all is gone the next is the end.
-  int64_t next = end ? 0 : *after;
-  next = found->items.empty() ? std::max(next, found->last) : found->items.back().seq;
+  const int64_t next = found->items.empty() ? found->last : found->items.back().seq;
+  // The store is one of before: its next events have numbers that this cursor would leave out.
+  const bool beyond = !end && *after > found->last;
   co_return route::json_response(json::object{{"events", std::move(events)},
                                               {"next", std::to_string(next)},
                                               {"more", next < found->last},
-                                              {"missed", *after > 0 && *after < found->let_go},
+                                              {"missed", beyond || (*after > 0 && *after < found->let_go)},
                                               {"last", std::to_string(found->last)}});
 }
 

@@ -90,6 +90,22 @@ class Events(unittest.TestCase):
         seen = [json.loads(follow.stdout.readline()) for _ in range(3)]
         self.assertEqual([(e["number"], e["what"]) for e in seen], [(2, "queued"), (2, "started"), (2, "live")])
 
+    def test_a_cursor_that_a_restored_store_has_not_come_to_is_told_and_goes_on_at_its_end(self):
+        self.deploy("aaaaaaa")
+        last = events(self.server, "end")["last"]
+        self.assertFalse(events(self.server, last)["missed"])
+        beyond = events(self.server, str(int(last) + 100))
+        self.assertEqual((beyond["events"], beyond["more"], beyond["missed"], beyond["next"], beyond["last"]),
+                         ([], False, True, last, last))
+        follow = subprocess.Popen([LEMMY, "events", "--server", self.server.url, "--follow", "--after", str(int(last) + 100),
+                                   "--output", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for end in (follow.stdout.close, follow.stderr.close, follow.wait, follow.kill):
+            self.addCleanup(end)
+        self.assertIn(f"end at {last}, before the cursor", follow.stderr.readline())
+        self.deploy("bbbbbbb")
+        seen = [json.loads(follow.stdout.readline()) for _ in range(3)]
+        self.assertEqual([(e["number"], e["what"]) for e in seen], [(2, "queued"), (2, "started"), (2, "live")])
+
     def test_a_copy_of_the_store_has_the_feed(self):
         self.deploy("aaaaaaa")
         told = events(self.server)

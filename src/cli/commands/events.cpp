@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kEventsManual =
     R"(Lists what happened to deploys, oldest first: the newest so many, or those behind a cursor of before (--after). With
 --follow it goes on with what comes, until Ctrl-C; with --output json that is one event a line, each with an id that no
-other event has. Standard error says when a cursor is so old that events between are gone.
+other event has. Standard error says when a cursor is so old that events between are gone, or when the\nserver's events end before it, as after a restore; then it goes on at their end.
 Exit codes: 0, 2 bad arguments, 3 not allowed, 6 the server cannot be reached (with --follow it is tried again).)";
 
 constexpr milliseconds kPoll{2'000};
@@ -33,8 +33,22 @@ std::string line(const json::object& e) {
   return out;
 }
 
-void print(const json::object& page, bool as_json) {
-  if (bool_or(page, "missed")) fmt::print(stderr, "events between are gone: the cursor is too old\n");
+int64_t number(std::string_view text) {
+  int64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
+// What is behind the cursor `after`.
+void print(const json::object& page, const std::string& after, bool as_json) {
+  if (number(after) > number(field(page, "last")))
+    fmt::print(
+        stderr,
+        "the server's events end at {}, before the cursor {}: its store is one of before, and events may "
+        "be missed\n",
+        field(page, "last"), after);
+  else if (bool_or(page, "missed"))
+    fmt::print(stderr, "events between are gone: the cursor is too old\n");
   for (const json::value& v : array_in(page, "events")) {
     if (as_json)
       fmt::print("{}\n", json::serialize(v));
@@ -54,10 +68,8 @@ Task<Result<std::string>> begin(std::shared_ptr<Remote> remote, EventsArguments 
   if (!a.after.empty()) co_return a.after;
   auto end = co_await page_behind(remote, "end", 1);
   if (!end) co_return fail(end.error());
-  const std::string last = field(end->as_object(), "next");
-  int64_t at = 0;
-  std::from_chars(last.data(), last.data() + last.size(), at);
-  co_return std::to_string(std::max<int64_t>(0, at - a.limit));
+  const int64_t last = number(field(end->as_object(), "next"));
+  co_return std::to_string(std::max<int64_t>(0, last - a.limit));
 }
 
 Task<Result<int>> events(std::shared_ptr<Remote> remote, EventsArguments a) {
@@ -76,7 +88,7 @@ Task<Result<int>> events(std::shared_ptr<Remote> remote, EventsArguments a) {
         print_json(*page);
         co_return 0;
       }
-      print(o, a.remote.json());
+      print(o, *at, a.remote.json());
       at = field(o, "next");
       if (!a.follow) {
         if (bool_or(o, "more")) fmt::print(stderr, "newer ones: --after {}\n", *at);
