@@ -142,6 +142,9 @@ class LetGo(unittest.TestCase):
         self.assertFalse(events(server, late["next"])["missed"])
         code, _, err = server.cli("events", "--after", "1")
         self.assertEqual((code, "gone" in err), (0, True), err)
+        code, out, err = server.cli("events", "--limit", "1")
+        self.assertEqual((code, out, err), (0, "", ""))
+        self.assertFalse(json.loads(server.cli("events", "--limit", "1", "--output", "json")[1])["missed"])
         self.assertTrue(list((server.folder / "data" / "lemmy.db.archive").glob("feed-*.jsonl.gz")))
 
 

@@ -75,7 +75,7 @@ Task<Result<std::string>> begin(std::shared_ptr<Remote> remote, EventsArguments 
 Task<Result<int>> events(std::shared_ptr<Remote> remote, EventsArguments a) {
   auto at = co_await begin(remote, a);
   if (!at) co_return fail(at.error());
-  bool away = false;
+  bool away = false, given = !a.after.empty();
   for (;;) {
     auto page = co_await page_behind(remote, *at, a.limit);
     const bool again = !page && a.follow && page.error().code == ErrorCode::unavailable;
@@ -83,7 +83,9 @@ Task<Result<int>> events(std::shared_ptr<Remote> remote, EventsArguments a) {
     if (again && !std::exchange(away, true)) fmt::print(stderr, "{}\n", page.error().str());
     if (page) {
       away = false;
-      const json::object& o = page->as_object();
+      json::object& o = page->as_object();
+      // Who gave no cursor asked for the newest, and has missed nothing.
+      if (!std::exchange(given, true)) o["missed"] = false;
       if (!a.follow && a.remote.json()) {
         print_json(*page);
         co_return 0;
