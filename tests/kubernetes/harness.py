@@ -66,7 +66,7 @@ class ControlPlane:
         return json.loads(self.kubectl("get", *args, "-o", "json"))
 
     def namespace(self, name):
-        if name not in self.kubectl("get", "namespaces", "-o", "name"):
+        if f"namespace/{name}" not in self.kubectl("get", "namespaces", "-o", "name").split():
             self.kubectl("create", "namespace", name)
 
     def stop(self):
