@@ -1,76 +1,9 @@
-#include "route/router.h"
-
-#include <gmock/gmock.h>
-
-#include "base/crypto.h"
-#include "route/guard.h"
+#include "route/routes_test.h"
 
 namespace lemmy::route {
 namespace {
 
 using testing::HasSubstr;
-
-const std::string kKey(32, 'k');
-
-struct Routes : testing::Test {
-  Routes() {
-    config->has_access = true;
-    config->access.users = {{"vera", access::Role::viewer, "$argon2id$v"},
-                            {"dora", access::Role::deployer, "$argon2id$d"},
-                            {"ada", access::Role::admin, "$argon2id$a"}};
-    config->access.tokens = {{"ci", access::Role::deployer, sha256_hex("lmy_ci"), {"hello"}, {}}};
-    config::Environment locked;
-    locked.name = "production";
-    locked.role = access::Role::admin;
-    config::Environment open;
-    open.name = "staging";
-    config->environments = {locked, open};
-  }
-  Router make(bool open = false) {
-    config->has_access = !open;
-    Router r({kKey, open, [this] { return std::shared_ptr<const config::Config>(config); }, {}});
-    auto add = [&](std::string method, std::string pattern, Who who, Kind kind) {
-      r.add({method, pattern, who, kind, "", [](Call c) -> Task<net::Response> {
-               net::Response response;
-               response.body = c.who.name;
-               co_return response;
-             }});
-    };
-    add("GET", "/", Who::viewer, Kind::page);
-    add("GET", "/healthz", Who::anyone, Kind::plain);
-    add("GET", "/projects/{project}", Who::viewer, Kind::page);
-    add("GET", "/projects/new", Who::viewer, Kind::page);
-    add("POST", "/projects/{project}/environments/{environment}/deploys", Who::deployer, Kind::page);
-    add("POST", "/api/v1/projects/{project}/environments/{environment}/deploys", Who::deployer, Kind::api);
-    add("POST", "/hooks/build", Who::hook, Kind::hook);
-    add("POST", "/api/v1/admin", Who::admin, Kind::api);
-    return r;
-  }
-  net::Response send(Router& router, std::string method, std::string path, net::Headers headers = {},
-                     std::string body = "") {
-    net::Request r;
-    r.method = std::move(method);
-    r.target = r.path = std::move(path);
-    r.headers = std::move(headers);
-    if (!r.headers.contains("Host")) r.headers.emplace("Host", "localhost:8484");
-    r.body = std::move(body);
-    auto future = asio::co_spawn(loop, router.handle(std::move(r)), asio::use_future);
-    loop.restart();
-    loop.run();
-    return future.get();
-  }
-  std::string cookie(const std::string& user) {
-    return "lemmy_session=" + access::make_session(kKey, *config->access.user(user), seconds{3600}, now());
-  }
-  std::string csrf(const std::string& cookie) {
-    return access::open_session(kKey, config->access, cookie.substr(14), now())->csrf;
-  }
-  asio::io_context loop;
-  std::shared_ptr<config::Config> config = std::make_shared<config::Config>();
-};
-
-constexpr const char* kDeploy = "/api/v1/projects/hello/environments/staging/deploys";
-constexpr const char* kPageDeploy = "/projects/hello/environments/staging/deploys";
 
 TEST_F(Routes, the_nearest_pattern_answers) {
   auto r = make(true);
@@ -219,86 +152,6 @@ TEST_F(Routes, openapi_lists_what_is_no_page) {
   EXPECT_TRUE(paths.contains("/hooks/build"));
   EXPECT_TRUE(paths.contains("/api/v1/projects/{project}/environments/{environment}/deploys"));
   EXPECT_FALSE(paths.contains("/projects/{project}"));
-}
-
-struct Lasting : Routes {
-  // As it stands in a handler.
-  Call call_of(Router& r, const std::string& path, net::Headers headers) {
-    std::optional<Call> seen;
-    r.add({"GET", path + "/now", Who::viewer, Kind::plain, "", [&](Call c) -> Task<net::Response> {
-             seen = std::move(c);
-             co_return net::Response{};
-           }});
-    EXPECT_EQ(send(r, "GET", path + "/now", std::move(headers)).status, 200);
-    return *seen;
-  }
-  void reconfigure(std::function<void(config::Config&)> change) {
-    auto changed = std::make_shared<config::Config>(*config);
-    change(*changed);
-    config = changed;
-  }
-  static std::string code(const auto& r) { return r ? "ok" : std::string(name(r.error().code)); }
-};
-
-TEST_F(Lasting, a_call_may_ask_for_other_pages_by_the_same_table) {
-  auto r = make();
-  r.add({"GET", "/projects/{project}/environments/{environment}/dry-runs", Who::deployer, Kind::page, "",
-         [](Call) -> Task<net::Response> { co_return net::Response{}; }});
-  const Call vera = call_of(r, "/a", {{"Cookie", cookie("vera")}});
-  const Call ci = call_of(r, "/b", {{"Authorization", "Bearer lmy_ci"}});
-  auto asked = r.ask(vera, "/projects/hello?after=a%20b");
-  ASSERT_TRUE(asked);
-  EXPECT_EQ(asked->route->pattern, "/projects/{project}");
-  EXPECT_EQ(asked->call.param("project"), "hello");
-  EXPECT_EQ(asked->call.request.query_value("after"), "a b");
-  EXPECT_EQ(asked->call.who.name, "vera");
-  EXPECT_EQ(r.ask(vera, "/projects/new")->route->pattern, "/projects/new");
-  EXPECT_EQ(code(r.ask(vera, "/projects/hello/environments/production/dry-runs")), "forbidden");
-  EXPECT_EQ(code(r.ask(ci, "/projects/hello/environments/staging/dry-runs")), "ok");
-  EXPECT_EQ(code(r.ask(ci, "/projects/hello/environments/production/dry-runs")), "forbidden");
-  EXPECT_EQ(code(r.ask(ci, "/projects/other")), "forbidden");
-  EXPECT_EQ(code(r.ask(vera, "/nowhere")), "not_found");
-  EXPECT_EQ(code(r.ask(vera, "/projects/hello/environments/staging/deploys")), "not_found") << "only by POST";
-  for (const char* bad : {"", "projects", "//%zz", "/%ff", "/?a=%ff"})
-    EXPECT_EQ(code(r.ask(vera, bad)), "invalid") << bad;
-}
-
-TEST_F(Lasting, a_call_that_goes_on_is_looked_at_again_as_if_it_came_now) {
-  auto r = make();
-  const Call vera = call_of(r, "/a", {{"Cookie", cookie("vera")}});
-  const Call ci = call_of(r, "/b", {{"Authorization", "Bearer lmy_ci"}});
-  EXPECT_EQ(code(r.again(vera)), "ok");
-  reconfigure([](config::Config& c) { c.access.users[1].role = access::Role::admin; });
-  ASSERT_TRUE(r.again(vera)) << "it is somebody else's";
-  EXPECT_EQ(r.again(vera)->config, config);
-  reconfigure([](config::Config& c) { c.access.users[0].role = access::Role::deployer; });
-  EXPECT_EQ(code(r.again(vera)), "unauthorized") << "the role";
-  reconfigure([](config::Config& c) { c.access.tokens[0].projects = {}; });
-  EXPECT_EQ(code(r.again(ci)), "unauthorized") << "its projects";
-  reconfigure([](config::Config& c) { c.access.tokens.clear(); });
-  EXPECT_EQ(code(r.again(ci)), "unauthorized");
-}
-
-TEST_F(Lasting, a_call_ends_with_its_session_and_with_the_token_s_time) {
-  auto r = make();
-  config->access.tokens[0].expires = now() + milliseconds{50};
-  const Call ci = call_of(r, "/b", {{"Authorization", "Bearer lmy_ci"}});
-  EXPECT_EQ(code(r.again(ci)), "ok");
-  std::this_thread::sleep_for(milliseconds{60});
-  EXPECT_EQ(code(r.again(ci)), "unauthorized");
-  const Call dora = call_of(r, "/a", {{"Cookie", cookie("dora")}});
-  EXPECT_EQ(code(r.again(dora)), "ok");
-  reconfigure([](config::Config& c) { c.access.users[1].password_hash = "$argon2id$new"; });
-  EXPECT_EQ(code(r.again(dora)), "unauthorized");
-}
-
-TEST_F(Lasting, nobody_in_particular_goes_on_while_nobody_may) {
-  auto r = make();
-  config->access.anonymous = access::Role::viewer;
-  const Call nobody = call_of(r, "/a", {});
-  EXPECT_EQ(code(r.again(nobody)), "ok");
-  reconfigure([](config::Config& c) { c.access.anonymous.reset(); });
-  EXPECT_EQ(code(r.again(nobody)), "unauthorized");
 }
 
 }  // namespace
