@@ -3,6 +3,6 @@ lemmy_room(store FLOOR 3 USES domain async net LIBS SQLiteCpp sqlite3 z PkgConfi
 if(LEMMY_TESTS)
   # On a PostgreSQL of their own, that is started once.
   add_test(NAME store.postgres COMMAND store_test --gtest_filter=Postgres*)
-  set_tests_properties(store.postgres PROPERTIES LABELS stores TIMEOUT 600)
+  set_tests_properties(store.postgres PROPERTIES LABELS stores TIMEOUT 1200)
   include(${CMAKE_CURRENT_LIST_DIR}/datastore/emulators.cmake)
 endif()
