@@ -82,6 +82,10 @@ test("the next deploy leaves the one before it running; that one is zeroed and r
   await press(row(1), "Zero");
   await row(1).getByText("zeroed").waitFor();
   await press(row(1), "Restore");
+  await page.getByRole("heading", { name: /^Restore #1/ }).waitFor();
+  await page.getByText("#2 goes on running and answers too").waitFor();
+  await clean("confirm-restore");
+  await page.getByRole("button", { name: "Restore #1" }).click();
   await row(1).getByText(/2\/2 ready/).waitFor();
 });
 
