@@ -230,7 +230,13 @@ TEST(SimulatedCluster, holds_a_thousand_pods_of_one_controller) {
     auto ok = co_await b.client->apply(rc(1, 1000), false);
     EXPECT_TRUE(ok);
     bool ready = co_await Bench::until([&] { return ready_pods(*b.cluster, 1) == 1000; }, 30s);
-    EXPECT_TRUE(ready) << ready_pods(*b.cluster, 1);
+    EXPECT_TRUE(ready) << ready_pods(*b.cluster, 1) << " of " << b.cluster->pod_count() << " seen, "
+                       << b.sim->count("pods") << " there";
+    if (!ready) {
+      auto asked = co_await b.cluster->list_pods(owner(1), "");
+      EXPECT_TRUE(asked);
+      if (asked) ADD_FAILURE() << std::ranges::count_if(*asked, &kube::Pod::ready) << " are ready when asked";
+    }
     auto gone = co_await b.client->remove(rc_ref(1));
     EXPECT_TRUE(gone);
     bool none =
