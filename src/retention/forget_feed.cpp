@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "deploy/crash_point.h"
 #include "retention/retention.h"
+#include "store/records.h"
 
 namespace lemmy::retention {
 
@@ -30,15 +31,8 @@ Task<Result<>> Retention::of_feed(config::Retention policy, store::Fence fence) 
     Lines lines;
     for (const store::FeedItem& i : oldest->items) {
       if (!may_trim(i.seq, i.at < before, *passed, oldest->last, keep)) break;
-      const json::object item{{"seq", i.seq},
-                              {"id", i.id},
-                              {"project", i.target.project},
-                              {"environment", i.target.environment},
-                              {"number", i.number},
-                              {"at", format_time(i.at)},
-                              {"kind", i.kind},
-                              {"body", i.body}};
-      const json::object line{{"kind", "feed"}, {"archived_at", format_time(at)}, {"item", item}};
+      const json::object line{
+          {"kind", "feed"}, {"archived_at", format_time(at)}, {"item", store::to_json(i)}};
       lines += valid_utf8(json::serialize(line)) + "\n";
       ++n;
     }

@@ -208,16 +208,19 @@ Record record_of(const Entry& e) {
   return {RecordKind::entry, key_of({e.kind, e.key}), body_of(o)};
 }
 
+json::object to_json(const FeedItem& i) {
+  return {{"seq", i.seq},
+          {"id", i.id},
+          {"project", i.target.project},
+          {"environment", i.target.environment},
+          {"number", i.number},
+          {"at", format_time(i.at)},
+          {"kind", i.kind},
+          {"body", i.body}};
+}
+
 Record record_of(const FeedItem& i) {
-  json::object o{{"seq", i.seq},
-                 {"id", i.id},
-                 {"project", i.target.project},
-                 {"environment", i.target.environment},
-                 {"number", i.number},
-                 {"at", format_time(i.at)},
-                 {"kind", i.kind},
-                 {"body", i.body}};
-  return {RecordKind::feed, key_of({number_text(i.seq), i.id}), body_of(o)};
+  return {RecordKind::feed, key_of({number_text(i.seq), i.id}), body_of(to_json(i))};
 }
 
 Result<Record> deploy_record(const Target& t, int64_t number, int64_t revision, std::string_view body) {

@@ -43,6 +43,7 @@ Record record_of(const Document& d);
 Record record_of(const Instance& i);
 Record record_of(const Entry& e);
 Record record_of(const FeedItem& i);
+json::object to_json(const FeedItem& i);  // as it stands in copies, backups and the archive
 // `body` is the JSON as it is stored; what the backend keeps beside it is written into it.
 Result<Record> deploy_record(const Target& t, int64_t number, int64_t revision, std::string_view body);
 Result<Record> event_record(const Target& t, int64_t number, int64_t seq, std::string_view body);
