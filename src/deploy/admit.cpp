@@ -1,6 +1,8 @@
 // Who gets requests: what failed gets none, and what a roll back leaves none once that is ready.
 #include <fmt/format.h>
 
+#include <ranges>
+
 #include "deploy/worker.h"
 
 namespace lemmy::deploy {
@@ -22,14 +24,14 @@ config::Failed Worker::failed_policy() const {
 Readiness Worker::readiness() {
   Readiness out;
   auto& unready = c_.state(target_).unready;
-  const auto all = c_.state(target_).copy();
+  const auto& all = c_.state(target_).deploys;
   auto running = [](const Deploy& d) { return d.presence == Presence::running && traits_of(d).scales; };
-  if (std::ranges::count_if(all, running) < 2) {
+  if (std::ranges::count_if(all | std::views::values, running) < 2) {
     unready.clear();
     return out;
   }
   const auto at = Clock::now();
-  for (const Deploy& d : all) {
+  for (const Deploy& d : all | std::views::values) {
     if (!running(d)) {
       unready.erase(d.number);
       continue;
@@ -60,9 +62,9 @@ Readiness Worker::readiness() {
 
 void Worker::keep_out(Move& failed) {
   Deploy& d = failed.deploy;
-  if (d.phase != Phase::failed || d.presence != Presence::running || d.wanted != Wanted::running) return;
+  if (d.phase != Phase::failed || !runs(d)) return;
   const config::Failed policy = failed_policy();
-  if (!traits_of(d).scales || policy == config::Failed::keep) return;
+  if (policy == config::Failed::keep) return;
   std::string text;
   if (policy == config::Failed::zero) {
     in_places(d, [](DeployPlace& p) { p.wanted = Wanted::zeroed; });
@@ -95,9 +97,7 @@ Task<Worker::Did> Worker::admit(bool answers) {
   std::vector<Deploy> wrong, noted;
   bool others = false;  // who is to answer does
   for (const auto& [number, d] : c_.state(target_).deploys) {
-    if ((d.out_by == 0) != answers || d.presence != Presence::running || d.wanted != Wanted::running ||
-        !traits_of(d).scales)
-      continue;
+    if ((d.out_by == 0) != answers || !runs(d)) continue;
     auto place = c_.place(d);
     if (!place) continue;
     Admission& a = admissions_[number];

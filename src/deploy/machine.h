@@ -57,6 +57,9 @@ std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& d
 enum class Ready { yes, again, unsure, no };
 using Readiness = std::map<int64_t, Ready>;  // by number; missing: yes, nothing else is known
 
+// Its pods are there, and are meant to be.
+bool runs(const Deploy& deploy);
+
 // Whose pods shall get requests from now on, or none, and why; deploys[number].out_by becomes out_by.
 // A roll back takes out what it takes the place of as soon as it is ready itself, or at once when asked so;
 // what it took out is let in again when it comes to nothing, or is gone. quarantine: what ended without ever

@@ -7,7 +7,7 @@
 
 namespace lemmy::deploy {
 
-static bool runs(const Deploy& d) {
+bool runs(const Deploy& d) {
   return d.presence == Presence::running && d.wanted == Wanted::running && traits_of(d).scales;
 }
 
