@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <set>
 #include <stdexcept>
 
@@ -72,12 +71,8 @@ bool Reader::flag(const std::string& key, bool otherwise) {
 int Reader::number(const std::string& key, int otherwise, int least, int most) {
   const Node* v = get(key);
   if (!v) return otherwise;
-  int n = 0;
-  if (v->is(Node::Kind::scalar) && !v->quoted) {
-    const char* end = v->text.data() + v->text.size();
-    auto [stop, error] = std::from_chars(v->text.data(), end, n);
-    if (error == std::errc{} && stop == end && n >= least && n <= most) return n;
-  }
+  if (v->is(Node::Kind::scalar) && !v->quoted)
+    if (const auto n = whole_number(v->text); n && *n >= least && *n <= most) return static_cast<int>(*n);
   problem(key, fmt::format("a whole number from {} to {} is expected", least, most));
   return otherwise;
 }

@@ -3,8 +3,9 @@
 #include <time.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
+
+#include "base/strings.h"
 
 namespace lemmy::manifest {
 namespace {
@@ -16,11 +17,9 @@ std::vector<json::value> others(const json::value& v) {
     if (other != v) out.push_back(std::move(other));
   };
   if (const json::string* s = v.if_string()) {
-    int64_t number = 0;
-    auto [end, error] = std::from_chars(s->data(), s->data() + s->size(), number);
-    const bool numeric = !s->empty() && error == std::errc() && end == s->data() + s->size();
+    const auto number = whole_number(*s);
     // A number as a text may go through `| int`.
-    may_be(json::value(numeric && number < INT64_MAX ? std::to_string(number + 1) : std::string(*s) + "x"));
+    may_be(json::value(number && *number < INT64_MAX ? std::to_string(*number + 1) : std::string(*s) + "x"));
     may_be(json::value(""));
   } else if (v.is_bool()) {
     may_be(!v.get_bool());
