@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import LEMMY, Config, Lemmy, control_plane, new_sha, wait_for
+from harness import LEMMY, Config, Lemmy, control_plane, wait_for
 
 NAMESPACE = "answers"
 LABEL = "lemmy/answers"
@@ -84,20 +84,14 @@ class Answers(unittest.TestCase):
         return client
 
     def deploy(self, project, *phases):
-        sha = new_sha()
-        self.lemmy.announce(project, sha)
-        n = self.lemmy.deploy(project, NAMESPACE, sha)
-        self.lemmy.wait_phase(project, NAMESPACE, n, *(phases or ["live"]))
-        return n
+        return self.lemmy.deployed(project, NAMESPACE, *phases)
 
     def pods_of(self, project, number):
         return {p["metadata"]["name"] for p in self.plane.get(
             "pods", "-n", NAMESPACE, "-l", f"project={project},deploy={number}")["items"]}
 
     def answers(self, project, number):
-        """{deploy: pods} as the API tells."""
-        said = self.lemmy.status(project, NAMESPACE, number)["answers"]
-        return said and {d["number"]: d["pods"] for d in said["deploys"]}
+        return self.lemmy.answers(project, NAMESPACE, number)
 
     def test_what_an_earlier_lemmy_left_is_taken_over_without_a_gap(self):
         first = self.deploy("old")

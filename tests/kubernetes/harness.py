@@ -206,6 +206,19 @@ class Lemmy:
         assert status == 202, (status, answer)
         return (answer.get("deploy") or answer)["number"]
 
+    def deployed(self, project, environment, *phases, **build):
+        """A new build of it, announced, deployed, and in one of the phases (live unless told)."""
+        sha = new_sha()
+        self.announce(project, sha, **build)
+        n = self.deploy(project, environment, sha)
+        self.wait_phase(project, environment, n, *(phases or ["live"]))
+        return n
+
+    def answers(self, project, environment, number):
+        """{deploy: pods} that get requests now, as the API tells."""
+        said = self.status(project, environment, number)["answers"]
+        return said and {d["number"]: d["pods"] for d in said["deploys"]}
+
     def status(self, project, environment, number):
         status, answer = self.call("GET", self.deploys_path(project, environment, f"/{number}"))
         assert status == 200, (status, answer)

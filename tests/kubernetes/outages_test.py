@@ -6,7 +6,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import TEMPLATE, Config, Lemmy, control_plane, new_sha, wait_for
+from harness import TEMPLATE, Config, Lemmy, control_plane, wait_for
 
 NAMESPACE, RETIRING = "outages", "outages-retire"
 # The branch says how the pods behave.
@@ -39,16 +39,10 @@ class Outages(unittest.TestCase):
         shutil.rmtree(cls.work, ignore_errors=True)
 
     def deploy(self, project, branch="main", phase="live", environment=NAMESPACE):
-        sha = new_sha()
-        self.lemmy.announce(project, sha, branch=branch)
-        n = self.lemmy.deploy(project, environment, sha)
-        self.lemmy.wait_phase(project, environment, n, phase)
-        return n
+        return self.lemmy.deployed(project, environment, phase, branch=branch)
 
     def answers(self, project, number, environment=NAMESPACE):
-        """{deploy: pods} as the API tells."""
-        said = self.lemmy.status(project, environment, number)["answers"]
-        return said and {d["number"]: d["pods"] for d in said["deploys"]}
+        return self.lemmy.answers(project, environment, number)
 
     def history(self, project, number, environment=NAMESPACE):
         return " | ".join(e["text"] for e in self.lemmy.status(project, environment, number)["history"])
