@@ -5,10 +5,10 @@
 # The include root is build/rooms/<room>/ with one link <room> -> src/<room>, so `#include "store/store.h"`
 # compiles only in rooms that name `store` in USES (or get it through one). USES must point downward.
 # Files *_test.cpp beside the code become the test program <room>_test. UNIT_TESTS is a filter of GoogleTest:
-# the others are added by the room itself, as one test that starts what they need once. Tests whose path matches
-# SHARED_TESTS are compiled once, as <room>_shared_tests, for <room>_test and for programs beside it.
+# the others are added by the room itself, as one test that starts what they need once. Those of the filter APART_TESTS
+# have the room's name as label, not `unit`: they take minutes. Tests whose path matches SHARED_TESTS are compiled once, as <room>_shared_tests, for <room>_test and for programs beside it.
 function(lemmy_room name)
-  cmake_parse_arguments(ROOM "ASIO" "FLOOR;UNIT_TESTS;SHARED_TESTS" "USES;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "ASIO" "FLOOR;UNIT_TESTS;APART_TESTS;SHARED_TESTS" "USES;LIBS;TEST_LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cpp)
   set(tests ${sources})
@@ -55,7 +55,11 @@ function(lemmy_room name)
       list(APPEND ROOM_TEST_LIBS ${name}_shared_tests)
     endif()
     lemmy_tests(PROGRAM ${name}_test FILES ${tests} LIBS ${name} ${ROOM_TEST_LIBS} GTest::gtest_main)
-    if(NOT ROOM_UNIT_TESTS)
+    if(ROOM_APART_TESTS)
+      gtest_discover_tests(${name}_test TEST_PREFIX "${name}." TEST_FILTER "${ROOM_APART_TESTS}" TEST_LIST ${name}_apart
+                           PROPERTIES LABELS ${name} TIMEOUT 120 DISCOVERY_TIMEOUT 60)
+      set(ROOM_UNIT_TESTS "-${ROOM_APART_TESTS}")
+    elseif(NOT ROOM_UNIT_TESTS)
       set(ROOM_UNIT_TESTS "*")
     endif()
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." TEST_FILTER "${ROOM_UNIT_TESTS}"

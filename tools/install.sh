@@ -8,7 +8,7 @@ build="clang-19 clang-format-19 libclang-rt-19-dev lld-19 cmake ninja-build ccac
   python3 python3-venv"
 bench="wrk postgresql-15 postgresql-client-15"
 test="sqlite3 curl chromium busybox openssh-server openssh-client iproute2 postgresql-15 postgresql-client-15
-  prometheus podman runc python3-yaml"
+  prometheus podman runc python3-yaml python3-pytest python3-pytest-xdist"
 wanted=$build
 [ "${1:-}" = test ] && wanted="$build $test"
 [ "${1:-}" = bench ] && wanted="$build $bench"

@@ -24,6 +24,8 @@ class Faults : public Sample {
     fs::copy_file("/bin/sleep", root + "/sleep");  // so that its command line is known for ours
     started_file = root + "/started";
   }
+  // What ends before it was ended: the machine may be slow, but not so slow.
+  static constexpr auto kSleep = 60s;
   Plan sleeper(const std::string& name, const std::string& seconds = "60", const std::string& first = "") {
     return plan(name,
                 "    - {name: Sleep, shell: \"" + first + "touch " + started_file + "; " + root + "/sleep " +

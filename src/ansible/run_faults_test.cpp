@@ -10,7 +10,7 @@ TEST_F(Faults, a_cancelled_run_ends_soon_and_leaves_no_process) {
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_TRUE(r->cancelled);
   EXPECT_FALSE(r->timed_out);
-  EXPECT_LT(Clock::now() - started, 9s);
+  EXPECT_LT(Clock::now() - started, kSleep);
   EXPECT_EQ(alive(), std::vector<std::string>{});
   EXPECT_NE(log(p.id).find("User interrupted execution"), std::string::npos) << log(p.id);
   EXPECT_FALSE(fs::exists(root + "/runs/" + p.id + "/runner.json"));
@@ -47,7 +47,7 @@ TEST_F(Faults, a_question_that_nobody_can_answer_is_not_asked) {
 
 TEST_F(Faults, a_run_that_says_nothing_for_too_long_is_ended) {
   auto p = sleeper("silent");
-  p.silence = 2s;
+  p.silence = 8s;  // longer than a slow machine needs to the first task
   auto r = run_and(p, [] {});
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_TRUE(r->timed_out);
@@ -60,7 +60,7 @@ TEST_F(Faults, what_a_task_started_is_killed_when_it_is_deaf_for_the_interrupt) 
   auto r = run_and(p, [&] { runs().cancel(p.id); });
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_TRUE(r->cancelled);
-  EXPECT_LT(Clock::now() - started, 9s);
+  EXPECT_LT(Clock::now() - started, kSleep);
   EXPECT_EQ(alive(), std::vector<std::string>{});
 }
 
@@ -84,7 +84,7 @@ TEST_F(Faults, a_playbook_that_does_not_end_is_killed_after_ten_seconds) {
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_TRUE(r->cancelled);
   EXPECT_GT(Clock::now() - started, 10s);
-  EXPECT_LT(Clock::now() - started, 20s);
+  EXPECT_LT(Clock::now() - started, kSleep);
   EXPECT_EQ(alive(), std::vector<std::string>{});
 }
 
@@ -95,7 +95,7 @@ TEST_F(Faults, a_run_that_takes_longer_than_its_limit_is_ended) {
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_TRUE(r->timed_out);
   EXPECT_FALSE(r->cancelled);
-  EXPECT_LT(Clock::now() - started, 12s);
+  EXPECT_LT(Clock::now() - started, kSleep);
   EXPECT_EQ(alive(), std::vector<std::string>{});
 }
 
@@ -119,12 +119,18 @@ TEST_F(Faults, cancelling_the_coroutine_that_waits_cancels_the_run) {
 
 TEST_F(Faults, the_loop_stays_free_while_a_run_prints_much) {
   auto p = plan("much", "    - {command: seq 1 40000}\n    - {command: seq 1 40000}\n", "one:two:three");
-  auto longest = Clock::duration::zero();
+  // Of the processor, which others do not take away as they do the time.
+  const auto used = [] {
+    timespec t;
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+  };
+  auto longest = std::chrono::nanoseconds::zero();
   bool done = false;
-  auto ticker = [](Clock::duration* longest, bool* done) -> Task<> {
-    for (auto last = Clock::now(); !*done; last = Clock::now()) {
+  auto ticker = [used](std::chrono::nanoseconds* longest, bool* done) -> Task<> {
+    for (auto last = used(); !*done; last = used()) {
       co_await sleep_for(5ms);
-      *longest = std::max(*longest, Clock::now() - last);
+      *longest = std::max(*longest, used() - last);
     }
   };
   asio::co_spawn(loop, ticker(&longest, &done), asio::detached);
@@ -138,7 +144,7 @@ TEST_F(Faults, the_loop_stays_free_while_a_run_prints_much) {
   auto r = wait(body(&runs(), p, progress, &done));
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_EQ(r->exit_code, 0);
-  EXPECT_LT(longest, 400ms);  // of a shared machine; it is some 10 ms on a free one
+  EXPECT_LT(longest, 400ms);  // some 10 ms without sanitizers
   RecordProperty("longest_ms", static_cast<int>(longest / 1ms));
 }
 
@@ -170,7 +176,7 @@ TEST_F(Faults, a_cancel_that_comes_before_the_run_has_begun_is_not_lost) {
   loop.run();
   ASSERT_TRUE(r) << r.error().str();
   EXPECT_TRUE(r->cancelled);
-  EXPECT_LT(Clock::now() - started, 20s);
+  EXPECT_LT(Clock::now() - started, kSleep);
   EXPECT_EQ(alive(), std::vector<std::string>{});
 }
 

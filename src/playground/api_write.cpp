@@ -156,7 +156,7 @@ net::Response write(World& world, const net::Request& request, const Route& rout
   if (request.method == "POST" && to.name.empty()) {
     json::object& meta = make_sub(*body, "metadata");
     if (auto prefix = text_or(meta, "generateName"); text_or(meta, "name").empty() && !prefix.empty())
-      meta["name"] = std::string(prefix) + world.suffix(5);
+      meta["name"] = world.free_name(to.what->kind, to.ns, std::string(prefix));
     auto placed = check_place(*body, &to);
     if (!placed) return reply(placed.error());
     if (world.store.find(to.what->kind, to.ns, to.name)) return reply(already_exists(*to.what, to.name));

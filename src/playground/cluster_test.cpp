@@ -229,7 +229,7 @@ TEST(SimulatedCluster, holds_a_thousand_pods_of_one_controller) {
     b.cluster->start();
     auto ok = co_await b.client->apply(rc(1, 1000), false);
     EXPECT_TRUE(ok);
-    bool ready = co_await Bench::until([&] { return ready_pods(*b.cluster, 1) == 1000; }, 30s);
+    bool ready = co_await Bench::until([&] { return ready_pods(*b.cluster, 1) == 1000; }, 80s);
     EXPECT_TRUE(ready) << ready_pods(*b.cluster, 1) << " of " << b.cluster->pod_count() << " seen, "
                        << b.sim->count("pods") << " there";
     if (!ready) {
@@ -240,7 +240,7 @@ TEST(SimulatedCluster, holds_a_thousand_pods_of_one_controller) {
     auto gone = co_await b.client->remove(rc_ref(1));
     EXPECT_TRUE(gone);
     bool none =
-        co_await Bench::until([&] { return b.cluster->pod_count() == 0 && b.sim->count("pods") == 0; }, 30s);
+        co_await Bench::until([&] { return b.cluster->pod_count() == 0 && b.sim->count("pods") == 0; }, 80s);
     EXPECT_TRUE(none);
   });
 }

@@ -67,14 +67,20 @@ void Endpoints::sync(const std::string& uid) {
     std::erase_if(s.pods, [&](const std::string& pod) { return !chosen.contains(pod); });
     placed.insert(s.pods.begin(), s.pods.end());
   }
+  auto add = [&] {
+    std::string name;
+    do {  // of a slice that is not written yet, too
+      name = world_.free_name(Kind::endpoint_slice, service->ns, service->name + "-");
+    } while (std::ranges::any_of(slices, [&](const Slice& s) { return s.name == name; }));
+    return slices.insert(slices.end(), {std::move(name), {}});
+  };
   for (const auto& [name, pod] : chosen) {
     if (placed.contains(name)) continue;
     auto room = std::ranges::find_if(slices, [](const Slice& s) { return s.pods.size() < kInSlice; });
-    if (room == slices.end())
-      room = slices.insert(slices.end(), {fmt::format("{}-{}", service->name, world_.suffix(5)), {}});
+    if (room == slices.end()) room = add();
     room->pods.insert(name);
   }
-  if (slices.empty()) slices.push_back({fmt::format("{}-{}", service->name, world_.suffix(5)), {}});
+  if (slices.empty()) add();
   for (const Slice& s : slices) write(*service, s, chosen);
 }
 

@@ -93,7 +93,7 @@ bool Replication::create_pod(const Object& rc, const Spec& spec, const json::obj
   Object pod;
   pod.kind = Kind::pod;
   pod.ns = rc.ns;
-  pod.name = rc.name.substr(0, 57) + "-" + world_.suffix(5);
+  pod.name = world_.free_name(Kind::pod, rc.ns, rc.name.substr(0, 57) + "-");
   if (auto ok = world_.check_quota(resource(Kind::pod), pod.ns, pod.name); !ok) {
     *why = ok.error().message;
     world_.recorder.record(rc, "", "Warning", "FailedCreate", "Error creating: " + *why, kComponent);

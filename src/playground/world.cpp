@@ -25,11 +25,13 @@ World::World(asio::any_io_executor executor, ClusterOptions o)
 }
 World::~World() = default;
 
-std::string World::suffix(size_t n) {
-  static constexpr std::string_view letters = "bcdfghjklmnpqrstvwxz2456789";
-  std::string out;
-  while (out.size() < n) out += letters[random() % letters.size()];
-  return out;
+std::string World::free_name(Kind kind, const std::string& ns, const std::string& prefix, size_t letters) {
+  static constexpr std::string_view all = "bcdfghjklmnpqrstvwxz2456789";
+  for (;;) {
+    std::string out = prefix;
+    while (out.size() < prefix.size() + letters) out += all[random() % all.size()];
+    if (!store.find(kind, ns, out)) return out;
+  }
 }
 
 void World::remove(const Object& object) {

@@ -112,7 +112,10 @@ struct World {
   bool stopping = false;
 
   milliseconds paced(milliseconds d) const { return milliseconds(int64_t(double(d.count()) * options.pace)); }
-  std::string suffix(size_t n);  // random, as pod names end
+  // The prefix and random letters, as pod names end: a name that no object of the kind has. An API server
+  // makes one again when it is taken, too (KEP-4420); two of a thousand pods have the same letters in one run
+  // of thirty.
+  std::string free_name(Kind kind, const std::string& ns, const std::string& prefix, size_t letters = 5);
   // Starts a deletion: pods end gracefully, all else is gone at once.
   void remove(const Object& object);
   void remove_namespace(const std::string& name);

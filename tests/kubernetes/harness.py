@@ -227,7 +227,7 @@ class Lemmy:
     def act(self, project, environment, number, action, **body):
         return self.call("POST", self.deploys_path(project, environment, f"/{number}/{action}"), body)
 
-    def wait_phase(self, project, environment, number, *phases, limit=60):
+    def wait_phase(self, project, environment, number, *phases, limit=180):
         def check():
             s = self.status(project, environment, number)
             return s if s["deploy"]["phase"] in phases else None
