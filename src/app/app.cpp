@@ -17,6 +17,7 @@ namespace {
 
 constexpr milliseconds kConfigPoll{1000};
 constexpr milliseconds kKubeconfigs{10'000};
+constexpr milliseconds kArchive{5'000};
 constexpr milliseconds kStoreLook{5'000}, kStoreAgain{1'000}, kStoreLimit{6'000};
 
 std::string archive_of(const Options& o) {
@@ -44,8 +45,11 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (made)
     co_return one({ErrorCode::unavailable, options_.data_dir, "the folder cannot be made: " + made.message(),
                    "choose another with --data"});
-  auto archive = co_await bulkheads_.files.run([dir = options_.archive] { return check_archive(dir); });
-  if (!archive) co_return one(archive.error());
+  auto check = bulkheads_.archive.run([dir = options_.archive] { return check_archive(dir); });
+  auto archive = co_await with_deadline(std::move(check), kArchive, options_.archive);
+  if (!archive && archive.error().code != ErrorCode::timeout) co_return one(archive.error());
+  if (!archive)  // costs only what needs it: /readyz tells
+    log::warning("the archive does not answer; the server starts without it", {{"archive", options_.archive}});
   auto key = co_await bulkheads_.files.run(
       [file = options_.data_dir + "/session.key"] { return access::server_key(file); });
   if (!key) co_return one(key.error());

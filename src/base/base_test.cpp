@@ -107,6 +107,12 @@ TEST(Json, key_order_and_64_bit_integers_are_kept) {
   EXPECT_EQ(json::serialize(*parse_json(pretty_json(*parse_json(text, "t")), "t")), text);
 }
 
+TEST(Json, a_byte_order_mark_before_it_is_ignored) {
+  auto v = parse_json("\xef\xbb\xbf{\"a\": 1}", "t");
+  ASSERT_TRUE(v) << v.error().str();
+  EXPECT_EQ(int_or(v->get_object(), "a"), 1);
+}
+
 TEST(Json, too_deep_is_an_error_not_a_crash) { EXPECT_FALSE(parse_json(std::string(100'000, '['), "t")); }
 
 TEST(Files, are_replaced_whole_and_read_back_within_a_limit) {

@@ -52,6 +52,7 @@ static bool all_finite(const json::value& v) {
 }
 
 Result<json::value> parse_json(std::string_view text, std::string where, size_t depth) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   json::parse_options options;
   options.max_depth = depth;
   json::stream_parser parser({}, options);

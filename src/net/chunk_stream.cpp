@@ -15,13 +15,10 @@ constexpr std::chrono::seconds kWriteTime{30};
 // Of what is not even sent, and of all that the peer has not confirmed (the system doubles it).
 constexpr int kUnsent = 16 << 10, kUnconfirmed = 64 << 10;
 
-std::string chunk(std::string_view bytes) {
-  return fmt::format("{:x}\r\n", bytes.size()).append(bytes).append("\r\n");
-}
-
 }  // namespace
 
-ChunkStream::ChunkStream(boost::beast::tcp_stream& stream, bool gzip) : stream_(&stream) {
+ChunkStream::ChunkStream(boost::beast::tcp_stream& stream, bool gzip, bool chunked)
+    : stream_(&stream), chunked_(chunked) {
   if (gzip) gzip_.emplace();
   boost::system::error_code ignored;
   stream.socket().set_option(asio::socket_base::send_buffer_size(kUnconfirmed), ignored);
@@ -35,7 +32,12 @@ Task<Result<>> ChunkStream::write(SharedPiece piece) {
   if (piece->plain().empty()) co_return Result<>{};  // an empty chunk would end the body
   if (gzip_) gzip_->add(*piece);
   stream_->expires_after(kWriteTime);
-  auto [ec, n] = co_await asio::async_write(*stream_, http::make_chunk(asio::buffer(bytes)), kTuple);
+  boost::system::error_code ec;
+  if (chunked_)
+    std::tie(ec, std::ignore) =
+        co_await asio::async_write(*stream_, http::make_chunk(asio::buffer(bytes)), kTuple);
+  else
+    std::tie(ec, std::ignore) = co_await asio::async_write(*stream_, asio::buffer(bytes), kTuple);
   if (ec) {
     stream_ = nullptr;
     co_return fail(ErrorCode::cancelled, "stream", "the peer has gone: " + ec.message());
@@ -43,9 +45,16 @@ Task<Result<>> ChunkStream::write(SharedPiece piece) {
   co_return Result<>{};
 }
 
-std::string ChunkStream::begin() const { return gzip_ ? chunk(GzipFrame::head()) : ""; }
+std::string ChunkStream::framed(std::string bytes) const {
+  if (!chunked_) return bytes;
+  return fmt::format("{:x}\r\n", bytes.size()).append(bytes).append("\r\n");
+}
 
-std::string ChunkStream::end() const { return (gzip_ ? chunk(gzip_->end()) : "") + "0\r\n\r\n"; }
+std::string ChunkStream::begin() const { return gzip_ ? framed(std::string(GzipFrame::head())) : ""; }
+
+std::string ChunkStream::end() const {
+  return (gzip_ ? framed(std::string(gzip_->end())) : "") + (chunked_ ? "0\r\n\r\n" : "");
+}
 
 Task<> until_gone(boost::beast::tcp_stream* stream) {
   for (;;) {

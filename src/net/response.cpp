@@ -31,7 +31,7 @@ std::string response_head(const Response& r, unsigned version, bool keep_alive) 
   out += "\r\n";
   for (const auto& [name, value] : r.headers) put_field(out, name, value);
   if (keep_alive != (version != 10)) put_field(out, "Connection", keep_alive ? "keep-alive" : "close");
-  if (r.stream)
+  if (r.stream && version != 10)
     put_field(out, "Transfer-Encoding", "chunked");
   else if (has_body(r))
     put_field(out, "Content-Length", std::to_string(body_of(r).size()));

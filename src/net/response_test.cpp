@@ -31,6 +31,7 @@ TEST(ResponseHead, of_a_stream_or_of_nothing_has_no_length) {
   Response stream;
   stream.stream = [](std::shared_ptr<Stream>) -> Task<> { co_return; };
   EXPECT_EQ(response_head(stream, 11, true), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(response_head(stream, 10, false), "HTTP/1.0 200 OK\r\n\r\n");
   Response nothing;
   nothing.status = 304;
   EXPECT_EQ(response_head(nothing, 11, true), "HTTP/1.1 304 Not Modified\r\n\r\n");

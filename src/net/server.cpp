@@ -30,11 +30,27 @@ Response problem(int status, std::string title, std::string detail, std::string 
   return r;
 }
 
+// RFC 9112, 3.2.2: a whole address is taken, and its host is the one that counts.
 bool fill(Request& r, const http::request<http::string_body>& in) {
   r.method = std::string(in.method_string());
-  if (!set_target(r, std::string(in.target()))) return false;
   for (const auto& f : in) r.headers.emplace(std::string(f.name_string()), std::string(f.value()));
-  return true;
+  std::string_view target = in.target();
+  for (std::string_view scheme : {"http://", "https://"}) {
+    if (!beast::iequals(target.substr(0, scheme.size()), scheme)) continue;
+    target.remove_prefix(scheme.size());
+    const size_t end = std::min(target.find_first_of("/?"), target.size());
+    r.headers.erase("Host");
+    r.headers.emplace("Host", std::string(target.substr(0, end)));
+    target.remove_prefix(end);
+    return set_target(r, (target.starts_with('/') ? "" : "/") + std::string(target)).has_value();
+  }
+  return set_target(r, std::string(target)).has_value();
+}
+
+// RFC 9110, 10.1.1: who asks first sends no body before it is told to, or a second later.
+bool waits_for_continue(const http::request_parser<http::string_body>& parser) {
+  const auto& in = parser.get();
+  return in.version() >= 11 && beast::iequals(in[http::field::expect], "100-continue");
 }
 
 }  // namespace
@@ -75,7 +91,8 @@ Task<bool> Server::State::respond_stream(beast::tcp_stream& stream, Response& ou
   const bool gzip = out.compress && how.gzip;
   if (gzip) out.headers.emplace("Content-Encoding", "gzip");
   if (out.compress) out.headers.emplace("Vary", "Accept-Encoding");
-  auto chunks = std::make_shared<ChunkStream>(stream, gzip);
+  if (how.version == 10) how.keep_alive = false;  // the end of the connection is that of the body
+  auto chunks = std::make_shared<ChunkStream>(stream, gzip, how.version != 10);
   std::string text = response_head(out, how.version, how.keep_alive);
   if (!how.head) text += chunks->begin();
   stream.expires_after(kWriteTime);
@@ -147,8 +164,15 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
     boost::system::error_code ec = parse_what_is_there(parser, buffer);
     if (!ec && !parser.is_done()) {
       stream.expires_after(self->limits.header_time);
-      auto [read_ec, n] = co_await http::async_read(stream, buffer, parser, kTuple);
-      ec = read_ec;
+      if (!parser.is_header_done())
+        std::tie(ec, std::ignore) = co_await http::async_read_header(stream, buffer, parser, kTuple);
+      const bool begun = buffer.size() > 0 || !parser.get().body().empty();
+      if (!ec && !parser.is_done() && !begun && waits_for_continue(parser)) {
+        constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+        std::tie(ec, std::ignore) = co_await asio::async_write(stream, asio::buffer(go_on), kTuple);
+      }
+      if (!ec && !parser.is_done())
+        std::tie(ec, std::ignore) = co_await http::async_read(stream, buffer, parser, kTuple);
     }
     Request request;
     Response response;

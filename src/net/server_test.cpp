@@ -114,6 +114,60 @@ TEST(Server, refuses_what_is_malformed_or_too_large) {
       limits);
 }
 
+TEST(Server, tells_who_asks_first_to_go_on_and_refuses_what_is_too_large_before_it_is_sent) {
+  ServerLimits limits;
+  limits.body_bytes = 100;
+  with_server(
+      echo,
+      [](std::string url, Server&) -> Task<> {
+        const std::string head =
+            "POST /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-Continue\r\n";
+        std::vector<std::string> waits{head + "Content-Length: 4\r\n\r\n", "body"};
+        const std::string all = co_await raw_in_parts(url, std::move(waits));
+        EXPECT_TRUE(all.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")) << all;
+        EXPECT_TRUE(all.ends_with("POST /p  body")) << all;
+        const std::string at_once = co_await raw(url, head + "Content-Length: 4\r\n\r\nbody");
+        EXPECT_TRUE(at_once.starts_with("HTTP/1.1 200 OK")) << at_once;
+        const std::string large = co_await raw(url, head + "Content-Length: 101\r\n\r\n");
+        EXPECT_TRUE(large.starts_with("HTTP/1.1 413")) << large;
+      },
+      limits);
+}
+
+TEST(Server, takes_whole_addresses_and_their_host) {
+  auto tell = [](Request r) -> Task<Response> {
+    Response out;
+    out.body =
+        r.path + " of " + std::string(header(r.headers, "Host")) + " q=" + std::string(r.query_value("q"));
+    co_return out;
+  };
+  with_server(tell, [](std::string url, Server&) -> Task<> {
+    for (auto [target, wanted] : {std::pair{"http://b.example:81/p?q=1", "/p of b.example:81 q=1"},
+                                  {"HTTPS://b.example", "/ of b.example q="},
+                                  {"http://b.example?q=2", "/ of b.example q=2"}}) {
+      auto got =
+          co_await raw(url, fmt::format("GET {} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", target));
+      EXPECT_TRUE(got.ends_with(wanted)) << got;
+    }
+  });
+}
+
+TEST(Server, sends_a_stream_to_http_1_0_without_chunks) {
+  auto stream = [](Request) -> Task<Response> {
+    Response out;
+    out.stream = [](std::shared_ptr<Stream> s) -> Task<> {
+      (void)co_await s->write(std::make_shared<const std::string>("one\n"));
+      (void)co_await s->write(std::make_shared<const std::string>("two\n"));
+    };
+    co_return out;
+  };
+  with_server(stream, [](std::string url, Server&) -> Task<> {
+    auto got = co_await raw(url, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    EXPECT_EQ(got.find("Transfer-Encoding"), got.npos) << got;
+    EXPECT_TRUE(got.ends_with("\r\n\r\none\ntwo\n")) << got;
+  });
+}
+
 TEST(Server, cuts_off_a_slow_sender) {
   ServerLimits limits;
   limits.header_time = 100ms;

@@ -59,7 +59,7 @@ PLAYS = {
 
 
 class Ends(unittest.TestCase):
-    def setUp(self):
+    def prepare(self):
         self.dir = tempfile.mkdtemp(prefix="lemmy-ends-")
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         Path(self.dir, "variables.json").write_text(json.dumps({"lemmy": {"project": "shop"}}))
@@ -99,6 +99,7 @@ class Ends(unittest.TestCase):
     def test_with_each_ansible(self):
         for version in os.environ.get("LEMMY_ANSIBLES", "2.19.14").split():
             with self.subTest(version):
+                self.prepare()
                 self.ends_with(self.ansible(version))
 
 

@@ -3,6 +3,7 @@ import json
 import pathlib
 import subprocess
 import tempfile
+import threading
 import time
 
 
@@ -32,6 +33,20 @@ class Cluster:
     def apply(self, *objects):
         return self.kubectl("apply", "-f", "-", given=json.dumps(
             {"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+
+    def history(self, name):
+        """Each state of a pod of namespace default from now on, in a list that grows: asking again and again misses what passes."""
+        seen = []
+        path = f"/api/v1/namespaces/default/pods?watch=1&fieldSelector=metadata.name%3D{name}&timeoutSeconds=300"
+        watch = subprocess.Popen([self.binary, "kubectl", f"--kubeconfig={self.dir}/kubeconfig", "get", "--raw", path],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                 env={"HOME": str(self.dir), "PATH": ""})
+
+        def read():
+            for line in watch.stdout:
+                seen.append(json.loads(line)["object"])
+        threading.Thread(target=read, daemon=True).start()
+        return watch, seen
 
     def end(self, how):
         self.up.send_signal(how)

@@ -32,6 +32,9 @@ class Pods(unittest.TestCase):
         self.name = self.id().rsplit("_", 1)[-1].replace("_", "-")
         if behaviour:
             told["behaviour"] = behaviour
+        watch, self.seen = cluster.history(self.name)
+        self.addCleanup(watch.wait)
+        self.addCleanup(watch.kill)
         cluster.apply(pod(self.name, container=container, **told))
         self.addCleanup(cluster.kubectl, "delete", "pod", self.name, "--now", "--wait=false")
 
@@ -46,9 +49,10 @@ class Pods(unittest.TestCase):
 
     def waits(self, reason):
         def look():
-            waiting = self.container()["state"]["waiting"]
-            self.assertEqual(waiting["reason"], reason)
-            return waiting
+            states = [c["state"] for p in list(self.seen) for c in p["status"].get("containerStatuses", [])]
+            found = [s["waiting"] for s in states if s.get("waiting", {}).get("reason") == reason]
+            self.assertTrue(found, states[-3:])
+            return found[0]
         return eventually(look)
 
     def events(self):
@@ -92,8 +96,7 @@ class Pods(unittest.TestCase):
         self.create("image-not-found")
         self.assertIn("not found", self.waits("ErrImagePull")["message"])
         self.assertIn("Back-off pulling image", self.waits("ImagePullBackOff")["message"])
-        refused = cluster.kubectl("logs", self.name, check=False)
-        self.assertIn("trying and failing to pull image", refused.stderr)
+        eventually(lambda: "trying and failing to pull image" in cluster.kubectl("logs", self.name, check=False).stderr)
 
     def test_imagelate(self):
         self.create("image-transient", recover_after="1500ms")

@@ -34,3 +34,11 @@ static mode_t mode_of(int flags, va_list list) { return flags & (O_CREAT | O_TMP
 
 OPEN(open)
 OPEN(open64)
+
+int mkstemp(char* path) {
+  static int (*real)(char*);
+  if (!real) real = (int (*)(char*))dlsym(RTLD_NEXT, "mkstemp");
+  hang(path);
+  return real(path);
+}
+int mkstemp64(char* path) { return mkstemp(path); }

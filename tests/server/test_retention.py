@@ -263,6 +263,22 @@ class Hangs(unittest.TestCase):
         server.end()
         self.assertLess(time.monotonic() - began, LIMIT)
 
+    def test_an_archive_that_hangs_from_the_start_does_not_keep_the_server_from_starting(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        archive = server.folder / "kept"
+        archive.mkdir()
+        hanging = Hanging(archive)
+        server.env |= hanging.env
+        server.arguments = ("--archive", str(archive))
+        hanging.hang()
+        server.start()
+        self.assertEqual(server.get("/healthz").status, 200)
+        self.assertTrue([line for line in server.log if "the archive does not answer" in line])
+        hanging.hang(False)
+        wait_until(lambda: server.get("/readyz").json["retention"] == "ok")
+        server.end()
+
 
 if __name__ == "__main__":
     unittest.main()
