@@ -49,7 +49,8 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   auto archive = co_await with_deadline(std::move(check), kArchive, options_.archive);
   if (!archive && archive.error().code != ErrorCode::timeout) co_return one(archive.error());
   if (!archive)  // costs only what needs it: /readyz tells
-    log::warning("the archive does not answer; the server starts without it", {{"archive", options_.archive}});
+    log::warning("the archive does not answer; the server starts without it",
+                 {{"archive", options_.archive}});
   auto key = co_await bulkheads_.files.run(
       [file = options_.data_dir + "/session.key"] { return access::server_key(file); });
   if (!key) co_return one(key.error());
