@@ -173,8 +173,6 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
                   "put the file on a local disk");
     db->exec("PRAGMA synchronous = FULL");
     db->exec("PRAGMA foreign_keys = ON");
-    // A build goes to any page of two indexes: of a million builds' these all fit, 2 MiB were read again and again.
-    db->exec("PRAGMA cache_size = -32768");
     const int found = db->execAndGet("PRAGMA user_version").getInt();
     if (found < kVersion) add_hash_functions(*db);
     for (int v = found; v < kVersion; ++v) {
