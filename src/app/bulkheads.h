@@ -13,7 +13,7 @@ struct Bulkheads {
   Pool keys{1, "keys"};              // files that access.yaml names
   Pool clusters{1, "clusters"};      // kubeconfigs, token files, starting of credential plugins
   Pool runs{2, "runs"};              // folders, logs and processes of playbooks, inventories
-  Pool archive{4, "archive"};        // tried at the start, its numbers, its size, what is written: each may hang
+  Pool archive{4, "archive"};        // tried at start, numbers, size, writing: each may hang by itself
   Pool passwords{1, "log-ins", 20};  // argon2 takes a tenth of a second of a core and 64 MiB
 
   // As Pool::stop, within `limit` in all. False: something hangs, and what it uses must not be destroyed.
