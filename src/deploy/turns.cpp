@@ -59,9 +59,14 @@ static std::optional<Turn> out_by(const Deploy& by, const Deploy& d) {
 // Of one that gets requests.
 static std::optional<Turn> taken_out(const Deploy& d, const std::vector<Deploy>& deploys, bool quarantine,
                                      const Readiness& ready) {
-  for (const Deploy& by : deploys)
-    if (auto turn = out_by(by, d); turn && (of(ready, by) == Ready::yes || !is_finished(by.phase)))
-      return turn;
+  for (const Deploy& by : deploys) {
+    // None is taken out for a roll back that is known to have no pod ready: let_in would let it in again at
+    // once.
+    const bool can_answer = by.at_once              ? !is_finished(by.phase) || of(ready, by) == Ready::yes
+                            : is_finished(by.phase) ? of(ready, by) == Ready::yes
+                                                    : of(ready, by) != Ready::no;
+    if (auto turn = out_by(by, d); turn && can_answer) return turn;
+  }
   if (quarantine && never_live(d) && others_answer(d, deploys, ready))
     return Turn{d.number, d.number, "its pods get no requests any more; they stay to be looked at"};
   return std::nullopt;

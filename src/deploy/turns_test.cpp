@@ -179,6 +179,47 @@ TEST_F(Turns, what_serves_answers_once_what_took_its_place_is_gone) {
   EXPECT_EQ(now(), (Each{{2, 0}}));
 }
 
+TEST_F(Turns, a_roll_back_without_a_ready_pod_takes_nobody_out) {
+  back.phase = Phase::settling;
+  ready[3] = Ready::no;
+  EXPECT_EQ(now(), Each{}) << "it would be let in again, and taken out again";
+  ready[3] = Ready::unsure;
+  EXPECT_EQ(now(), (Each{{2, 3}}));
+}
+
+// What is decided is not decided otherwise in the next step, whatever the phases and whoever is ready.
+TEST_F(Turns, come_to_rest) {
+  int seen = 0;
+  for (Phase phase : {Phase::queued, Phase::preparing, Phase::applying, Phase::rolling_out, Phase::settling,
+                      Phase::live, Phase::failed, Phase::cancelled, Phase::superseded})
+    for (Phase of_bad : {Phase::live, Phase::failed, Phase::cancelled})
+      for (bool at_once : {false, true})
+        for (bool served : {false, true})
+          for (Ready three : {Ready::yes, Ready::again, Ready::unsure, Ready::no})
+            for (Ready two : {Ready::yes, Ready::again, Ready::unsure, Ready::no})
+              for (int64_t out_by : {0, 2, 3}) {
+                back.phase = phase;
+                back.at_once = at_once;
+                back.serves = served && phase == Phase::live ? 3 : 0;
+                back.serving_since = back.serves ? std::optional(Time{}) : std::nullopt;
+                bad.phase = of_bad;
+                bad.serves = of_bad == Phase::live ? 2 : 0;
+                bad.serving_since = bad.serves ? std::optional(Time{}) : std::nullopt;
+                bad.out_by = out_by;
+                back.out_by = 0;
+                ready[2] = two;
+                ready[3] = three;
+                int steps = 0;
+                for (Each next; steps < 5 && !(next = now()).empty(); ++steps)
+                  for (auto [number, by] : next) (number == 2 ? bad : back).out_by = by;
+                EXPECT_LT(steps, 5) << name(phase) << " " << name(of_bad) << " at once " << at_once
+                                    << " serves " << served << " ready " << int(two) << int(three)
+                                    << " out by " << out_by;
+                ++seen;
+              }
+  EXPECT_EQ(seen, 9 * 3 * 2 * 2 * 4 * 4 * 3);
+}
+
 TEST_F(Turns, one_that_is_ready_again_takes_nobody_out_yet) {
   back.phase = Phase::live;
   back.serves = 3;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/chunk_stream.h"
+#include "net/request_head.h"
 
 namespace lemmy::net {
 namespace {
@@ -28,29 +29,6 @@ Response problem(int status, std::string title, std::string detail, std::string 
   r.body =
       json::serialize(json::object{{"type", type}, {"title", title}, {"status", status}, {"detail", detail}});
   return r;
-}
-
-// RFC 9112, 3.2.2: a whole address is taken, and its host is the one that counts.
-bool fill(Request& r, const http::request<http::string_body>& in) {
-  r.method = std::string(in.method_string());
-  for (const auto& f : in) r.headers.emplace(std::string(f.name_string()), std::string(f.value()));
-  std::string_view target = in.target();
-  for (std::string_view scheme : {"http://", "https://"}) {
-    if (!beast::iequals(target.substr(0, scheme.size()), scheme)) continue;
-    target.remove_prefix(scheme.size());
-    const size_t end = std::min(target.find_first_of("/?"), target.size());
-    r.headers.erase("Host");
-    r.headers.emplace("Host", std::string(target.substr(0, end)));
-    target.remove_prefix(end);
-    return set_target(r, (target.starts_with('/') ? "" : "/") + std::string(target)).has_value();
-  }
-  return set_target(r, std::string(target)).has_value();
-}
-
-// RFC 9110, 10.1.1: who asks first sends no body before it is told to, or a second later.
-bool waits_for_continue(const http::request_parser<http::string_body>& parser) {
-  const auto& in = parser.get();
-  return in.version() >= 11 && beast::iequals(in[http::field::expect], "100-continue");
 }
 
 }  // namespace
@@ -128,10 +106,10 @@ Task<> drain(beast::tcp_stream& stream) {
 }  // namespace
 
 // A small request came whole: no need to wait for it.
-static boost::system::error_code parse_what_is_there(http::request_parser<http::string_body>& parser,
-                                                     beast::flat_buffer& buffer) {
+static boost::system::error_code parse_what_is_there(RequestParser& parser, beast::flat_buffer& buffer,
+                                                     bool body) {
   boost::system::error_code ec;
-  parser.eager(true);
+  parser.eager(body);
   if (buffer.size() > 0) buffer.consume(parser.put(buffer.data(), ec));
   if (ec == http::error::need_more) ec = {};
   return ec;
@@ -150,7 +128,7 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
   beast::flat_buffer buffer;
   bool keep = true, refused = false;
   for (bool first = true; keep && !self->stopping; first = false) {
-    http::request_parser<http::string_body> parser;
+    RequestParser parser;
     parser.header_limit(self->limits.header_bytes);
     parser.body_limit(self->limits.body_bytes);
     if (!first && buffer.size() == 0) {  // idle: wait for the first byte of the next request
@@ -161,11 +139,20 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       if (ec) break;
       buffer.commit(n);
     }
-    boost::system::error_code ec = parse_what_is_there(parser, buffer);
-    if (!ec && !parser.is_done()) {
+    Request request;
+    // Its head first: the trailer of a body would come among its fields.
+    boost::system::error_code ec = parse_what_is_there(parser, buffer, false);
+    if (!ec && !parser.is_header_done()) {
       stream.expires_after(self->limits.header_time);
-      if (!parser.is_header_done())
-        std::tie(ec, std::ignore) = co_await http::async_read_header(stream, buffer, parser, kTuple);
+      std::tie(ec, std::ignore) = co_await http::async_read_header(stream, buffer, parser, kTuple);
+    }
+    const char* doubt = ec ? nullptr : doubtful(parser);
+    if (!ec && !doubt) {
+      take_fields(request, parser);
+      if (!parser.is_done()) ec = parse_what_is_there(parser, buffer, true);
+    }
+    if (!ec && !doubt && !parser.is_done()) {
+      stream.expires_after(self->limits.header_time);
       const bool begun = buffer.size() > 0 || !parser.get().body().empty();
       if (!ec && !parser.is_done() && !begun && waits_for_continue(parser)) {
         constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -174,7 +161,6 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       if (!ec && !parser.is_done())
         std::tie(ec, std::ignore) = co_await http::async_read(stream, buffer, parser, kTuple);
     }
-    Request request;
     Response response;
     Answering how;
     if (ec == http::error::end_of_stream || ec == asio::error::connection_reset ||
@@ -195,7 +181,11 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       else
         response = problem(400, "Malformed request", ec.message());
       if (ec == beast::error::timeout) break;  // Beast has closed the socket
-    } else if (!fill(request, parser.get())) {
+    } else if (doubt) {
+      keep = false;
+      refused = true;
+      response = problem(400, "Malformed request", doubt);
+    } else if (!take_target(request, parser)) {
       keep = false;
       response = problem(400, "Malformed request", "the address is not a valid path");
     } else {

@@ -134,6 +134,49 @@ TEST(Server, tells_who_asks_first_to_go_on_and_refuses_what_is_too_large_before_
       limits);
 }
 
+TEST(Server, refuses_what_a_proxy_may_read_otherwise) {
+  with_server(echo, [](std::string url, Server&) -> Task<> {
+    for (const char* fields :
+         {"Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\n",
+          "Transfer-Encoding: chunked, identity\r\n", "Transfer-Encoding: gzip, chunked\r\n",
+          "Transfer-Encoding: identity\r\nContent-Length: 4\r\n",
+          "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+          "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Host: b\r\n"}) {
+      auto got = co_await raw(
+          url,
+          fmt::format("POST / HTTP/1.1\r\nHost: a\r\n{}\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n", fields));
+      EXPECT_TRUE(got.starts_with("HTTP/1.1 400")) << fields << got;
+      EXPECT_EQ(got.find("second"), got.npos) << fields << got;
+    }
+    auto old = co_await raw(url, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    EXPECT_TRUE(old.starts_with("HTTP/1.0 400")) << old;
+    for (const char* target : {"http://localhost@evil.example/", "http:///", "http://a#b/"}) {
+      auto got =
+          co_await raw(url, fmt::format("GET {} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", target));
+      EXPECT_TRUE(got.starts_with("HTTP/1.1 400")) << target << got;
+    }
+  });
+}
+
+TEST(Server, takes_no_field_from_a_trailer) {
+  auto tell = [](Request r) -> Task<Response> {
+    Response out;
+    out.body = r.body;
+    for (const auto& [name, value] : r.headers)
+      if (name.starts_with("X-")) out.body += " " + value;
+    co_return out;
+  };
+  with_server(tell, [](std::string url, Server&) -> Task<> {
+    const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-From: head\r\n";
+    const std::string body = "4\r\nbody\r\n0\r\nX-From: trailer\r\nX-Other: trailer\r\n\r\n";
+    auto whole = co_await raw(url, head + "Transfer-Encoding: chunked\r\n\r\n" + body);
+    EXPECT_TRUE(whole.ends_with("body head")) << whole;
+    std::vector<std::string> split{head, "Transfer-Encoding: chunked\r\n\r\n4\r\nbo", body.substr(5)};
+    auto parts = co_await raw_in_parts(url, std::move(split));
+    EXPECT_TRUE(parts.ends_with("body head")) << parts;
+  });
+}
+
 TEST(Server, takes_whole_addresses_and_their_host) {
   auto tell = [](Request r) -> Task<Response> {
     Response out;

@@ -133,7 +133,11 @@ Result<int64_t> read_members(const std::filesystem::path& path, int64_t from, Nu
 
 Result<Numbers> archived_numbers(const std::filesystem::path& dir, const std::atomic<bool>& stop) {
   std::error_code ec;
-  if (!std::filesystem::is_directory(dir, ec)) return Numbers{};
+  if (!std::filesystem::is_directory(dir, ec)) {
+    // Only what is not there is empty: numbers of one that cannot be read now may be in it.
+    if (!ec || ec == std::errc::no_such_file_or_directory) return Numbers{};
+    return fail(ErrorCode::unavailable, dir.string(), "cannot be read: " + ec.message());
+  }
   Noted noted = read_note(dir);
   bool news = false;
   std::filesystem::directory_iterator it(dir, ec);

@@ -35,9 +35,11 @@ net::Response problem(const Error& error, std::string_view instance) {
 }
 
 Result<json::object> body_object(const net::Request& request) {
+  std::string_view body = request.body;
+  if (body.starts_with("\xef\xbb\xbf")) body.remove_prefix(3);  // RFC 8259, 8.1
   std::string_view type = net::header(request.headers, "Content-Type");
   // `curl -d` says form of whatever it sends. No form begins so; no page of a browser gets to a hook.
-  const bool says_wrongly = request.path.starts_with("/hooks/") && trim(request.body).starts_with('{');
+  const bool says_wrongly = request.path.starts_with("/hooks/") && trim(body).starts_with('{');
   if (type.starts_with("application/x-www-form-urlencoded") && !says_wrongly) {
     auto form = net::parse_form(request.body);
     if (!form) return fail(form.error());
@@ -45,11 +47,11 @@ Result<json::object> body_object(const net::Request& request) {
     for (auto& [k, v] : *form) o[valid_utf8(k)] = valid_utf8(v);
     return o;
   }
-  if (trim(request.body).empty()) return json::object{};
-  auto v = parse_json(request.body, "body");
+  if (trim(body).empty()) return json::object{};
+  auto v = parse_json(body, "body");
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::invalid, "body", "a JSON object is expected");
-  if (auto twice = key_twice(request.body))
+  if (auto twice = key_twice(body))
     return fail(ErrorCode::invalid, "body",
                 fmt::format("the key {} stands twice in one object", shorten(twice->key, 80)),
                 "send it once");
