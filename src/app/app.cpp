@@ -62,11 +62,12 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   store_ = std::make_unique<store::Measured>(std::move(*opened));
 
   feed_ = std::make_unique<live::Feed>();
-  clusters_ = std::make_unique<Clusters>(
-      loop_.get_executor(), &bulkheads_.clusters, options_.clusters, [this](const Target& target) {
-        if (conductor_) conductor_->cluster_changed(target);
-        target.project.empty() ? feed_->changed_all() : feed_->changed(target);
-      });
+  clusters_ =
+      std::make_unique<Clusters>(loop_.get_executor(), &bulkheads_.kubeconfigs, &bulkheads_.clusters,
+                                 options_.clusters, [this](const Target& target) {
+                                   if (conductor_) conductor_->cluster_changed(target);
+                                   target.project.empty() ? feed_->changed_all() : feed_->changed(target);
+                                 });
   co_await find_ansible();
   auto cluster = [this](const std::string& name) { return clusters_->named(name); };
   auto current = [this] { return config(); };

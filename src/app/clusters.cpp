@@ -11,6 +11,7 @@ namespace lemmy::app {
 namespace {
 
 constexpr const char* kDefault = "default";
+constexpr milliseconds kRead{5'000};
 
 std::string written(const config::Cluster& c) {
   return fmt::format("{}\n{}\n{}", c.kubeconfig, c.context, c.in_cluster);
@@ -31,9 +32,9 @@ Result<kube::ClusterAccess> find_access(const config::Cluster& c) {
 
 }  // namespace
 
-Clusters::Clusters(asio::any_io_executor loop, Pool* pool, ClusterOptions options,
+Clusters::Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterOptions options,
                    std::function<void(const Target&)> changed)
-    : loop_(loop), pool_(pool), options_(std::move(options)), changed_(std::move(changed)) {}
+    : loop_(loop), files_(files), pool_(pool), options_(std::move(options)), changed_(std::move(changed)) {}
 
 Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
   std::map<std::string, config::Cluster> wanted = config->clusters;
@@ -55,34 +56,56 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
     co_await cluster->stop();
     cluster->forget();
   }
+  // At the same time: each may be on a disk that does not answer.
+  std::vector<Task<bool>> connecting;
   for (auto& [name, definition] : wanted)
-    if (!entries_.contains(name)) co_await connect(name, definition);
+    if (!entries_.contains(name)) connecting.push_back(connect(name, definition));
+  (void)co_await all(std::move(connecting));
 }
 
-Task<> Clusters::connect(std::string name, config::Cluster c) {
+Task<Result<kube::ClusterAccess>> Clusters::read(std::string name, config::Cluster c) {
+  if (options_.fixed) co_return *options_.fixed;
+  const Error hangs{ErrorCode::timeout, "the kubeconfig of cluster " + name,
+                    "it could not be read within 5 s", "is the disk that it is on there?"};
+  auto& before = reading_[written(c)];
+  if (before && *before) co_return fail(hangs);
+  auto busy = before = std::make_shared<std::atomic<bool>>(true);
+  auto work = files_->run([c, busy] {
+    struct Ends {
+      std::atomic<bool>& busy;
+      ~Ends() { busy = false; }
+    } ends{*busy};
+    return find_access(c);
+  });
+  auto access = co_await with_deadline(std::move(work), kRead, name);
+  if (!access && access.error().code == ErrorCode::timeout) co_return fail(hangs);
+  co_return access;
+}
+
+Task<bool> Clusters::connect(std::string name, config::Cluster c) {
   entries_[name].written = written(c);
   entries_[name].definition = c;
-  Result<kube::ClusterAccess> access = fail(ErrorCode::internal, "", "");
-  if (options_.fixed)
-    access = *options_.fixed;
-  else
-    access = co_await pool_->run([c] { return find_access(c); });
+  auto access = co_await read(name, c);
+  // Meanwhile it may be gone, be written otherwise, or have been connected by whoever looked too.
+  auto it = entries_.find(name);
+  if (it == entries_.end() || it->second.cluster || it->second.written != written(c)) co_return false;
+  Entry& made = it->second;
   if (!access) {
     const std::string error = access.error().str();
-    if (std::exchange(entries_[name].error, error) != error)
+    if (std::exchange(made.error, error) != error)
       log::warning("a cluster cannot be used", {{"cluster", name}, {"what", error}});
-    co_return;
+    co_return false;
   }
   auto client = kube::Client::create(loop_, *pool_, *access);
   if (!client) {
-    entries_[name].error = client.error().str();
-    co_return;
+    made.error = client.error().str();
+    co_return false;
   }
-  Entry& made = entries_[name];
   made.error.clear();
   made.client = *client;
   made.cluster = std::make_unique<kube::Cluster>(name, loop_, *client, changed_);
   made.cluster->start();
+  co_return true;
 }
 
 Task<> Clusters::look() {
@@ -94,10 +117,10 @@ Task<> Clusters::look() {
     if (it == entries_.end()) continue;
     const config::Cluster definition = it->second.definition;
     if (!it->second.cluster) {
-      co_await connect(name, definition);
+      (void)co_await connect(name, definition);
       continue;
     }
-    auto access = co_await pool_->run([definition] { return find_access(definition); });
+    auto access = co_await read(name, definition);
     it = entries_.find(name);
     if (it == entries_.end() || it->second.written != written(definition) || !it->second.cluster) continue;
     Result<> used;

@@ -1,5 +1,6 @@
 #pragma once
 // The clusters of the configuration, connected. Loop thread only.
+#include <atomic>
 #include <map>
 #include <memory>
 
@@ -18,10 +19,11 @@ struct ClusterOptions {
 
 class Clusters {
  public:
-  Clusters(asio::any_io_executor loop, Pool* pool, ClusterOptions options,
+  // `files` reads kubeconfigs, a thread for each that may hang; `pool` is for the rest.
+  Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterOptions options,
            std::function<void(const Target&)> changed);
   // Connects what is new, drops what has gone or is written otherwise now. A kubeconfig that cannot be read
-  // is remembered as the cluster's error.
+  // is remembered as the cluster's error, and so is one that does not answer within 5 s.
   Task<> use(std::shared_ptr<const config::Config> config);
   // Reads every kubeconfig again: one that was written anew is used from now on, one that was broken and came
   // back too. One that cannot be read any more changes nothing, and is told as the cluster's error.
@@ -40,12 +42,16 @@ class Clusters {
     std::unique_ptr<kube::Cluster> cluster;
     std::string error;
   };
-  Task<> connect(std::string name, config::Cluster definition);
+  // False: it cannot be used, or somebody else was faster.
+  Task<bool> connect(std::string name, config::Cluster definition);
+  Task<Result<kube::ClusterAccess>> read(std::string name, config::Cluster definition);
   asio::any_io_executor loop_;
-  Pool* pool_;
+  Pool *files_, *pool_;
   ClusterOptions options_;
   std::function<void(const Target&)> changed_;
   std::map<std::string, Entry> entries_;
+  // By what is written of it: whether a thread still reads the kubeconfig, on a disk that does not answer.
+  std::map<std::string, std::shared_ptr<std::atomic<bool>>> reading_;
   // Somebody may be in the middle of a call on one: they stay until the end, without their picture.
   std::vector<Entry> dropped_;
 };

@@ -48,9 +48,10 @@ class Bulkheads(unittest.TestCase):
         self.cluster = backends.Cluster(self.folder, ["staging"], 0.05)
         self.addCleanup(self.cluster.stop)
 
-    def serve(self, clusters, environments, *arguments, before=lambda config: None):
+    def serve(self, clusters, environments, *arguments, before=lambda config: None, env=None):
         """clusters: name to kubeconfig; environments: name to cluster."""
         server = Server(*arguments)
+        server.env |= env or {}
         self.addCleanup(server.stop)
         lines = [f"  {name}: {{kubeconfig: {file}}}\n" for name, file in clusters.items()]
         (server.config / "clusters.yaml").write_text("clusters:\n" + "".join(lines))

@@ -129,6 +129,27 @@ class Inventories(bulkheads.Bulkheads):
         self.assertEqual(self.hanging(), [], "an inventory outlives the server")
 
 
+class Kubeconfigs(bulkheads.Bulkheads):
+    def test_one_that_hangs_holds_up_neither_the_start_nor_other_clusters_nor_edits(self):
+        file = self.folder / "away"
+        file.write_text(backends.kubeconfig("http://127.0.0.1:1"))
+        hanging = bulkheads.Hanging(file)
+        hanging.hang()
+        clusters = {"good": self.cluster.kubeconfig, "away": file}
+        self.serve(clusters, {"staging": "good", "production": "away"}, env=hanging.env)
+        self.live(self.deploy(self.announce()))
+        said = {c["name"]: c for c in self.server.get("/readyz").json["clusters"]}
+        self.assertIn("could not be read", said["away"]["trouble"])
+        self.assertTrue(said["good"]["ok"])
+        project = self.server.config / "projects/hello-world"
+        project.rename(project.with_name("other"))
+        wait_until(lambda: "other" in [p["name"] for p in self.server.get("/api/v1/projects").json["projects"]], 20)
+        hanging.hang(False)
+        wait_until(lambda: "could not be read" not in str(self.server.get("/readyz").json["clusters"]), 40)
+        hanging.hang()
+        self.ends()
+
+
 class BlackHoles(bulkheads.Bulkheads):
     def test_clusters_that_take_all_and_answer_nothing(self):
         silent, full = Silent(), Full()
