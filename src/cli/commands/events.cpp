@@ -12,7 +12,8 @@ namespace {
 constexpr const char* kEventsManual =
     R"(Lists what happened to deploys, oldest first: the newest so many, or those behind a cursor of before (--after). With
 --follow it goes on with what comes, until Ctrl-C; with --output json that is one event a line, each with an id that no
-other event has. Standard error says when a cursor is so old that events between are gone, or when the\nserver's events end before it, as after a restore; then it goes on at their end.
+other event has. Standard error says when a cursor is so old that events between are gone, or when the server's events
+end before it, as after a restore; then it goes on at their end.
 Exit codes: 0, 2 bad arguments, 3 not allowed, 6 the server cannot be reached (with --follow it is tried again).)";
 
 constexpr milliseconds kPoll{2'000};

@@ -81,7 +81,7 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
   if (const json::object& answers = object_in(status, "answers"); !answers.empty())
     fmt::print("{}\n", field(answers, "text"));
   if (int_or(d, "out_by") != 0 && field(d, "presence") == "running")
-    fmt::print("Its pods are kept from requests.\n");
+    fmt::print("The pods of #{} are kept from requests.\n", int_or(d, "number"));
   Table pods({"POD", "STATUS", "READY", "RESTARTS", "NODE", "AGE", ""});
   for (const json::value& v : array_in(status, "pods")) {
     const json::object& p = v.as_object();
