@@ -5,8 +5,9 @@
 # The include root is build/rooms/<room>/ with one link <room> -> src/<room>, so `#include "store/store.h"`
 # compiles only in rooms that name `store` in USES (or get it through one). USES must point downward.
 # Files *_test.cpp beside the code become the test program <room>_test. UNIT_TESTS is a filter of GoogleTest:
-# the others are added by the room itself, as one test that starts what they need once. Those of the filter APART_TESTS
-# have the room's name as label, not `unit`: they take minutes. Tests whose path matches SHARED_TESTS are compiled once, as <room>_shared_tests, for <room>_test and for programs beside it.
+# the others are added by the room itself, as one test that starts what they need once. Those of the filter
+# APART_TESTS have the room's name as label, not `unit`: they take minutes. Tests whose path matches SHARED_TESTS are
+# compiled once, as <room>_shared_tests, for <room>_test and for programs beside it.
 function(lemmy_room name)
   cmake_parse_arguments(ROOM "ASIO" "FLOOR;UNIT_TESTS;APART_TESTS;SHARED_TESTS" "USES;LIBS;TEST_LIBS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})

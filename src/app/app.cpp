@@ -240,13 +240,9 @@ Task<> App::stop() {
 
 // At the same time: each may wait for something that hangs.
 Task<Result<>> App::stop_workers() {
-  std::vector<Task<bool>> parts;
+  std::vector<Task<>> parts;
   auto add = [&parts](auto* part) {
-    if (part)
-      parts.push_back([](auto* p) -> Task<bool> {
-        co_await p->stop();
-        co_return true;
-      }(part));
+    if (part) parts.push_back(part->stop());
   };
   add(retention_.get()), add(instances_.get()), add(conductor_.get()), add(clusters_.get());
   co_await all(std::move(parts));

@@ -56,11 +56,12 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
     co_await cluster->stop();
     cluster->forget();
   }
+  std::erase_if(reading_, [](const auto& one) { return !*one.second; });
   // At the same time: each may be on a disk that does not answer.
-  std::vector<Task<bool>> connecting;
+  std::vector<Task<>> connecting;
   for (auto& [name, definition] : wanted)
     if (!entries_.contains(name)) connecting.push_back(connect(name, definition));
-  (void)co_await all(std::move(connecting));
+  co_await all(std::move(connecting));
 }
 
 Task<Result<kube::ClusterAccess>> Clusters::read(std::string name, config::Cluster c) {
@@ -82,30 +83,29 @@ Task<Result<kube::ClusterAccess>> Clusters::read(std::string name, config::Clust
   co_return access;
 }
 
-Task<bool> Clusters::connect(std::string name, config::Cluster c) {
+Task<> Clusters::connect(std::string name, config::Cluster c) {
   entries_[name].written = written(c);
   entries_[name].definition = c;
   auto access = co_await read(name, c);
   // Meanwhile it may be gone, be written otherwise, or have been connected by whoever looked too.
   auto it = entries_.find(name);
-  if (it == entries_.end() || it->second.cluster || it->second.written != written(c)) co_return false;
+  if (it == entries_.end() || it->second.cluster || it->second.written != written(c)) co_return;
   Entry& made = it->second;
   if (!access) {
     const std::string error = access.error().str();
     if (std::exchange(made.error, error) != error)
       log::warning("a cluster cannot be used", {{"cluster", name}, {"what", error}});
-    co_return false;
+    co_return;
   }
   auto client = kube::Client::create(loop_, *pool_, *access);
   if (!client) {
     made.error = client.error().str();
-    co_return false;
+    co_return;
   }
   made.error.clear();
   made.client = *client;
   made.cluster = std::make_unique<kube::Cluster>(name, loop_, *client, changed_);
   made.cluster->start();
-  co_return true;
 }
 
 Task<> Clusters::look() {
@@ -117,7 +117,7 @@ Task<> Clusters::look() {
     if (it == entries_.end()) continue;
     const config::Cluster definition = it->second.definition;
     if (!it->second.cluster) {
-      (void)co_await connect(name, definition);
+      co_await connect(name, definition);
       continue;
     }
     auto access = co_await read(name, definition);

@@ -42,8 +42,7 @@ class Clusters {
     std::unique_ptr<kube::Cluster> cluster;
     std::string error;
   };
-  // False: it cannot be used, or somebody else was faster.
-  Task<bool> connect(std::string name, config::Cluster definition);
+  Task<> connect(std::string name, config::Cluster definition);
   Task<Result<kube::ClusterAccess>> read(std::string name, config::Cluster definition);
   asio::any_io_executor loop_;
   Pool *files_, *pool_;

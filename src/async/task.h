@@ -73,6 +73,7 @@ Task<Result<T>> with_deadline(Task<Result<T>> task, std::chrono::milliseconds li
 // Runs them at the same time and waits for all; results in their order. The first exception comes out.
 template <class T>
 Task<std::vector<T>> all(std::vector<Task<T>> tasks);
+Task<> all(std::vector<Task<>> tasks);
 
 // Runs it to its end on a loop of its own: for programs that do nothing else. What it throws comes out.
 template <class T>

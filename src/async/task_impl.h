@@ -75,4 +75,14 @@ Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
   co_return std::move(results);
 }
 
+inline Task<> all(std::vector<Task<>> tasks) {
+  auto with_result = [](Task<> task) -> Task<bool> {
+    co_await std::move(task);
+    co_return true;
+  };
+  std::vector<Task<bool>> out;
+  for (Task<>& task : tasks) out.push_back(with_result(std::move(task)));
+  co_await all(std::move(out));
+}
+
 }  // namespace lemmy

@@ -51,8 +51,12 @@ static bool all_finite(const json::value& v) {
   return true;
 }
 
+std::string_view without_byte_order_mark(std::string_view text) {
+  return text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text;
+}
+
 Result<json::value> parse_json(std::string_view text, std::string where, size_t depth) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text = without_byte_order_mark(text);
   json::parse_options options;
   options.max_depth = depth;
   json::stream_parser parser({}, options);

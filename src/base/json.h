@@ -24,7 +24,9 @@ bool bool_or(const json::object& o, std::string_view key, bool otherwise = false
 // The value for a JSON field: RFC 3339 text, or null.
 json::value time_or_null(const std::optional<Time>& t);
 
-// RFC 8259, at most `depth` levels. A byte order mark before it is ignored (8.1). Errors say line:column.
+// Without the byte order mark of UTF-8 that may stand before JSON, and is to be ignored (RFC 8259, 8.1).
+std::string_view without_byte_order_mark(std::string_view text);
+// RFC 8259, at most `depth` levels. A byte order mark before it is ignored. Errors say line:column.
 Result<json::value> parse_json(std::string_view text, std::string where, size_t depth = 64);
 // Two spaces an indent, key order kept.
 std::string pretty_json(const json::value& value);

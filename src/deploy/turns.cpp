@@ -62,9 +62,8 @@ static std::optional<Turn> taken_out(const Deploy& d, const std::vector<Deploy>&
   for (const Deploy& by : deploys) {
     // None is taken out for a roll back that is known to have no pod ready: let_in would let it in again at
     // once.
-    const bool can_answer = by.at_once              ? !is_finished(by.phase) || of(ready, by) == Ready::yes
-                            : is_finished(by.phase) ? of(ready, by) == Ready::yes
-                                                    : of(ready, by) != Ready::no;
+    const bool can_answer =
+        is_finished(by.phase) ? of(ready, by) == Ready::yes : by.at_once || of(ready, by) != Ready::no;
     if (auto turn = out_by(by, d); turn && can_answer) return turn;
   }
   if (quarantine && never_live(d) && others_answer(d, deploys, ready))

@@ -32,12 +32,9 @@ Task<Result<>> ChunkStream::write(SharedPiece piece) {
   if (piece->plain().empty()) co_return Result<>{};  // an empty chunk would end the body
   if (gzip_) gzip_->add(*piece);
   stream_->expires_after(kWriteTime);
-  boost::system::error_code ec;
-  if (chunked_)
-    std::tie(ec, std::ignore) =
-        co_await asio::async_write(*stream_, http::make_chunk(asio::buffer(bytes)), kTuple);
-  else
-    std::tie(ec, std::ignore) = co_await asio::async_write(*stream_, asio::buffer(bytes), kTuple);
+  const std::string size = before(bytes.size());
+  const std::array parts{asio::buffer(size), asio::buffer(bytes), asio::buffer(after())};
+  auto [ec, n] = co_await asio::async_write(*stream_, parts, kTuple);
   if (ec) {
     stream_ = nullptr;
     co_return fail(ErrorCode::cancelled, "stream", "the peer has gone: " + ec.message());
@@ -45,15 +42,17 @@ Task<Result<>> ChunkStream::write(SharedPiece piece) {
   co_return Result<>{};
 }
 
-std::string ChunkStream::framed(std::string bytes) const {
-  if (!chunked_) return bytes;
-  return fmt::format("{:x}\r\n", bytes.size()).append(bytes).append("\r\n");
+std::string ChunkStream::before(size_t bytes) const { return chunked_ ? fmt::format("{:x}\r\n", bytes) : ""; }
+std::string_view ChunkStream::after() const { return chunked_ ? "\r\n" : ""; }
+
+std::string ChunkStream::framed(std::string_view bytes) const {
+  return before(bytes.size()).append(bytes).append(after());
 }
 
-std::string ChunkStream::begin() const { return gzip_ ? framed(std::string(GzipFrame::head())) : ""; }
+std::string ChunkStream::begin() const { return gzip_ ? framed(GzipFrame::head()) : ""; }
 
 std::string ChunkStream::end() const {
-  return (gzip_ ? framed(std::string(gzip_->end())) : "") + (chunked_ ? "0\r\n\r\n" : "");
+  return (gzip_ ? framed(gzip_->end()) : "") + (chunked_ ? "0\r\n\r\n" : "");
 }
 
 Task<> until_gone(boost::beast::tcp_stream* stream) {

@@ -22,7 +22,10 @@ class ChunkStream : public Stream {
   std::string end() const;
 
  private:
-  std::string framed(std::string bytes) const;
+  // What stands around so many bytes.
+  std::string before(size_t bytes) const;
+  std::string_view after() const;
+  std::string framed(std::string_view bytes) const;
 
   boost::beast::tcp_stream* stream_;
   bool chunked_;

@@ -140,10 +140,11 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       buffer.commit(n);
     }
     Request request;
+    const auto deadline = Clock::now() + self->limits.header_time;
     // Its head first: the trailer of a body would come among its fields.
     boost::system::error_code ec = parse_what_is_there(parser, buffer, false);
     if (!ec && !parser.is_header_done()) {
-      stream.expires_after(self->limits.header_time);
+      stream.expires_at(deadline);
       std::tie(ec, std::ignore) = co_await http::async_read_header(stream, buffer, parser, kTuple);
     }
     const char* doubt = ec ? nullptr : doubtful(parser);
@@ -152,14 +153,13 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       if (!parser.is_done()) ec = parse_what_is_there(parser, buffer, true);
     }
     if (!ec && !doubt && !parser.is_done()) {
-      stream.expires_after(self->limits.header_time);
+      stream.expires_at(deadline);
       const bool begun = buffer.size() > 0 || !parser.get().body().empty();
-      if (!ec && !parser.is_done() && !begun && waits_for_continue(parser)) {
+      if (!begun && waits_for_continue(parser)) {
         constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
         std::tie(ec, std::ignore) = co_await asio::async_write(stream, asio::buffer(go_on), kTuple);
       }
-      if (!ec && !parser.is_done())
-        std::tie(ec, std::ignore) = co_await http::async_read(stream, buffer, parser, kTuple);
+      if (!ec) std::tie(ec, std::ignore) = co_await http::async_read(stream, buffer, parser, kTuple);
     }
     Response response;
     Answering how;
@@ -167,10 +167,12 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
         ec == asio::error::operation_aborted)
       break;
     unsigned version = parser.get().version() ? parser.get().version() : 11;
-    if (ec) {
+    if (ec || doubt) {
       keep = false;
       refused = true;
-      if (ec == http::error::header_limit)
+      if (doubt)
+        response = problem(400, "Malformed request", doubt);
+      else if (ec == http::error::header_limit)
         response = problem(431, "Request header too large", "send less than 32 KiB of headers");
       else if (ec == http::error::body_limit)
         response = problem(413, std::string(title(ErrorCode::too_large)),
@@ -181,10 +183,6 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       else
         response = problem(400, "Malformed request", ec.message());
       if (ec == beast::error::timeout) break;  // Beast has closed the socket
-    } else if (doubt) {
-      keep = false;
-      refused = true;
-      response = problem(400, "Malformed request", doubt);
     } else if (!take_target(request, parser)) {
       keep = false;
       response = problem(400, "Malformed request", "the address is not a valid path");

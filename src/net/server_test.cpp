@@ -63,8 +63,7 @@ size_t count(const std::string& text, const std::string& what) {
 }
 
 TEST(Server, requests_on_a_kept_connection_may_come_together_or_in_pieces) {
-  ServerLimits limits;
-  limits.body_bytes = 100;
+  constexpr ServerLimits limits{.body_bytes = 100};
   with_server(
       echo,
       [](std::string url, Server&) -> Task<> {
@@ -91,8 +90,7 @@ TEST(Server, requests_on_a_kept_connection_may_come_together_or_in_pieces) {
 }
 
 TEST(Server, refuses_what_is_malformed_or_too_large) {
-  ServerLimits limits;
-  limits.body_bytes = 100;
+  constexpr ServerLimits limits{.body_bytes = 100};
   with_server(
       echo,
       [](std::string url, Server&) -> Task<> {
@@ -115,8 +113,7 @@ TEST(Server, refuses_what_is_malformed_or_too_large) {
 }
 
 TEST(Server, tells_who_asks_first_to_go_on_and_refuses_what_is_too_large_before_it_is_sent) {
-  ServerLimits limits;
-  limits.body_bytes = 100;
+  constexpr ServerLimits limits{.body_bytes = 100};
   with_server(
       echo,
       [](std::string url, Server&) -> Task<> {
@@ -212,8 +209,7 @@ TEST(Server, sends_a_stream_to_http_1_0_without_chunks) {
 }
 
 TEST(Server, cuts_off_a_slow_sender) {
-  ServerLimits limits;
-  limits.header_time = 100ms;
+  constexpr ServerLimits limits{.header_time = 100ms};
   with_server(
       echo, [](std::string url, Server&) -> Task<> { EXPECT_EQ(co_await raw(url, "GET / HT"), ""); }, limits);
 }

@@ -35,8 +35,7 @@ net::Response problem(const Error& error, std::string_view instance) {
 }
 
 Result<json::object> body_object(const net::Request& request) {
-  std::string_view body = request.body;
-  if (body.starts_with("\xef\xbb\xbf")) body.remove_prefix(3);  // RFC 8259, 8.1
+  const std::string_view body = without_byte_order_mark(request.body);
   std::string_view type = net::header(request.headers, "Content-Type");
   // `curl -d` says form of whatever it sends. No form begins so; no page of a browser gets to a hook.
   const bool says_wrongly = request.path.starts_with("/hooks/") && trim(body).starts_with('{');
