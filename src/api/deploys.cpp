@@ -24,20 +24,14 @@ net::Response accepted(const live::Services& s, const Deploy& d) {
   return r;
 }
 
-Result<> check_target(const live::Services& s, const route::Call& call) {
-  const Target t = call.target();
-  const config::Project* p = call.config->project(t.project);
-  if ((p && p->environment(t.environment)) || s.conductor->latest(t)) return {};
-  if (!p) return fail(ErrorCode::not_found, "project", fmt::format("there is no project '{}'", t.project));
-  std::vector<std::string> names;
-  for (const auto& e : p->environments) names.push_back(e.name);
-  return fail(ErrorCode::not_found, "environment",
-              fmt::format("{} has no environment '{}'", t.project, t.environment),
-              "there are: " + join(names, ", "));
+// Of a target that there is: else its error, which says what there is.
+Result<int64_t> number_in(const live::Services& s, const route::Call& call) {
+  if (auto ok = s.conductor->check_known(call.target()); !ok) return fail(ok.error());
+  return number_of(call);
 }
 
 Task<net::Response> list(Shared s, route::Call call) {
-  if (auto ok = check_target(*s, call); !ok) co_return problem(call, ok.error());
+  if (auto ok = s->conductor->check_known(call.target()); !ok) co_return problem(call, ok.error());
   auto page = page_of(call.request);
   if (!page) co_return problem(call, page.error());
   auto found = co_await s->board->deploys(call.target(), *page);
@@ -69,7 +63,7 @@ Task<net::Response> ask(Shared s, route::Call call) {
 }
 
 Task<net::Response> status(Shared s, route::Call call) {
-  auto number = number_of(call);
+  auto number = number_in(*s, call);
   if (!number) co_return problem(call, number.error());
   auto found = co_await s->board->status(call.target(), *number);
   if (!found) co_return problem(call, found.error());
@@ -77,7 +71,7 @@ Task<net::Response> status(Shared s, route::Call call) {
 }
 
 Task<net::Response> failure(Shared s, route::Call call) {
-  auto number = number_of(call);
+  auto number = number_in(*s, call);
   if (!number) co_return problem(call, number.error());
   auto found = co_await s->board->failure(call.target(), *number);
   if (!found) co_return problem(call, found.error());
@@ -85,15 +79,15 @@ Task<net::Response> failure(Shared s, route::Call call) {
 }
 
 Task<net::Response> rollback_preview(Shared s, route::Call call) {
-  auto number = number_of(call);
+  auto number = number_in(*s, call);
   if (!number) co_return problem(call, number.error());
   auto found = co_await s->board->rollback_preview(call.target(), *number);
   if (!found) co_return problem(call, found.error());
   co_return route::json_response(*found);
 }
 
-Result<deploy::Act> read_act(const route::Call& call) {
-  auto number = number_of(call);
+Result<deploy::Act> read_act(const live::Services& s, const route::Call& call) {
+  auto number = number_in(s, call);
   if (!number) return fail(number.error());
   auto action = deploy::action_from(call.param("action"));
   if (!action)
@@ -121,7 +115,7 @@ Result<deploy::Act> read_act(const route::Call& call) {
 }
 
 Task<net::Response> act(Shared s, route::Call call) {
-  auto wanted = read_act(call);
+  auto wanted = read_act(*s, call);
   if (!wanted) co_return problem(call, wanted.error());
   auto deploy = co_await live::in_time(s->conductor->act(*wanted));
   if (!deploy) co_return problem(call, deploy.error());
@@ -129,7 +123,7 @@ Task<net::Response> act(Shared s, route::Call call) {
 }
 
 Task<net::Response> document(Shared s, route::Call call, std::string name) {
-  auto number = number_of(call);
+  auto number = number_in(*s, call);
   if (!number) co_return problem(call, number.error());
   auto text = co_await s->store->document(call.target(), *number, name);
   if (!text) co_return problem(call, text.error());
@@ -141,7 +135,7 @@ Task<net::Response> document(Shared s, route::Call call, std::string name) {
 }
 
 Task<net::Response> pod_log(Shared s, route::Call call) {
-  auto number = number_of(call);
+  auto number = number_in(*s, call);
   if (!number) co_return problem(call, number.error());
   const std::string pod(call.request.query_value("pod")), container(call.request.query_value("container"));
   if (pod.empty()) {

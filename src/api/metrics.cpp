@@ -80,9 +80,10 @@ Task<net::Response> show_metrics(Shared s, route::Call) {
   set_deploys(*s);
   const json::object frame = s->board->frame();
   set_clusters(frame);
-  metrics::gauge("lemmy_config_problems",
-                 "Problems of configuration files that are newer than those in use, and of keys", {},
-                 static_cast<double>(frame.at("problems").as_array().size()));
+  metrics::gauge(
+      "lemmy_config_problems",
+      "Problems of configuration files that are newer than those in use, and of keys", {},
+      static_cast<double>(frame.at("problems").as_array().size() + frame.at("left").as_array().size()));
   metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store.has_value());
   metrics::gauge("lemmy_store_check_seconds", "How long the store took to say so", {}, took.count());
   metrics::gauge("lemmy_leader", "1 while this server moves deploys", {}, s->conductor->leading());

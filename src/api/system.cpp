@@ -36,6 +36,10 @@ Task<net::Response> readyz(Shared s, route::Call call) {
   }
   // What is in use goes on, so it makes nobody unready either.
   json::array& problems = frame["problems"].as_array();
+  for (const json::value& left : frame["left"].as_array()) {
+    const json::object& o = left.as_object();
+    problems.push_back({{"where", o.at("where")}, {"what", o.at("what")}, {"hint", o.at("hint")}});
+  }
   o["configuration"] = problems.empty() ? json::value("ok") : stranger ? json::value("invalid") : problems;
   co_return route::json_response(o, store ? 200 : 503);
 }

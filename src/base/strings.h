@@ -12,6 +12,7 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);  // ASCII only
 std::string join(std::span<const std::string> parts, std::string_view separator);
+std::string join_and(std::span<const std::string> parts);  // "a, b and c"
 // At most `bytes` bytes, cut at a UTF-8 boundary, with an ellipsis when something was cut.
 std::string shorten(std::string_view text, size_t bytes);
 // Invalid UTF-8 becomes U+FFFD, so that it can be stored and shown.

@@ -91,7 +91,7 @@ void print_difference(std::FILE* to, const json::object& d, bool objects) {
                field(f, "object") + " " + field(f, "path"), cut(f, "before"), cut(f, "after"),
                (change == "removed" && !field(f, "from").empty() ? "was: " : "") + field(f, "from")});
   }
-  fmt::print(to, "{}", table.text(colour_wanted(fileno(to))));
+  fmt::print(to, "{}", table.text(colour_wanted(fileno(to)), terminal_columns(fileno(to))));
   const int64_t more = int_or(d, "left_out") + static_cast<int64_t>(fields.size()) -
                        static_cast<int64_t>(std::min(kRows, fields.size()));
   if (more > 0) fmt::print(to, "and {} more fields\n", more);

@@ -49,7 +49,8 @@ void show_status(Seen& s) {
     line += note;
   else
     line += fmt::format("{}/{} {} ready", field(d, "ready"), field(d, "wanted_pods"), places(d));
-  line = shorten(line, 160);
+  // A line that the terminal breaks in two cannot be cleared as one.
+  if (const size_t columns = terminal_columns(STDERR_FILENO)) line = fitting(line, columns - 1);
   if (line == s.shown) return;
   clear_line(s);
   s.shown = line;

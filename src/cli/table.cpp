@@ -1,6 +1,7 @@
 #include "cli/table.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,11 +11,6 @@
 
 namespace lemmy::cli {
 namespace {
-
-// Characters, near enough for names, branches and messages.
-size_t width(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
-}
 
 std::string_view colour_of(std::string_view word) {
   for (std::string_view w : {"ok", "live", "accepted"})
@@ -28,6 +24,23 @@ std::string_view colour_of(std::string_view word) {
 }
 
 }  // namespace
+
+size_t width(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
+}
+
+std::string fitting(std::string_view text, size_t columns) {
+  if (columns == 0 || width(text) <= columns) return std::string(text);
+  size_t end = 0;
+  for (size_t seen = 0; end < text.size(); ++end)
+    if ((text[end] & 0xC0) != 0x80 && ++seen == columns) break;
+  return std::string(text.substr(0, end)) + "…";
+}
+
+size_t terminal_columns(int fd) {
+  winsize size{};
+  return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 
 std::string clean(std::string_view text) { return printable_line(text); }
 
@@ -50,16 +63,22 @@ const json::array& array_in(const json::object& o, std::string_view key) {
   return v && v->is_array() ? v->get_array() : none;
 }
 
-std::string Table::text(bool colour) const {
+std::string Table::text(bool colour, size_t columns) const {
   std::vector<size_t> widths(headings_.size());
   for (size_t i = 0; i < widths.size(); ++i) {
     widths[i] = width(headings_[i]);
     for (const auto& row : rows_) widths[i] = std::max(widths[i], i < row.size() ? width(row[i]) : 0);
   }
   std::string out;
+  size_t before_last = 0;
+  for (size_t i = 0; i + 1 < widths.size(); ++i) before_last += widths[i] + 2;
   auto line = [&](const std::vector<std::string>& row, bool heading) {
     std::string text;
+    const bool fits = columns == 0 || before_last + width(row.back()) <= columns;
     for (size_t i = 0; i < row.size(); ++i) {
+      if (i > 0 && i + 1 == row.size() && !fits && !heading) {
+        text = text.substr(0, text.find_last_not_of(' ') + 1) + "\n    ";
+      }
       const std::string_view on = !colour ? "" : heading ? "\x1b[1m" : colour_of(row[i]);
       text += fmt::format("{}{}{}", on, row[i], on.empty() ? "" : "\x1b[0m");
       if (i + 1 < row.size()) text.append(widths[i] - width(row[i]) + 2, ' ');
@@ -71,7 +90,9 @@ std::string Table::text(bool colour) const {
   return out;
 }
 
-void Table::print() const { fmt::print("{}", text(colour_wanted(STDOUT_FILENO))); }
+void Table::print() const {
+  fmt::print("{}", text(colour_wanted(STDOUT_FILENO), terminal_columns(STDOUT_FILENO)));
+}
 
 bool colour_wanted(int fd) {
   const char* term = std::getenv("TERM");

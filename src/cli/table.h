@@ -22,7 +22,8 @@ class Table {
   explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
-  std::string text(bool colour) const;
+  // columns: of the terminal; 0: any. The last column of a row that does not fit stands on a line of its own.
+  std::string text(bool colour, size_t columns = 0) const;
   void print() const;  // to standard output
 
  private:
@@ -30,7 +31,10 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-bool colour_wanted(int fd);  // a terminal, not dumb, and NO_COLOR is not set
+size_t width(std::string_view text);  // characters, near enough for names, branches and messages
+std::string fitting(std::string_view text, size_t columns);  // cut, with an ellipsis; 0 columns: as it is
+size_t terminal_columns(int fd);                             // 0: it is no terminal
+bool colour_wanted(int fd);                                  // a terminal, not dumb, and NO_COLOR is not set
 void print_json(const json::value& value);
 
 }  // namespace lemmy::cli

@@ -23,7 +23,8 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
   // What was never live is no place to go back to; what serves is one when a later deploy left some hosts
   // with its own build.
   const bool serves = serving && serving->number == d.number;
-  if (over && d.serving_since && (!serves || touched_since(d))) out.push_back(Action::rollback);
+  if (over && d.serving_since && (!serves || touched_since(d)) && is_configured(d.target))
+    out.push_back(Action::rollback);
   return out;
 }
 
@@ -41,6 +42,7 @@ bool Conductor::touched_since(const Deploy& d) const {
 Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
   auto can = possible(d);
   std::string where = fmt::format("{} #{}", d.target.str(), d.number);
+  if (act.action == Action::rollback && !is_configured(d.target)) return check_target(d.target);
   if (std::find(can.begin(), can.end(), act.action) == can.end()) {
     std::vector<std::string> names;
     for (Action a : can) names.emplace_back(name(a));
@@ -68,9 +70,7 @@ Result<> Conductor::check_serving(const Target& target, std::optional<int64_t> e
   const Deploy* serving = current(target);
   const int64_t now_serves = serving ? serving->number : 0;
   if (!expected || *expected == now_serves) return {};
-  if (const TargetState* s = peek(target); s && !request_id.empty())
-    for (const auto& [number, d] : s->deploys)
-      if (d.request_id == request_id && d.rollback_of == rollback_of) return {};
+  if (const Deploy* made = made_for(target, request_id); made && made->rollback_of == rollback_of) return {};
   auto text = [](int64_t n) { return n == 0 ? std::string("nothing") : fmt::format("#{}", n); };
   return fail(ErrorCode::conflict, target.str(),
               fmt::format("{} serves now, and {} did when this was asked", text(now_serves), text(*expected)),
@@ -89,6 +89,7 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     if (a.action == Action::rollback) co_return co_await roll_back(a, d);
     std::string why = a.reason.empty() ? "" : ": " + shorten(valid_utf8(a.reason), 1000);
     std::string text;
+    d.wanted_by = a.who;
     if (a.action == Action::cancel) {
       d.cancel_requested_by = a.who;
       text = "cancel asked for" + why;

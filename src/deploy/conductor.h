@@ -90,15 +90,24 @@ class Conductor {
   // --- the picture in memory: unfinished deploys, those with something in the cluster, and each target's
   // last
   std::vector<Target> targets() const;
-  // Where something is of them in a place, or is to be: by environment, with the count of deploys.
-  std::map<std::string, int> environments_in_use() const;
+  // Where something of them is in a place, or is to be, with the newest such deploy and how many there are.
+  struct InUse {
+    int64_t newest = 0;
+    int deploys = 0;
+  };
+  std::map<Target, InUse> in_use() const;
   std::vector<std::string> projects() const;  // of targets(), in order, each once
   const Deploy* find(const Target& target, int64_t number) const;
   const Deploy* latest(const Target& target) const;
   // False: the store has no such deploy. True also of one that is so old that memory does not tell.
   bool may_know(const Target& target, int64_t number) const;
-  const Deploy* current(const Target& target) const;  // the one that serves; nullptr: none
-  const Deploy* active(const Target& target) const;   // being prepared, applied or rolled out; nullptr: none
+  // The one that serves; nullptr: none. Without the deploy `but`: the one that would serve then.
+  const Deploy* current(const Target& target, int64_t but = 0) const;
+  TakenOut taken_out_by_rollback(const Target& target, int64_t to) const;  // deploy/machine.h
+  // The one that was made for this request id; nullptr: none that is in memory, or the id is empty.
+  const Deploy* made_for(const Target& target, const std::string& request_id) const;
+  bool several_run(const Target& target) const;      // more than one deploy has pods
+  const Deploy* active(const Target& target) const;  // being prepared, applied or rolled out; nullptr: none
   std::vector<const Deploy*> queued(const Target& target) const;  // first in line first
   // Of work under way that has steps of its own; nullptr: none.
   std::shared_ptr<const Report> report(const Deploy& deploy) const;
@@ -106,8 +115,11 @@ class Conductor {
 
   // As a deploy of it would be, were it asked for now: its place, and the next number.
   Deploy imagine(const Target& target) const;
-  // It is configured, and there is something to deploy to.
-  Result<> check_target(const Target& target) const;
+  bool is_configured(const Target& target) const;  // its environment, and its project with it
+  // not_found: it never was, or it was taken out of the configuration and has deploys still, which is said.
+  Result<> check_configured(const Target& target) const;
+  Result<> check_known(const Target& target) const;   // it is configured, or has deploys
+  Result<> check_target(const Target& target) const;  // it is configured, and there is something to deploy to
   // A run on instances that booted, or a dry run, takes the hosts until what is returned goes: a deploy waits
   // for that, and while a deploy waits or goes on none may begin (nullptr). It may go later than the
   // conductor.

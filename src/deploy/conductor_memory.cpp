@@ -1,4 +1,6 @@
 // What the conductor knows without asking the store: its picture in memory.
+#include <algorithm>
+
 #include "deploy/state.h"
 
 namespace lemmy::deploy {
@@ -51,12 +53,15 @@ std::vector<Target> Conductor::targets() const {
   return out;
 }
 
-std::map<std::string, int> Conductor::environments_in_use() const {
-  std::map<std::string, int> out;
+std::map<Target, Conductor::InUse> Conductor::in_use() const {
+  std::map<Target, InUse> out;
   for (const auto& [target, s] : targets_)
     for (const auto& [number, d] : s->deploys)
-      if (!is_finished(d.phase) || d.presence == Presence::running || d.presence == Presence::zeroed)
-        ++out[target.environment];
+      if (!is_finished(d.phase) || d.presence == Presence::running || d.presence == Presence::zeroed) {
+        InUse& of = out[target];
+        of.newest = number;
+        ++of.deploys;
+      }
   return out;
 }
 
@@ -85,13 +90,32 @@ bool Conductor::may_know(const Target& target, int64_t number) const {
   return s->deploys.contains(number) || number < s->deploys.begin()->first;
 }
 
-const Deploy* Conductor::current(const Target& target) const {
+const Deploy* Conductor::current(const Target& target, int64_t but) const {
   const TargetState* s = peek(target);
   const Deploy* best = nullptr;
   if (s)
     for (const auto& [number, d] : s->deploys)
-      if (serves_rather(best, d)) best = &d;
+      if (number != but && serves_rather(best, d)) best = &d;
   return best;
+}
+
+TakenOut Conductor::taken_out_by_rollback(const Target& target, int64_t to) const {
+  const TargetState* s = peek(target);
+  const Deploy* serving = current(target);
+  return s ? deploy::taken_out_by_rollback(s->copy(), to, serving ? serving->number : 0) : TakenOut{};
+}
+
+const Deploy* Conductor::made_for(const Target& target, const std::string& request_id) const {
+  const TargetState* s = peek(target);
+  if (s && !request_id.empty())
+    for (const auto& [number, d] : s->deploys)
+      if (d.request_id == request_id) return &d;
+  return nullptr;
+}
+
+bool Conductor::several_run(const Target& target) const {
+  const TargetState* s = peek(target);
+  return s && std::ranges::count_if(s->deploys, [](const auto& one) { return runs(one.second); }) > 1;
 }
 
 const Deploy* Conductor::active(const Target& target) const {

@@ -7,9 +7,20 @@
 
 namespace lemmy::deploy {
 
-Result<> Conductor::check_target(const Target& target) const {
+bool Conductor::is_configured(const Target& target) const {
   auto config = around_.config();
   const config::Project* project = config->project(target.project);
+  return project && project->environment(target.environment);
+}
+
+Result<> Conductor::check_known(const Target& target) const {
+  return latest(target) ? Result<>{} : check_configured(target);
+}
+
+Result<> Conductor::check_configured(const Target& target) const {
+  auto config = around_.config();
+  const config::Project* project = config->project(target.project);
+  if (!is_configured(target) && latest(target)) return fail(left_configuration(*config, target));
   if (!project) {
     std::vector<std::string> names;
     for (const auto& [name, p] : config->projects) names.push_back(name);
@@ -18,14 +29,18 @@ Result<> Conductor::check_target(const Target& target) const {
                 near ? fmt::format("did you mean '{}'?", *near)
                      : "add projects/" + target.project + " to the configuration");
   }
-  const config::ProjectEnvironment* environment = project->environment(target.environment);
-  if (!environment) {
+  if (!project->environment(target.environment)) {
     std::vector<std::string> names;
     for (const auto& e : project->environments) names.push_back(e.name);
     return fail(ErrorCode::not_found, "environment",
                 fmt::format("{} has no environment '{}'", target.project, target.environment),
                 "it has: " + join(names, ", "));
   }
+  return {};
+}
+
+Result<> Conductor::check_target(const Target& target) const {
+  if (auto ok = check_configured(target); !ok) return ok;
   auto at = place(imagine(target));
   if (at) return {};
   Error e = at.error();

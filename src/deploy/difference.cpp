@@ -98,7 +98,7 @@ std::string summary(const json::object& d, const std::vector<manifest::FieldChan
   if (parts.empty())
     return why.empty() ? "nothing that Lemmy knows of differs: the build and the configuration are the same"
                        : why;
-  std::string text = join(parts, ", ");
+  std::string text = join_and(parts);
   const bool one = parts.size() == 1 && own < 2;
   return text + (one ? " differs" : " differ") + (why.empty() ? "" : "; " + why);
 }

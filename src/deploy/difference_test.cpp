@@ -40,8 +40,9 @@ TEST(Difference, names_the_build_the_fields_the_config_map_and_the_secret) {
   EXPECT_THAT(std::string(f.at("from").as_string()), HasSubstr("t:1:2"));
   EXPECT_EQ(d.at("config_map").at("state"), "changed");
   EXPECT_EQ(d.at("secret").at("state"), "changed");
-  EXPECT_EQ(d.at("summary"),
-            "the build (aaaaaaa -> bbbbbbb), 1 field of the configuration, the ConfigMap, the Secret differ");
+  EXPECT_EQ(
+      d.at("summary"),
+      "the build (aaaaaaa -> bbbbbbb), 1 field of the configuration, the ConfigMap and the Secret differ");
 }
 
 TEST(Difference, a_secret_that_could_not_be_read_is_neither_gone_nor_changed) {

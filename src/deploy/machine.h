@@ -70,6 +70,12 @@ struct Turn {
   std::string text;
 };
 std::vector<Turn> turns(const std::vector<Deploy>& deploys, bool quarantine, const Readiness& ready);
+// Who would be taken out by a roll back to `to` that began now, and who else would go on getting requests. By
+// number, lowest first. serving: 0, nothing does.
+struct TakenOut {
+  std::vector<int64_t> out, stay;
+};
+TakenOut taken_out_by_rollback(const std::vector<Deploy>& deploys, int64_t to, int64_t serving);
 // Another one that was live once runs, gets requests and is ready.
 bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys, const Readiness& ready);
 // How many pods it was asked to have: its own number, unless an autoscaler may set another.

@@ -12,9 +12,15 @@ const Traits& traits_of(const Deploy& d) {
   return kinds[static_cast<size_t>(d.deployer)];
 }
 
-Error project_left(const std::string& project) {
-  return {ErrorCode::not_found, "project", "the project has left the configuration",
-          "put projects/" + project + " back"};
+Error left_configuration(const config::Config& config, const Target& target) {
+  const bool project = config.project(target.project);
+  const std::string file = !project ? "projects/" + target.project
+                           : !config.environment(target.environment)
+                               ? "environments.yaml"
+                               : "projects/" + target.project + "/environments.json";
+  return {ErrorCode::not_found, target.str(),
+          (project ? target.str() : target.project) + " was taken out of the configuration",
+          "put it into " + file + " again; what runs there can be zeroed and deleted"};
 }
 
 // Names may have '-' but no '.'.

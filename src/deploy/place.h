@@ -120,7 +120,8 @@ class Place {
   virtual Task<> forget_try_out(Target target) = 0;                        // what was left on disk
 };
 
-Error project_left(const std::string& project);  // it is not in the configuration any more
+// Of a project or an environment that has deploys and is not configured any more: which file had it.
+Error left_configuration(const config::Config& config, const Target& target);
 
 // Of Conductor::take_hosts while a dry run goes on. No deploy's: those end in a number.
 std::string dry_run_id(const Target& target);

@@ -8,6 +8,13 @@ namespace {
 
 // A write of ours that the watch has not shown yet must not look like somebody's.
 constexpr milliseconds kStrange{2'000}, kAskLater{5'000};
+// The garbage collector takes pods with their controller, unless whoever deleted it wanted them to stay:
+// https://kubernetes.io/docs/concepts/architecture/garbage-collection/#orphaned-dependents
+constexpr milliseconds kCollected{10'000};
+constexpr const char* kUncontrolled =
+    "somebody deleted its controller in the cluster, and its pods run on: nothing replaces them when they "
+    "end; "
+    "deploy the build again, then delete this one";
 constexpr auto kRunning = [](DeployPlace& p) { p.presence = Presence::running; };
 
 }  // namespace
@@ -111,11 +118,15 @@ Task<Worker::Did> Worker::notice() {
     auto missing = [&](const Sight& s) { return !s.there && !gone; };
     if (!too_much(sight) && !missing(sight)) {
       unseen_.erase(d.number);
+      if (d.note == kUncontrolled && sight.there) co_return co_await note(d, "");
       continue;
     }
+    const bool runs_on = missing(sight) && sight.pods > 0;
+    if (runs_on && d.note == kUncontrolled) continue;
+    const milliseconds strange = runs_on ? kCollected : kStrange;
     auto [since, is_new] = unseen_.emplace(d.number, Clock::now());
-    if (is_new || Clock::now() - since->second < kStrange) {
-      look_within(kStrange);
+    if (is_new || Clock::now() - since->second < strange) {
+      look_within(strange);
       continue;
     }
     unseen_.erase(d.number);
@@ -126,7 +137,10 @@ Task<Worker::Did> Worker::notice() {
     }
     const Deploy* fresh = c_.find(target_, d.number);
     if (!fresh || fresh->revision != d.revision) co_return Did::something;
+    if (runs_on) co_return co_await warn(d, kUncontrolled);
     Deploy next = d;
+    next.note.clear();
+    if (missing(*now_seen)) next.wanted_by.clear();
     std::string text = "somebody deleted its controller in the cluster";
     if (missing(*now_seen)) {
       // Its autoscaler and the copy of its files are still there: retire() takes them.

@@ -66,7 +66,8 @@ std::vector<store::FeedItem> told(const Deploy* before, const Deploy& d,
                                   const std::vector<DeployEvent>& events) {
   std::vector<store::FeedItem> out;
   const Time at = events.empty() ? now() : events.back().at;
-  auto tell = [&](const char* what) {
+  const std::string by = printable(events.empty() ? "lemmy" : events.back().who);
+  auto tell = [&](const char* what, const std::string& who) {
     if (!what) return;
     store::FeedItem i;
     i.id = id_of(before, d, what);
@@ -78,7 +79,7 @@ std::vector<store::FeedItem> told(const Deploy* before, const Deploy& d,
     i.body["build"] = d.sha;
     i.body["phase"] = name(d.phase);
     i.body["phase_before"] = before ? json::value(name(before->phase)) : json::value(nullptr);
-    i.body["who"] = events.empty() ? "lemmy" : printable(events.back().who);
+    i.body["who"] = who;
     i.body["asked_by"] = printable(d.who);
     if (d.cause && is_finished(d.phase) && d.phase != Phase::live)
       i.body["cause"] = printable(d.cause->summary);
@@ -88,13 +89,15 @@ std::vector<store::FeedItem> told(const Deploy* before, const Deploy& d,
     out.push_back(std::move(i));
   };
   if (!before) {
-    tell("queued");
+    tell("queued", by);
     return out;
   }
-  if (before->phase != d.phase) tell(of_phase(d));
-  tell(of_presence(before->presence, d.presence));
-  if (before->out_by == 0 && d.out_by != 0) tell("taken_out");
-  if (before->out_by != 0 && d.out_by == 0) tell("let_in");
+  if (before->phase != d.phase) tell(of_phase(d), by);
+  // Lemmy does it, a little later than somebody asked.
+  const bool asked = !d.wanted_by.empty() && d.presence != Presence::none;
+  tell(of_presence(before->presence, d.presence), asked ? printable(d.wanted_by) : by);
+  if (before->out_by == 0 && d.out_by != 0) tell("taken_out", by);
+  if (before->out_by != 0 && d.out_by == 0) tell("let_in", by);
   return out;
 }
 

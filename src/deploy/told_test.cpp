@@ -87,6 +87,23 @@ TEST_F(Telling, an_item_says_what_happened_and_the_first_cause_in_one_printable_
   EXPECT_EQ(json::serialize(b).find("hunter2"), std::string::npos);
 }
 
+TEST_F(Telling, who_asked_for_it_did_it_though_lemmy_does_it_later) {
+  Deploy is = was;
+  is.phase = was.phase = Phase::live;
+  was.presence = Presence::running;
+  is.presence = Presence::zeroed;
+  is.wanted_by =
+      "gr\x1b"
+      "ace";
+  EXPECT_EQ(told(&was, is, {by("lemmy")})[0].body.at("who"), "gr ace");
+  EXPECT_EQ(told(&was, is, {by("lemmy")})[0].body.at("asked_by"), "ada");
+  is.presence = Presence::none;  // replaced on its hosts, whatever was asked for before
+  EXPECT_EQ(told(&was, is, {by("lemmy")})[0].body.at("who"), "lemmy");
+  is.presence = Presence::deleted;
+  is.wanted_by.clear();
+  EXPECT_EQ(told(&was, is, {by("lemmy")})[0].body.at("who"), "lemmy");
+}
+
 TEST_F(Telling, two_changes_never_have_one_id_and_a_repeated_one_has_its_own_again) {
   Deploy is = was;
   is.phase = Phase::failed;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "deploy/machine.h"
 
@@ -41,6 +42,19 @@ static bool is_needed(const Deploy& d, const std::vector<Deploy>& deploys, const
 // What a roll back is to take the place of: what served, and what came after that to which it goes back.
 static bool leaves(const Deploy& by, const Deploy& d) {
   return d.number == *by.follows || (d.number > *by.rollback_of && d.number < by.number);
+}
+
+TakenOut taken_out_by_rollback(const std::vector<Deploy>& deploys, int64_t to, int64_t serving) {
+  Deploy by;
+  by.number = std::numeric_limits<int64_t>::max();
+  by.rollback_of = to;
+  by.follows = serving;
+  TakenOut found;
+  for (const Deploy& d : deploys)
+    if (runs(d) && d.out_by == 0) (leaves(by, d) ? found.out : found.stay).push_back(d.number);
+  std::ranges::sort(found.out);
+  std::ranges::sort(found.stay);
+  return found;
 }
 
 static std::optional<Turn> out_by(const Deploy& by, const Deploy& d) {

@@ -263,5 +263,23 @@ TEST_F(Turns, what_failed_is_not_let_in_by_others) {
   EXPECT_EQ(now(), Each{});
 }
 
+TEST_F(Turns, a_roll_back_is_known_before_it_begins_by_whom_it_takes_out) {
+  auto one = [&](int64_t number, int64_t out_by = 0) {
+    Deploy d = bad;
+    d.number = number;
+    d.out_by = out_by;
+    return d;
+  };
+  std::vector<Deploy> all{one(1), one(2), one(3), one(4, 4), one(5), one(6)};
+  all[4].presence = Presence::zeroed;
+  TakenOut found = taken_out_by_rollback(all, 2, 6);
+  EXPECT_EQ(found.out, (std::vector<int64_t>{3, 6}));
+  EXPECT_EQ(found.stay, (std::vector<int64_t>{1, 2}));
+  // What was restored serves, though it is older.
+  found = taken_out_by_rollback(all, 2, 1);
+  EXPECT_EQ(found.out, (std::vector<int64_t>{1, 3, 6}));
+  EXPECT_EQ(taken_out_by_rollback({}, 2, 0).out, std::vector<int64_t>{});
+}
+
 }  // namespace
 }  // namespace lemmy::deploy

@@ -163,6 +163,7 @@ json::object to_json(const Deploy& d) {
           {"cause", d.cause ? json::value(to_json(*d.cause)) : json::value(nullptr)},
           {"note", d.note},
           {"cancel_requested_by", d.cancel_requested_by},
+          {"wanted_by", d.wanted_by},
           {"scale_to", or_null(d.scale_to)},
           {"revision", d.revision}};
 }
@@ -213,6 +214,7 @@ Result<Deploy> deploy_from_json(const json::value& v) {
     d.cause = cause_from_json(c->get_object());
   d.note = text("note");
   d.cancel_requested_by = text("cancel_requested_by");
+  d.wanted_by = text("wanted_by");
   d.scale_to = small_int_in(*o, "scale_to");
   d.revision = int_or(*o, "revision");
   const json::value* places = o->if_contains("places");

@@ -135,6 +135,7 @@ struct Deploy {
   std::optional<Cause> cause;
   std::string note;                 // one sentence on what it waits for now
   std::string cancel_requested_by;  // empty: not asked
+  std::string wanted_by;            // who asked for `wanted`, or to cancel; empty: nobody but Lemmy
   std::optional<int> scale_to;      // while being restored: the count to scale to
 
   int64_t revision = 0;  // grows by one with each write; the store refuses a write from an older one

@@ -34,8 +34,11 @@ std::shared_ptr<const ansible::Progress> Instances::progress(const Target& targe
 
 Task<Result<std::string>> Instances::run_log(Target target, std::string run) const {
   auto it = targets_.find(target);
-  if (it != targets_.end() && it->second->run == run && around_.runs)
-    co_return co_await around_.runs->log(folder_of(target, run), kRunLog);
+  if (it != targets_.end() && it->second->run == run && around_.runs) {
+    auto so_far = co_await around_.runs->log(folder_of(target, run), kRunLog);
+    // Not found: it ended while it was looked for.
+    if (so_far || so_far.error().code != ErrorCode::not_found) co_return so_far;
+  }
   co_return co_await around_.store->document(target, deploy_of_run(run), document_of(run));
 }
 

@@ -24,9 +24,7 @@ static Task<Result<json::value>> environment_of(Surroundings around, Deploy d) {
   auto config = around.config();
   const config::Project* p = config->project(d.target.project);
   const config::ProjectEnvironment* e = p ? p->environment(d.target.environment) : nullptr;
-  if (!e)
-    co_return fail(ErrorCode::not_found, d.target.str(), "the environment has left the configuration",
-                   "put it back into environments.json");
+  if (!e) co_return fail(deploy::left_configuration(*config, d.target));
   co_return json::value(e->values);
 }
 
@@ -37,7 +35,7 @@ Task<Result<ansible::Plan>> plan_for(Surroundings around, Deploy d) {
   if (!build) co_return deploy::of_store(build.error());
   auto config = around.config();
   const config::Project* p = config->project(d.target.project);
-  if (!p) co_return fail(deploy::project_left(d.target.project));
+  if (!p) co_return fail(deploy::left_configuration(*config, d.target));
   ansible::Plan plan;
   plan.id = run_id(d);
   plan.ansible_dir = std::filesystem::absolute(config->ansible_dir()).string();

@@ -31,6 +31,7 @@ Owned owned(std::string_view kind, const T& object) {
   const Meta& m = object.meta;
   Owned out{kind, m.ns, m.name, m.uid, m.owner(), m.created, m.deleting};
   if constexpr (requires { object.wanted; }) out.wanted = object.wanted, out.ready = object.ready;
+  if constexpr (std::is_same_v<T, Pod>) out.wanted = 1, out.ready = object.ready;
   return out;
 }
 

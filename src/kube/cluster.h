@@ -26,7 +26,7 @@ struct Owned {
   Owner owner;  // as its labels say
   Time created{};
   bool deleting = false;
-  int wanted = 0, ready = 0;  // of a controller: spec.replicas and what is ready
+  int wanted = 0, ready = 0;  // of a controller: spec.replicas and what is ready; a pod counts 1
 };
 
 class Cluster {

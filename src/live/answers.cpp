@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "domain/names.h"
 #include "live/view.h"
 
 namespace lemmy::live {
@@ -42,6 +43,50 @@ json::value answers_json(const kube::Cluster* cluster, const Target& target, con
   for (const auto& [number, n] : pods)
     deploys.push_back({{"number", number}, {"pods", n}, {"serving", number == serves}});
   return json::object{{"deploys", std::move(deploys)}, {"text", in_words(pods, serves)}};
+}
+
+std::string numbers_text(const std::vector<int64_t>& numbers) {
+  std::vector<std::string> each;
+  for (const int64_t n : numbers) each.push_back(fmt::format("#{}", n));
+  return join_and(each);
+}
+
+json::value Board::answers(const Target& target) const {
+  const Deploy* serving = from_.conductor->current(target);
+  const kube::Cluster* cluster = serving ? cluster_of(*serving) : cluster_of(target);
+  return answers_json(cluster, target, serving);
+}
+
+std::vector<std::string> Board::if_taken_away(const Target& target, int64_t number, bool deleted) const {
+  std::vector<std::string> out;
+  auto build = [](const Deploy& d) { return fmt::format("#{} of build {}", d.number, short_sha(d.sha)); };
+  const Deploy* d = from_.conductor->find(target, number);
+  const Deploy* serving = from_.conductor->current(target);
+  const std::string word = deleted ? "Deleted" : "Zeroed";
+  if (!serving)
+    out.push_back(fmt::format("Nothing serves {} in {} now.", target.project, target.environment));
+  else
+    out.push_back(
+        fmt::format("{} serves {} in {} now.", build(*serving), target.project, target.environment));
+  const json::value who = answers(target);
+  if (who.is_object()) out.emplace_back(text_or(who.get_object(), "text"));
+  if (!d || !serving || serving->number != number) return out;
+  if (const Deploy* next = from_.conductor->current(target, number)) {
+    json::object shown;
+    add_shown(shown, *next);
+    out.push_back(fmt::format("{}, it leaves its place to {}, which runs and has {} of {} pods ready.", word,
+                              build(*next), int_or(shown, "ready"), int_or(shown, "wanted_pods")));
+    return out;
+  }
+  std::vector<int64_t> others;
+  if (who.is_object())
+    for (const json::value& o : who.get_object().at("deploys").get_array())
+      if (const int64_t n = int_or(o.get_object(), "number"); n != number) others.push_back(n);
+  const char* until = deleted ? "another one is deployed" : "it is restored or another one is deployed";
+  out.push_back(others.empty() ? fmt::format("{}, nothing answers requests until {}.", word, until)
+                               : fmt::format("{}, nothing serves until {}; what answers then is {}.", word,
+                                             until, numbers_text(others)));
+  return out;
 }
 
 }  // namespace lemmy::live

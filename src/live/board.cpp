@@ -38,14 +38,6 @@ json::object Board::frame() const {
   auto config = from_.config();
   json::array problems;
   for (const Error& e : from_.problems()) problems.push_back(error_json(e));
-  for (const Shown& e : environments())
-    if (e.left > 0)
-      problems.push_back(error_json(
-          Error{ErrorCode::conflict, "environments.yaml",
-                fmt::format(
-                    "environment '{}' is not in the configuration any more, and {} of its deploys are there",
-                    e.name, e.left),
-                "name it again, or delete what is there"}));
   json::array clusters;
   for (const ClusterState& c : from_.clusters()) {
     std::string trouble = c.error;
@@ -58,9 +50,13 @@ json::object Board::frame() const {
                         {"pods", c.cluster ? c.cluster->pod_count() : 0}});
   }
   const auto trouble = from_.store_trouble ? from_.store_trouble() : std::nullopt;
-  return {{"version", LEMMY_VERSION},        {"simulated", from_.simulated},
-          {"revision", config->revision},    {"problems", std::move(problems)},
-          {"clusters", std::move(clusters)}, {"strays", strays()},
+  return {{"version", LEMMY_VERSION},
+          {"simulated", from_.simulated},
+          {"revision", config->revision},
+          {"problems", std::move(problems)},
+          {"clusters", std::move(clusters)},
+          {"strays", strays()},
+          {"left", left()},
           {"store", store_json(trouble)}};
 }
 
@@ -105,7 +101,8 @@ void Board::add_shown(json::object& o, const Deploy& d) const {
   } else if (cluster) {
     const kube::Owner owner{d.target, d.number};
     ready = pods::judge(pods::pods_of(*cluster, owner), nullptr).ready;
-    if (const auto* rc = cluster->rc(owner)) wanted = rc->wanted;
+    const auto* rc = cluster->rc(owner);
+    wanted = rc ? rc->wanted : ready;  // pods whose controller is gone
   }
   o["ready"] = ready;
   o["wanted_pods"] = wanted;
@@ -156,8 +153,7 @@ Task<Result<json::object>> Board::project(std::string name, store::Page page) co
   if (!listing) co_return fail(listing.error());
   auto config = from_.config();
   if (!config->project(name) && listing->items.empty() && page.after.empty())
-    co_return fail(ErrorCode::not_found, "project", fmt::format("there is no project '{}'", name),
-                   "add projects/" + name + " to the configuration, or announce a build of it");
+    co_return fail(from_.conductor->check_configured({name, ""}).error());
   // Where each build is or was last deployed, from each target's newest deploys.
   std::vector<Task<Result<store::Listing<Deploy>>>> reads;
   const std::vector<Shown> all_of_them = environments();

@@ -56,14 +56,15 @@ class Board {
 
   // What every page's frame shows: {"version", "simulated", "revision", "problems": [{where, what, hint}],
   // "clusters": [{"name", "ok": bool, "trouble", "relists", "pods"}],
-  // "strays": strays(), "store": {"ok": bool, "trouble", "since", "as_of": "" (of what is shown, when it is
-  // old)}}
+  // "left": [{"project", "environment", "deploys", "number" (the newest), "url", "where", "what", "hint"}]
+  // (at most 20): what is there of environments that are not in the configuration any more, "strays":
+  // strays(), "store": {"ok": bool, "trouble", "since", "as_of": "" (of what is shown, when it is old)}}
   json::object frame() const;
   bool store_ok() const;  // its "store"."ok" alone
-  // {"total", "items": [{"cluster", "kind", "namespace", "name", "project", "number", "wanted", "ready",
-  // "text"}] (at
-  //   most 20)}: objects with Lemmy's stamp that no deploy knows of, and pods whose
-  //   controller is gone. Looked for at most every 10 s.
+  // {"total", "items": [{"cluster", "kind", "namespace", "name", "project", "number", "known": bool (there is
+  //   such a deploy), "url" (of its page, or ""), "wanted", "ready", "text"}] (at most 20)}: objects with
+  //   Lemmy's stamp that no deploy knows of, and pods whose controller is gone. Looked for at most every
+  //   10 s.
   json::object strays() const;
 
   // {"environments": [{"name", "cluster", "protected", "configured": bool (false: it is not in the
@@ -114,11 +115,18 @@ class Board {
   // now). not_found: it has neither failed nor is it in trouble.
   Task<Result<json::object>> failure(Target target, int64_t number) const;
 
+  // Who gets requests in the target now: as "answers" of status().
+  json::value answers(const Target& target) const;
+  // For people who are about to zero or delete it: who serves and who answers now, and then. One sentence
+  // each.
+  std::vector<std::string> if_taken_away(const Target& target, int64_t number, bool deleted) const;
+
   // What a roll back to it would change now: {"to": deploy, "serving": deploy|null, "possible": bool, "why",
   //  "difference": difference() of deploy/difference.h from what serves | null (nothing does); its "secret"
   //  is the Secret of now against that of when it was deployed, and so is "secret": "none | same | changed |
   //  added | removed | unknown" | null (hosts), "capacity": {"starts_with", "own", "ready_now", "autoscaler":
-  //  {"min", "max"}|null, "autoscaler_now": the same} | null (hosts), "lines": [sentences for people]}
+  //  {"min", "max"}|null, "autoscaler_now": the same} | null (hosts), "takes_out": [numbers that get no more
+  //  requests once it is ready], "stays": [numbers that go on getting them], "lines": [sentences for people]}
   Task<Result<json::object>> rollback_preview(Target target, int64_t number) const;
 
   // {"deploys": [deploy], "next"}
@@ -164,6 +172,9 @@ class Board {
     int left = 0;  // deploys, of one that is not configured
   };
   std::vector<Shown> environments() const;
+  // What is there of targets that are not in the configuration any more: at most as old as kInUseAge.
+  const std::map<Target, deploy::Conductor::InUse>& left_behind() const;
+  json::array left() const;
   json::array environments_json() const;
   Health health_of_serving(const Deploy& serving, const json::value& answers) const;
   void add_shown(json::object& o, const Deploy& deploy) const;
@@ -171,13 +182,14 @@ class Board {
                            bool lines) const;
   json::object project_json(const std::string& name, const config::Config& config, bool lines) const;
   Task<std::optional<std::string>> secret_version(Target target) const;
+  Task<json::value> hosts_json(Deploy deploy) const;
   struct SecretVersion {
     std::optional<std::string> version;  // nullopt: it could not be read
     Clock::time_point at;
   };
   Sources from_;
-  mutable std::map<std::string, int> in_use_;
-  mutable Clock::time_point in_use_until_{};
+  mutable std::map<Target, deploy::Conductor::InUse> left_;
+  mutable Clock::time_point left_until_{};
   mutable json::object strays_;
   mutable Clock::time_point strays_until_{};
   mutable std::set<std::string> unowned_;  // pods that no controller had when that was looked for

@@ -77,6 +77,12 @@ std::string capacity_line(const json::object& c) {
   return out + ".";
 }
 
+std::vector<int64_t> numbers_in(const json::value& v) {
+  std::vector<int64_t> out;
+  for (const json::value& n : v.get_array()) out.push_back(n.as_int64());
+  return out;
+}
+
 json::array lines_of(const json::object& o, const Deploy& d) {
   json::array out;
   auto say = [&](std::string text) {
@@ -92,6 +98,11 @@ json::array lines_of(const json::object& o, const Deploy& d) {
       say(fmt::format("Image of {}: {}.", text_or(v.get_object(), "container"),
                       text_or(v.get_object(), "text")));
   }
+  if (const std::vector<int64_t> out_now = numbers_in(o.at("takes_out")); !out_now.empty())
+    say(fmt::format("{} {} no more requests as soon as the pods of the new deploy are ready.",
+                    numbers_text(out_now), out_now.size() == 1 ? "gets" : "get"));
+  if (const std::vector<int64_t> stay = numbers_in(o.at("stays")); !stay.empty())
+    say(fmt::format("{} {} on answering beside it.", numbers_text(stay), stay.size() == 1 ? "goes" : "go"));
   if (o.at("secret").is_string()) say(secret_line(o.at("secret").get_string(), d.target.project, d.number));
   if (const json::value& c = o.at("capacity"); c.is_object())
     say(capacity_line(c.get_object()));
@@ -133,9 +144,16 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
   out["to"] = deploy_json(d);
   out["serving"] = current ? json::value(deploy_json(*current)) : json::value(nullptr);
   out["possible"] = possible;
-  out["why"] = possible           ? ""
-               : !d.serving_since ? fmt::format("#{} was never live", number)
-                                  : fmt::format("#{} serves, or is not finished", number);
+  const auto there = from_.conductor->check_target(target);
+  out["why"] = possible                               ? ""
+               : !there                               ? there.error().what
+               : !d.serving_since                     ? fmt::format("#{} was never live", number)
+               : current && current->number == number ? fmt::format("#{} is the one that serves now", number)
+                                                      : fmt::format("#{} is not finished", number);
+  const deploy::TakenOut taken =
+      on_pods && possible ? from_.conductor->taken_out_by_rollback(target, number) : deploy::TakenOut{};
+  out["takes_out"] = json::value_from(taken.out);
+  out["stays"] = json::value_from(taken.stay);
   out["secret"] = nullptr;
   if (on_pods) out["secret"] = deploy::change_of(then, at_present);
   out["capacity"] = nullptr;

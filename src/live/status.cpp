@@ -7,7 +7,7 @@
 namespace lemmy::live {
 namespace {
 
-constexpr int kHistory = 500;
+constexpr int kHistory = 500, kReads = 3;
 constexpr size_t kSecrets = 10'000;
 constexpr milliseconds kSecretAge{5'000}, kSecretLimit{2'000};
 
@@ -31,26 +31,30 @@ json::value queue_json(const deploy::Conductor& conductor, const Deploy& d) {
 Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   auto stored = co_await from_.store->deploy(target, number);
   if (!stored) co_return fail(stored.error());
-  auto events = co_await from_.store->deploy_events(target, number, 0, kHistory);
-  if (!events) co_return fail(events.error());
   auto config = from_.config();
   const config::Project* p = config->project(target.project);
   auto others = co_await from_.store->deploys(target, {(p ? p->history : 20) + 1, ""});
   if (!others) co_return fail(others.error());
   auto build = co_await from_.store->build(target.project, stored->sha);
 
+  // A change is stored before it is in memory: what is read after a look at memory has its events. One that
+  // came meanwhile is read too, so that phase, history and hosts are of one moment.
+  Deploy d = std::move(*stored);
+  if (const Deploy* newest = from_.conductor->find(target, number)) d = *newest;
+  std::vector<DeployEvent> events;
   json::value hosts = nullptr;
-  if (stored->deployer == Deployer::ansible) {
-    if (auto live = from_.conductor->report(*stored)) {
-      hosts = live->to_json();
-    } else if (auto kept = co_await from_.store->document(target, number, "hosts"); kept) {
-      if (auto v = parse_json(*kept, "hosts")) hosts = std::move(*v);
-    }
+  for (int reads = 1;; ++reads) {
+    auto read = co_await from_.store->deploy_events(target, number, 0, kHistory);
+    if (!read) co_return fail(read.error());
+    events = std::move(*read);
+    if (d.deployer == Deployer::ansible) hosts = co_await hosts_json(d);
+    const Deploy* newest = from_.conductor->find(target, number);
+    const bool again = newest && newest->revision > d.revision && reads < kReads;
+    if (newest && (again || newest->revision == d.revision)) d = *newest;
+    if (!again) break;
   }
 
   // No wait from here on: the rest is of one moment.
-  const Deploy* newest = from_.conductor->find(target, number);
-  const Deploy d = newest ? *newest : *stored;
   json::object out;
   out["deploy"] = deploy_json(d);
   out["project"] = json::object{
@@ -84,7 +88,7 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   out["events"] = cluster ? events_json(*cluster, d) : json::array{};
 
   json::array history;
-  for (const DeployEvent& event : *events) {
+  for (const DeployEvent& event : events) {
     json::object o = to_json(event);
     o["age"] = age(event.at);
     history.push_back(std::move(o));
@@ -104,6 +108,15 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
     out["secret_changed"] = version && *version != d.secret_version;
   }
   co_return out;
+}
+
+// Live, or as kept at the end.
+Task<json::value> Board::hosts_json(Deploy d) const {
+  if (auto live = from_.conductor->report(d)) co_return live->to_json();
+  auto kept = co_await from_.store->document(d.target, d.number, "hosts");
+  if (!kept) co_return nullptr;
+  auto read = parse_json(*kept, "hosts");
+  co_return read ? std::move(*read) : json::value(nullptr);
 }
 
 // Not watched: Lemmy needs to read nothing of Secrets but this, so it asks at most every few seconds.
@@ -128,7 +141,10 @@ Task<Result<std::string>> Board::run_log(Target target, int64_t number) const {
   if (d->deployer != Deployer::ansible)
     co_return fail(ErrorCode::invalid, "pod", "the pod is missing", "GET the deploy lists its pods");
   if (is_finished(d->phase)) co_return co_await from_.store->document(target, number, "log");
-  co_return co_await from_.conductor->run_log(*d);
+  auto so_far = co_await from_.conductor->run_log(*d);
+  if (so_far || so_far.error().code != ErrorCode::not_found) co_return so_far;
+  auto kept = co_await from_.store->document(target, number, "log");  // it ended while it was looked for
+  co_return kept ? std::move(kept) : std::move(so_far);
 }
 
 Task<Result<std::string>> Board::pod_log(Target target, int64_t number, std::string pod,

@@ -2,6 +2,7 @@
 // older store, or made by somebody else.
 #include <fmt/format.h>
 
+#include "domain/addresses.h"
 #include "live/view.h"
 
 namespace lemmy::live {
@@ -10,12 +11,13 @@ namespace {
 constexpr size_t kShown = 20;
 constexpr seconds kAge{10};
 
-std::string about(const kube::Owned& o, bool unowned) {
-  if (unowned)
-    return fmt::format("{} {} in {}: its controller is gone, and it runs on: delete it", o.kind, o.name,
-                       o.ns);
-  return fmt::format("{} {} in {}: deploy #{} of {} is not known here", o.kind, o.name, o.ns, o.owner.deploy,
-                     o.owner.target.project);
+std::string about(const kube::Owned& o, bool known, const Deploy* d) {
+  const std::string what = fmt::format("{} {} in {}: ", o.kind, o.name, o.ns);
+  const std::string of = fmt::format("deploy #{} of {}", o.owner.deploy, o.owner.target.project);
+  if (!known) return what + of + " is not known here";
+  if (d && d->presence == Presence::running)
+    return what + "the controller of " + of + " is gone, and nothing replaces it when it ends";
+  return what + of + " is not there any more, and this runs on: delete it with kubectl";
 }
 
 }  // namespace
@@ -31,21 +33,24 @@ json::object Board::strays() const {
     if (!c.cluster || !c.cluster->is_live()) continue;
     for (const kube::Owned& o : c.cluster->owned()) {
       if (o.deleting) continue;
-      const bool unowned = o.kind == "Pod";
-      if (from_.conductor->may_know(o.owner.target, o.owner.deploy)) {
-        if (!unowned) continue;
+      const bool known = from_.conductor->may_know(o.owner.target, o.owner.deploy);
+      if (known) {
+        if (o.kind != "Pod") continue;  // its deploy looks after it
         const std::string key = c.name + "/" + o.ns + "/" + o.name;
         unowned_.insert(key);
         if (!before.contains(key)) continue;
       }
       if (++all > kShown) continue;
-      std::string text = about(o, unowned);
+      const Deploy* d = known ? from_.conductor->find(o.owner.target, o.owner.deploy) : nullptr;
+      std::string text = about(o, known, d);
       items.push_back({{"cluster", c.name},
                        {"kind", o.kind},
                        {"namespace", o.ns},
                        {"name", o.name},
                        {"project", o.owner.target.project},
                        {"number", o.owner.deploy},
+                       {"known", known},
+                       {"url", known ? deploy_address(o.owner.target, o.owner.deploy) : ""},
                        {"wanted", o.wanted},
                        {"ready", o.ready},
                        {"text", std::move(text)}});

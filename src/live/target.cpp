@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "domain/addresses.h"
 #include "domain/names.h"
 #include "live/view.h"
 #include "pods/place.h"
@@ -11,6 +12,7 @@
 namespace lemmy::live {
 
 constexpr seconds kInUseAge{2};
+constexpr size_t kLeftShown = 20;
 
 kube::Cluster* Board::cluster_of(const Deploy& d) const {
   return d.deployer == Deployer::ansible ? nullptr : from_.cluster(d.cluster);
@@ -37,11 +39,17 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   const bool ok = wanted > 0 && v.ready >= needed && (v.ready >= wanted || !v.cause);
   Health out{ok ? "ok" : "bad", fmt::format("{} of {} pods ready", v.ready, wanted)};
   if (!ok && v.cause) out.text += ": " + v.cause->summary;
+  if (!rc && v.pods > 0) return {"bad", out.text + ", and nothing replaces them: their controller is gone"};
   if (ok && answers.is_object()) {
     const json::array& who = answers.get_object().at("deploys").get_array();
     if (who.empty())
       return {"bad", out.text + ", and nobody answers requests: look at the Service and who it selects"};
     if (d.out_by != 0) return {"bad", out.text + ", and they get no requests: others answer"};
+    std::vector<int64_t> others;
+    for (const json::value& one : who)
+      if (const int64_t n = int_or(one.get_object(), "number"); n != d.number) others.push_back(n);
+    if (!others.empty())
+      out.text += fmt::format("; {} answer{} too", numbers_text(others), others.size() == 1 ? "s" : "");
   }
   return out;
 }
@@ -56,8 +64,9 @@ json::object Board::target_json(const std::string& project, const std::string& e
   auto queued = conductor.queued(target);
   const kube::Cluster* cluster = current ? cluster_of(*current) : cluster_of(target);
 
-  const json::value answers =
-      lines || !latest ? json::value(nullptr) : answers_json(cluster, target, current);
+  const json::value answers = !latest || (lines && !conductor.several_run(target))
+                                  ? json::value(nullptr)
+                                  : answers_json(cluster, target, current);
   auto [health, text] = current  ? health_of_serving(*current, answers)
                         : latest ? Health{"zeroed", "nothing runs"}
                                  : Health{"none", configured ? "never deployed" : ""};
@@ -87,7 +96,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
           {"configured", configured},
           {"health", health},
           {"health_text", text},
-          {"answers", std::move(answers)},
+          {"answers", lines ? json::value(nullptr) : answers},
           {"current", maybe(current)},
           {"active", maybe(active)},
           {"latest", maybe(lines && latest == current ? nullptr : latest)},
@@ -96,16 +105,43 @@ json::object Board::target_json(const std::string& project, const std::string& e
 }
 
 std::vector<Board::Shown> Board::environments() const {
-  if (Clock::now() >= in_use_until_) {
-    in_use_ = from_.conductor->environments_in_use();
-    in_use_until_ = Clock::now() + kInUseAge;
-  }
   auto config = from_.config();
   std::vector<Shown> out;
   for (const config::Environment& e : config->environments)
     out.push_back({e.name, e.cluster, e.is_protected});
-  for (const auto& [name, deploys] : in_use_)
-    if (!config->environment(name)) out.push_back({name, "", false, deploys});
+  std::map<std::string, int> gone;
+  for (const auto& [target, of] : left_behind())
+    if (!config->environment(target.environment)) gone[target.environment] += of.deploys;
+  for (const auto& [name, deploys] : gone) out.push_back({name, "", false, deploys});
+  return out;
+}
+
+const std::map<Target, deploy::Conductor::InUse>& Board::left_behind() const {
+  if (Clock::now() < left_until_) return left_;
+  left_ = from_.conductor->in_use();
+  std::erase_if(left_, [this](const auto& one) { return from_.conductor->is_configured(one.first); });
+  left_until_ = Clock::now() + kInUseAge;
+  return left_;
+}
+
+json::array Board::left() const {
+  json::array out;
+  for (const auto& [target, of] : left_behind()) {
+    if (out.size() == kLeftShown) break;
+    const auto there = from_.conductor->check_target(target);
+    if (there) continue;  // it came back meanwhile
+    json::object o{{"project", target.project},
+                   {"environment", target.environment},
+                   {"deploys", of.deploys},
+                   {"number", of.newest},
+                   {"url", deploy_address(target, of.newest)}};
+    o["where"] = target.str();
+    o["what"] = fmt::format(
+        "{}, and {} there", there.error().what,
+        of.deploys == 1 ? "one of its deploys is" : fmt::format("{} of its deploys are", of.deploys));
+    o["hint"] = there.error().hint;
+    out.push_back(std::move(o));
+  }
   return out;
 }
 

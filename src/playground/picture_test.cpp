@@ -156,7 +156,7 @@ TEST(Picture, lists_what_carries_the_stamp_whoever_knows_of_it) {
     EXPECT_EQ(found,
               (std::vector<std::string>{
                   "ReplicationController staging hello-1 #1 1", "ReplicationController staging hello-7 #7 2",
-                  "HorizontalPodAutoscaler staging hello-1 #1 0", "Pod staging stray #3 0"}));
+                  "HorizontalPodAutoscaler staging hello-1 #1 0", "Pod staging stray #3 1"}));
   });
 }
 

@@ -28,8 +28,15 @@ struct Doubtful : store::Forwarding {
   bool doubt_all = false;  // each write that is told of is kept, and said not to be
   std::string refused;     // no deploy to this environment can be written
   milliseconds hang{0};    // of the next write of a deploy; whoever cancels it waits all the same
+  std::function<Task<>()> after_history;  // before the next answer about events of a deploy is given
   Pool hanging{1};
 
+  Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number, int64_t after,
+                                                       int limit) override {
+    auto read = co_await Forwarding::deploy_events(std::move(target), number, after, limit);
+    if (auto then = std::exchange(after_history, {})) co_await then();
+    co_return read;
+  }
   Task<Result<Deploy>> update_deploy(Deploy d, std::vector<DeployEvent> events, store::Fence fence) override {
     const bool doubt = std::exchange(doubt_next, false);
     co_await hang_once();

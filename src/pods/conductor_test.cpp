@@ -110,7 +110,7 @@ TEST_F(Conducting, a_failed_deploy_keeps_its_pods_words_and_what_differs_from_th
     EXPECT_EQ(d.at("build").at("same"), true);
     EXPECT_EQ(d.at("secret").at("state"), "changed");
     EXPECT_EQ(d.at("config_map").at("state"), "same");
-    EXPECT_EQ(d.at("summary"), "3 fields of the configuration, the Secret differ") << json::serialize(d);
+    EXPECT_EQ(d.at("summary"), "3 fields of the configuration and the Secret differ") << json::serialize(d);
     const json::array& roles = o.at("roles").as_array();
     EXPECT_EQ(roles.size(), 1u);
     EXPECT_EQ(roles.at(0).at("exit_code"), 7);

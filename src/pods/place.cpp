@@ -164,6 +164,24 @@ Task<Result<>> Place::remove(Deploy d) {
         {ErrorCode::unavailable, d.object_name,
          "its controller is being deleted and does not go: its finalizers are " + finalizers_of(**left),
          "whoever put them there must take them away"});
+  co_return co_await remove_uncontrolled(std::move(d));
+}
+
+// Pods whose controller was taken from them are nobody's: the garbage collector leaves them.
+Task<Result<>> Place::remove_uncontrolled(Deploy d) {
+  auto pods = co_await cluster_.list_pods({d.target, d.number}, "");
+  if (!pods) co_return of_place(pods.error());
+  for (const kube::Pod& p : *pods) {
+    if (p.meta.deleting || !p.meta.controller.empty()) continue;
+    if (auto may = may_act(); !may) co_return may;
+    const std::string name = p.meta.name.str();
+    auto gone = co_await client()->remove({"/api/v1", "pods", d.target.environment, name});
+    if (!gone) {
+      Error e = gone.error();
+      if (e.code == ErrorCode::forbidden) e.hint = "kubectl delete pod " + name + ", or give Lemmy the right";
+      co_return of_place(std::move(e));
+    }
+  }
   co_return Result<>{};
 }
 

@@ -93,6 +93,7 @@ class Place : public deploy::Place {
   Task<Result<>> own_config_map(Deploy d, json::object copy, std::string controller_uid);
   Task<Result<>> remove_config_map(Deploy d, std::string controller_uid);
   Task<Result<>> let_pods_go(Deploy d, kube::ReplicationController rc);
+  Task<Result<>> remove_uncontrolled(Deploy d);
   // Before it is applied for the first time; gives "". rejected: there is one that is not Lemmy's.
   Task<Result<std::string>> nobody_elses(json::object manifest);
   Result<> may_act() const;

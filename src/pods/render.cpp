@@ -26,7 +26,8 @@ Task<Result<Place::Rendered>> Place::render(Deploy d) {
   build->branch = d.branch;
   auto config = around_.config();
   const config::Project* found = config->project(d.target.project);
-  if (!found) co_return fail(deploy::project_left(d.target.project));
+  if (!found || !found->environment(d.target.environment))
+    co_return fail(deploy::left_configuration(*config, d.target));
   auto& cached = renderers_[d.target.project];
   std::shared_ptr<const manifest::Renderer> renderer = cached.second;
   if (!renderer || cached.first != config->revision) {

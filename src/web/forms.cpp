@@ -1,5 +1,7 @@
-// The forms that change something. What cannot be taken back asks first, on a page of its own.
+// The forms that change something. What cannot be taken back asks first: confirm.cpp.
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/strings.h"
 #include "domain/addresses.h"
@@ -12,18 +14,6 @@ namespace {
 
 constexpr size_t kReasonBytes = 500;
 
-std::string serving_line(const Deploy* serving, const std::string& environment) {
-  return serving ? fmt::format("#{} of build {} serves in {} now.", serving->number, short_sha(serving->sha),
-                               environment)
-                 : fmt::format("Nothing serves in {} now.", environment);
-}
-
-// Above a question that is asked again, as its answer was about another one.
-void add_meanwhile(json::array& lines, bool was_asked) {
-  if (was_asked)
-    lines.emplace_back("What serves has changed since you were asked. Look again: nothing was done yet.");
-}
-
 }  // namespace
 
 std::string Pages::serving_now(const Target& target) const {
@@ -31,8 +21,26 @@ std::string Pages::serving_now(const Target& target) const {
   return std::to_string(serving ? serving->number : 0);
 }
 
-bool Pages::still_serves(const Target& target, Form& form) const {
-  return form["serving"].empty() || form["serving"] == serving_now(target);
+std::string Pages::newest_now(const Target& target) const {
+  const Deploy* latest = services_.conductor->latest(target);
+  return std::to_string(latest ? latest->number : 0);
+}
+
+json::array Pages::meanwhile(const Target& target, Form& form, const std::string& request_id) const {
+  json::array out;
+  if (services_.conductor->made_for(target, request_id)) return out;  // clicked twice
+  const std::string &serving = form["serving"], &after = form["after"];
+  const Deploy* latest = services_.conductor->latest(target);
+  if (!serving.empty() && serving != serving_now(target))
+    out.emplace_back("What serves has changed since you were asked. Look again: nothing was done yet.");
+  else if (!after.empty() && after != newest_now(target) && latest)
+    out.emplace_back(
+        fmt::format("{} asked for #{} of build {} here since you looked. Look again: nothing was done yet.",
+                    latest->who, latest->number, short_sha(latest->sha)));
+  if (!out.empty() && form["at_once"] == "yes")
+    out.emplace_back(
+        "That what serves is taken out at once was ticked before: tick it again if it still shall be.");
+  return out;
 }
 
 bool Pages::moves_who_serves(const Target& target, int64_t number, deploy::Action action) const {
@@ -62,48 +70,24 @@ Pages::Answer Pages::deploy(route::Call call) {
   if (!form) co_return error(call, form.error());
   const Target target = call.target();
   const config::Environment* environment = call.config->environment(target.environment);
-  const bool confirmed = (*form)["confirm"] == "yes" && still_serves(target, *form);
-  if (environment && environment->is_protected && !confirmed)
-    co_return co_await confirm_deploy(std::move(call), std::move(*form));
+  // Clicked twice, or by two people at once: one deploy.
+  std::string request_id;
+  if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
+    request_id = "page:" + (*form)["build"] + ":after:" + after;
+  json::array changed = meanwhile(target, *form, request_id);
+  const bool asks = environment && environment->is_protected && (*form)["confirm"] != "yes";
+  if (asks || !changed.empty())
+    co_return co_await confirm_deploy(std::move(call), std::move(*form), std::move(changed));
   deploy::Request request;
   request.target = target;
   request.build = (*form)["build"];
   request.who = call.who.name;
   request.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
   request.serving = whole_number((*form)["serving"]);
-  // Clicked twice, or by two people at once: one deploy.
-  if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
-    request.request_id = "page:" + request.build + ":after:" + after;
+  request.request_id = std::move(request_id);
   auto made = co_await live::in_time(services_.conductor->request(std::move(request)));
   if (!made) co_return error(call, made.error());
   co_return see_other(deploy_address(made->target, made->number));
-}
-
-Pages::Answer Pages::confirm_deploy(route::Call call, Form form) const {
-  const Target target = call.target();
-  auto build = co_await services_.store->build(target.project, form["build"]);
-  if (!build) co_return error(call, build.error());
-  json::array lines;
-  add_meanwhile(lines, form["confirm"] == "yes");
-  lines.emplace_back(fmt::format("{} is a protected environment.", target.environment));
-  std::string what = fmt::format("Build {} of branch {}", short_sha(build->sha), build->branch);
-  if (!build->author.empty()) what += " by " + build->author;
-  if (!build->message.empty()) what += ": " + std::string(split(build->message, '\n').front());
-  lines.emplace_back(what);
-  lines.emplace_back(serving_line(services_.conductor->current(target), target.environment));
-  json::object o = context(call);
-  o["title"] = fmt::format("Deploy {} to {}?", target.project, target.environment);
-  o["lines"] = std::move(lines);
-  o["changes"] = nullptr;
-  o["action"] = target_address(target) + "/deploys";
-  o["fields"] = hidden({{"build", build->sha}, {"after", form["after"]}, {"serving", serving_now(target)}});
-  o["dry_run"] = target_address(target) + "/dry-runs";
-  o["ask_reason"] = true;
-  o["reason"] = shorten(valid_utf8(form["reason"]), kReasonBytes);
-  o["danger"] = false;
-  o["button"] = fmt::format("Deploy {} to {}", short_sha(build->sha), target.environment);
-  o["back"] = "/projects/" + target.project;
-  co_return co_await html(std::move(call), "confirm.html.j2", std::move(o));
 }
 
 Pages::Answer Pages::run_instance(route::Call call) {
@@ -125,9 +109,16 @@ Pages::Answer Pages::act(route::Call call) {
   auto action = deploy::action_from(call.param("action"));
   if (!action) co_return error(call, {ErrorCode::not_found, call.request.path, "there is no such action"});
   const Target target = call.target();
-  const bool confirmed = (*form)["confirm"] == "yes" && still_serves(target, *form);
-  if (!confirmed && moves_who_serves(target, *number, *action))
-    co_return co_await confirm_act(std::move(call), std::move(*form), *number, *action);
+  const bool confirmed = (*form)["confirm"] == "yes", rolls_back = *action == deploy::Action::rollback;
+  std::string request_id;
+  if (const std::string& after = (*form)["after"]; rolls_back && !after.empty() && after.size() < 20)
+    request_id = fmt::format("page:rollback:{}:after:{}", *number, after);
+  json::array changed = meanwhile(target, *form, request_id);
+  const Deploy* d = services_.conductor->find(target, *number);
+  const auto all = d ? services_.conductor->possible(*d) : std::vector{*action};
+  const bool can = std::ranges::find(all, *action) != all.end();
+  if (can && (!changed.empty() || (!confirmed && moves_who_serves(target, *number, *action))))
+    co_return co_await confirm_act(std::move(call), std::move(*form), std::move(changed), *number, *action);
 
   deploy::Act act;
   act.target = target;
@@ -137,80 +128,13 @@ Pages::Answer Pages::act(route::Call call) {
   act.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
   act.confirmed = confirmed;
   act.serving = whole_number((*form)["serving"]);
-  act.at_once = *action == deploy::Action::rollback && (*form)["at_once"] == "yes";
-  if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
-    act.request_id = fmt::format("page:rollback:{}:after:{}", *number, after);
+  act.at_once = rolls_back && (*form)["at_once"] == "yes";
+  act.request_id = std::move(request_id);
   auto done = co_await live::in_time(services_.conductor->act(std::move(act)));
   if (!done) co_return error(call, done.error());
-  if (*action == deploy::Action::rollback) co_return see_other(deploy_address(target, done->number));
+  if (rolls_back) co_return see_other(deploy_address(target, done->number));
   const std::string& back = (*form)["back"];
   co_return see_other(back.empty() ? deploy_address(target, *number) : local_path(back));
-}
-
-Pages::Answer Pages::confirm_act(route::Call call, Form form, int64_t number, deploy::Action action) const {
-  const Target target = call.target();
-  auto stored = co_await services_.store->deploy(target, number);
-  if (!stored) co_return error(call, stored.error());
-  const Deploy* serving = services_.conductor->current(target);
-  const Deploy* latest = services_.conductor->latest(target);
-  const std::string after = std::to_string(latest ? latest->number : 0);
-  const bool rolls_back = action == deploy::Action::rollback;
-  const bool restores = action == deploy::Action::restore;
-  const bool takes_away = !rolls_back && !restores;
-  const std::string verb = rolls_back                       ? "Roll back to"
-                           : restores                       ? "Restore"
-                           : action == deploy::Action::zero ? "Zero"
-                                                            : "Delete";
-
-  json::array lines;
-  add_meanwhile(lines, form["confirm"] == "yes");
-  json::object o = context(call);
-  o["changes"] = nullptr;
-  if (rolls_back) {
-    const bool hosts = stored->deployer == Deployer::ansible;
-    lines.emplace_back(fmt::format("{}, as a new deploy of build {}.",
-                                   hosts ? "Its playbook runs again with the configuration that it had"
-                                         : "Its stored manifests are applied again",
-                                   short_sha(stored->sha)));
-    lines.emplace_back(serving_line(serving, target.environment));
-    if (serving && !hosts) {
-      lines.emplace_back(fmt::format("#{} gets no more requests as soon as the pods of this one are ready.",
-                                     serving->number));
-      o["at_once"] = serving->number;
-    }
-    auto preview = co_await services_.board->rollback_preview(target, number);
-    if (!preview) co_return error(call, preview.error());
-    for (json::value& line : (*preview)["lines"].as_array()) lines.push_back(std::move(line));
-    o["changes"] = std::move((*preview)["difference"]);
-    o["before"] = serving ? fmt::format("#{}, now", serving->number) : "";
-    o["after"] = fmt::format("#{}, then", number);
-  } else if (restores) {
-    lines.emplace_back(fmt::format("#{} of build {} is to serve {} in {} again.", number,
-                                   short_sha(stored->sha), target.project, target.environment));
-    lines.emplace_back(serving_line(serving, target.environment));
-    if (serving)
-      lines.emplace_back(
-          fmt::format("#{} goes on running and answers too, until it is zeroed: by you, or by what the "
-                      "environment does with deploys that served before.",
-                      serving->number));
-  } else {
-    lines.emplace_back(fmt::format("#{} is the one that serves: it answers the requests of {} in {} now.",
-                                   number, target.project, target.environment));
-    lines.emplace_back(action == deploy::Action::zero
-                           ? "Zeroed, nothing answers them until it is restored or another one is deployed."
-                           : "Deleted, nothing answers them until another one is deployed.");
-  }
-  o["title"] = fmt::format("{} #{} of {} in {}?", verb, number, target.project, target.environment);
-  o["lines"] = std::move(lines);
-  o["action"] = fmt::format("{}/{}", deploy_address(target, number), deploy::name(action));
-  o["fields"] =
-      hidden({{"after", after}, {"back", local_path(form["back"])}, {"serving", serving_now(target)}});
-  o["ask_reason"] = true;
-  o["reason"] = "";
-  o["danger"] = takes_away;
-  o["button"] = fmt::format("{} #{}{}", verb, number, takes_away ? ", though it serves" : "");
-  o["back"] = form["back"].empty() ? deploy_address(target, number) : local_path(form["back"]);
-  co_return co_await html(std::move(call), "confirm.html.j2", std::move(o));
 }
 
 }  // namespace lemmy::web

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "domain/addresses.h"
 #include "web/context.h"
 #include "web/render.h"
 
@@ -77,6 +78,7 @@ json::object Pages::context(const route::Call& call) const {
   if (call.who.kind == access::Identity::Kind::anonymous && call.config->has_access &&
       !call.config->access.anonymous) {
     frame["problems"] = json::array{};
+    frame["left"] = json::array{};
     frame["clusters"] = json::array{};
     frame["strays"] = json::object{{"total", 0}, {"items", json::array{}}};
     frame["store"] = json::object{{"ok", true}};

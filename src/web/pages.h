@@ -72,13 +72,17 @@ class Pages : public std::enable_shared_from_this<Pages> {
   net::Response undrawn(const route::Call& call, const std::string& name, const Error& error) const;
   Answer html(route::Call call, std::string name, json::object context, int status = 200) const;
   json::object context(const route::Call& call) const;  // of a page that does not update itself
-  Answer confirm_deploy(route::Call call, Form form) const;
+  Answer confirm_deploy(route::Call call, Form form, json::array meanwhile) const;
   Answer confirm_roll_back(route::Call call, release::Release release) const;
-  // Forms of questions say in "serving" what served when they were asked.
+  // Forms of questions say in "serving" what served when they were asked, and those of deploys in "after"
+  // what the target's newest deploy was: what has changed since is asked about once more. Its sentences;
+  // empty: nothing has.
+  json::array meanwhile(const Target& target, Form& form, const std::string& request_id) const;
   std::string serving_now(const Target& target) const;
-  bool still_serves(const Target& target, Form& form) const;
+  std::string newest_now(const Target& target) const;
   bool moves_who_serves(const Target& target, int64_t number, deploy::Action action) const;
-  Answer confirm_act(route::Call call, Form form, int64_t number, deploy::Action action) const;
+  Answer confirm_act(route::Call call, Form form, json::array meanwhile, int64_t number,
+                     deploy::Action action) const;
 
   route::Router* router_;
   live::Services services_;

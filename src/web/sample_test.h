@@ -23,6 +23,7 @@ inline json::object frame() {
           {"simulated", true},
           {"revision", "0123456789abcdef"},
           {"problems", json::array{}},
+          {"left", json::array{}},
           {"clusters", {{{"name", "eu"}, {"ok", true}, {"trouble", ""}}}},
           {"strays", {{"total", 0}, {"items", json::array{}}}},
           {"store", {{"ok", true}, {"trouble", ""}, {"since", ""}, {"as_of", ""}}}};
@@ -198,7 +199,7 @@ inline json::object difference() {
           {"images", json::array{std::move(image)}},
           {"config_map", {{"state", "changed"}, {"before", "a"}, {"after", "b"}}},
           {"secret", {{"state", "same"}, {"before", "7"}, {"after", "7"}}},
-          {"summary", "the build (aaaaaaa -> 0123abc), 1 field of the configuration differ"}};
+          {"summary", "the build (aaaaaaa -> 0123abc) and 1 field of the configuration differ"}};
 }
 
 inline json::object failure() {

@@ -159,7 +159,21 @@ class Outages(unittest.TestCase):
             self.assertEqual(code, 200, said)
             return [s["text"] for s in said["items"] if s["project"] == "orphan"]
         wait_for("both are shown", lambda: len(strays()) == 2, 40)
-        self.assertIn("its controller is gone, and it runs on", strays()[0])
+        self.assertIn(f"the controller of deploy #{first} of orphan is gone, and nothing replaces it", strays()[0])
+        # They answer, so it is not gone: it serves on, and says what is wrong.
+        wait_for("it is said", lambda: "its pods run on" in self.history("orphan", first), 40)
+        one = self.lemmy.status("orphan", NAMESPACE, first)["deploy"]
+        self.assertEqual((one["presence"], one["serving"], one["ready"]), ("running", True, 2))
+        self.assertIn("delete", one["actions"])
+        code, said = self.lemmy.call("GET", f"/api/v1/projects/orphan/environments/{NAMESPACE}")
+        self.assertEqual((code, said["health"]), (200, "bad"))
+        self.assertIn("nothing replaces them", said["health_text"])
+        second = self.deploy("orphan")
+        self.lemmy.act("orphan", NAMESPACE, first, "delete")
+        self.lemmy.wait_presence("orphan", NAMESPACE, first, "deleted", 60)
+        wait_for("their pods are gone", lambda: strays() == [], 40)
+        self.assertEqual(self.answers("orphan", second), {second: 2})
+        self.assertEqual(self.history("orphan", first).count("its pods run on"), 1)
 
     def test_a_service_that_was_applied_as_it_was_before_selects_by_the_label_again(self):
         first = self.deploy("edited")

@@ -49,7 +49,7 @@ test("a failed deploy puts its cause beside what differs from the last good one"
   await cause.getByRole("heading", { name: /^2 of 2 pods: container app: CrashLoopBackOff, exit code 7/ }).waitFor();
   assert.match(await cause.locator("pre").first().innerText(), /no such database/);
   await cause.getByRole("heading", { name: "What differs from the last good deploy, #1" }).waitFor();
-  await cause.getByText(/^The build \(1111111 -> 2222222\), 3 fields of the configuration differ$/).waitFor();
+  await cause.getByText(/^The build \(1111111 -> 2222222\) and 3 fields of the configuration differ$/).waitFor();
   const field = cause.locator("#since-fields tr").filter({ hasText: "lemmy.test/behaviour" });
   assert.match(await field.innerText(), /crash-loop[^]*projects\/hello-world\/template\.json\.j2:1/);
   const compare = cause.getByRole("link", { name: "compare them" });

@@ -1,4 +1,5 @@
 """An environment that is taken out of the configuration while a deploy is there."""
+import html
 import json
 import pathlib
 import shutil
@@ -48,13 +49,26 @@ class LeftBehind(unittest.TestCase):
         def environment():
             return next((e for e in overview()["environments"] if e["name"] == "staging"), None)
         wait_until(lambda: environment() and not environment()["configured"], 30)
-        page = self.server.get("/", token=self.tokens["admin"]).body.decode()
-        self.assertIn("is not in the configuration any more, and 1 of its deploys are there", page.replace("&#39;", "'"))
+        page = html.unescape(self.server.get("/", token=self.tokens["admin"]).body.decode())
+        self.assertIn("hello-world/staging was taken out of the configuration, and one of its deploys is there", page)
+        self.assertIn(f'<a href="{DEPLOYS.removeprefix("/api/v1")}/1">#1</a>', page)
+        self.assertNotIn("The configuration on disk has problems", page)
+        self.assertIn("environments.yaml again", page)
         one = self.server.get(f"{DEPLOYS}/1", token=self.tokens["admin"]).json
         self.assertEqual([p["is_ready"] for p in one["pods"]], [True] * len(one["pods"]))
         self.assertGreater(one["deploy"]["wanted_pods"], 0)
         code, out, err = self.server.cli("status", "hello-world", "staging", token=self.tokens["admin"])
         self.assertEqual((code, "pods ready" in out or "#1" in out), (0, True), out + err)
+        # What cannot be done is not offered, and says why.
+        self.assertNotIn("rollback", one["deploy"]["actions"])
+        preview = self.server.get(f"{DEPLOYS}/1/rollback-preview", token=self.tokens["admin"]).json
+        self.assertEqual((preview["possible"], preview["why"]),
+                         (False, "hello-world/staging was taken out of the configuration"))
+        for path, body in ((f"{DEPLOYS}/1/rollback", {}), (DEPLOYS, {"build": "aaaaaaa"})):
+            refused = self.server.call("POST", path, body, token=self.tokens["admin"])
+            self.assertEqual(refused.status, 404, refused.body)
+            self.assertIn("was taken out of the configuration", refused.json["detail"])
+            self.assertIn("environments.yaml", refused.json["hint"])
         refused = self.server.call("POST", f"{DEPLOYS}/1/delete", {"confirm": True}, token=self.tokens["deployer"])
         self.assertEqual(refused.status, 403, refused.body)
         self.assertIn("not in the configuration", refused.json["detail"])

@@ -1,4 +1,5 @@
 """Questions that are asked before what serves changes, and answers that come when it has changed already."""
+import html
 import re
 import unittest
 
@@ -9,12 +10,17 @@ PATH = "/projects/hello-world/environments/staging/deploys"
 API = "/api/v1" + PATH
 
 
-@unittest.skipUnless(HAS_PLAYGROUND, "this build has no playground")
-class Questions(unittest.TestCase):
+def plain(page):
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
+
+
+class Asking(unittest.TestCase):
+    BUILDS = ("aaaaaaa", "bbbbbbb")
+
     @classmethod
     def setUpClass(cls):
         cls.server = Server(command="playground").start()
-        for sha in ("aaaaaaa", "bbbbbbb"):
+        for sha in cls.BUILDS:
             answer = cls.server.hook({"project": "hello-world", "sha": sha, "branch": "main"}, secret="")
             assert answer.status == 202, answer.body
             code, _, err = cls.server.cli("deploy", "hello-world", "staging", "--build", sha, "--timeout", "50s")
@@ -36,6 +42,9 @@ class Questions(unittest.TestCase):
     def serving(self):
         return self.server.get("/api/v1/projects/hello-world/environments/staging").json["current"]["number"]
 
+
+@unittest.skipUnless(HAS_PLAYGROUND, "this build has no playground")
+class Questions(Asking):
     def test_what_was_asked_about_another_one_that_served_is_not_done(self):
         number = self.serving()
         for path, body in ((API, {"build": "aaaaaaa"}), (f"{API}/1/rollback", {"at_once": True}),
@@ -84,6 +93,68 @@ class Questions(unittest.TestCase):
             self.assertIn("a roll back to #1", other.json["detail"])
         history = [h["text"] for h in self.server.get(f"{API}/{number}").json["history"]]
         self.assertEqual(sum("asked for" in text for text in history), 1, history)
+
+
+@unittest.skipUnless(HAS_PLAYGROUND, "this build has no playground")
+class Again(Asking):
+    """Three run, none is done anything to: what is asked, and asked once more when something came between."""
+    BUILDS = ("aaaaaaa", "bbbbbbb", "ccccccc")
+
+    def question(self, path, **fields):
+        status, page = self.ask(path, **fields)
+        self.assertEqual(status, 200, page)
+        self.assertIn('name="confirm" value="yes"', page)
+        return page
+
+    def test_a_roll_back_says_all_that_is_taken_out_and_what_stays(self):
+        page = self.question(f"{PATH}/1/rollback")
+        for words in ("#2 and #3 get no more requests as soon as the pods of the new deploy are ready.",
+                      "#1 goes on answering beside it.", "Take #2 and #3 out at once"):
+            self.assertIn(words, plain(page))
+        preview = self.server.get(f"{API}/1/rollback-preview").json
+        self.assertEqual((preview["takes_out"], preview["stays"]), ([2, 3], [1]))
+        code, out, err = self.server.cli("rollback", "hello-world", "staging", "1", "--preview")
+        self.assertEqual(code, 0, err)
+        self.assertIn("#2 and #3 get no more requests", out)
+
+    def test_what_was_typed_is_there_when_it_is_asked_again(self):
+        page = self.question(f"{PATH}/1/rollback", confirm="yes", at_once="yes", serving="2", after="3",
+                             reason="it is <slow>")
+        self.assertIn('value="it is &lt;slow&gt;"', page)
+        self.assertIn("was ticked before: tick it again", plain(page))
+        self.assertNotIn("checked", page)
+        self.assertIn('role="alert"', page)
+
+    def test_zero_and_delete_say_who_answers_and_who_would(self):
+        for action, word in (("zero", "Zeroed"), ("delete", "Deleted")):
+            page = plain(self.question(f"{PATH}/3/{action}"))
+            self.assertIn("#3 of build ccccccc serves hello-world in staging now.", page)
+            self.assertRegex(page, r"\d+ pods answer requests: #1 with \d+, #2 with \d+, #3 with \d+\.")
+            self.assertRegex(page, word + r", it leaves its place to #2 of build bbbbbbb, which runs and has (\d) of \1 pods ready\.")
+            self.assertIn("though it serves", page)
+            # It was asked about when it served, and another one does by now.
+            page = self.question(f"{PATH}/2/{action}", confirm="yes", serving="2", reason="too many")
+            self.assertIn("What serves has changed", page)
+            self.assertIn('value="too many"', page)
+            self.assertNotIn("though it serves", page)
+            self.assertEqual(self.deploy(2)["presence"], "running")
+
+    def test_a_deploy_from_a_page_of_before_asks(self):
+        page = self.question(PATH, build="aaaaaaa", after="2")
+        self.assertIn("asked for #3 of build ccccccc here since you looked", plain(page))
+        self.assertIn('name="after" value="3"', page)
+        self.assertNotIn("protected environment", page)
+
+    def test_a_name_that_is_wrong_is_answered_with_those_that_there_are(self):
+        code, _, err = self.server.cli("rollback", "hello-world", "stagin", "1")
+        self.assertEqual(code, 4, err)
+        self.assertIn("has no environment 'stagin'", err)
+        self.assertIn("staging", err)
+        code, _, err = self.server.cli("status", "hello-wrld")
+        self.assertEqual(code, 4, err)
+        self.assertIn("did you mean 'hello-world'?", err)
+        code, _, err = self.server.cli("rollback", "hello-world", "staging", "3", "--no-wait")
+        self.assertEqual(code, 5, err)
 
 
 if __name__ == "__main__":

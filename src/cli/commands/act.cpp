@@ -75,10 +75,12 @@ Task<Result<int64_t>> ask_first(std::shared_ptr<Remote> remote, ActArguments a) 
   if (!shown) co_return fail(shown.error());
   print_preview(stderr, shown->as_object());
   const int64_t serving = int_or(object_in(shown->as_object(), "serving"), "number");
-  if (serving != 0)
-    fmt::print(stderr, "#{} gets no more requests {}.\n", serving,
-               a.at_once ? "from now on, before what it goes back to is ready: nothing may answer meanwhile"
-                         : "as soon as the pods of the new deploy are ready");
+  if (!bool_or(shown->as_object(), "possible", true))
+    co_return fail(ErrorCode::conflict, a.target.str(), field(shown->as_object(), "why"),
+                   "nothing was rolled back");
+  if (a.at_once)
+    fmt::print(stderr,
+               "--at-once: from now on, before the new deploy is ready; nothing may answer meanwhile.\n");
   if (says_yes(fmt::format("Roll {} back to #{}?", a.target.str(), a.number))) co_return serving;
   co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was rolled back");
 }

@@ -29,7 +29,15 @@ std::string line(const json::object& e) {
   std::string out =
       fmt::format("{}  {}/{} #{}  {}  {}", field(e, "at"), field(e, "project"), field(e, "environment"),
                   int_or(e, "number"), field(e, "what"), field(e, "build").substr(0, 7));
-  if (const std::string who = field(e, "who"); who != "lemmy") out += "  by " + who;
+  const std::string who = field(e, "who"), what = field(e, "what");
+  const int64_t out_by = int_or(e, "out_by");
+  if (who != "lemmy")
+    out += "  by " + who;
+  else if (what == "taken_out" && out_by != 0 && out_by != int_or(e, "number"))
+    out += fmt::format("  for #{}", out_by);
+  else if (const std::string asked_by = field(e, "asked_by");
+           !asked_by.empty() && field(e, "phase_before") != field(e, "phase"))
+    out += "  asked for by " + asked_by;
   if (const std::string cause = field(e, "cause"); !cause.empty()) out += "  " + cause;
   return out;
 }

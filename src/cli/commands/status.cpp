@@ -12,6 +12,9 @@ constexpr const char* kStatusManual =
     R"(Without arguments what runs where; with a project its environments; with an environment its deploys and the pods
 of the newest; with a number that deploy, and why it failed: the cause, a sample of the pods that fail alike with its
 log, and what differs from the last good deploy. The health is ok, busy, bad, zeroed, none or unknown (the cluster cannot be seen).
+#3* is the deploy that serves; PODS is "running, out" when its pods run and are kept from requests; POSSIBLE names the
+commands that make sense for it now (lemmy zero, delete, restore, rollback, cancel). What has Lemmy's labels and nobody
+who looks after it is told on standard error.
 Exit codes: 0 whatever the health, 3 not allowed, 4 no such project or environment, 6 the server cannot be reached.)";
 
 struct StatusArguments {
@@ -94,10 +97,15 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
 Task<Result<int>> overview(std::shared_ptr<Remote> remote, StatusArguments a) {
   auto all = co_await remote->get("/api/v1/projects");
   if (!all) co_return fail(all.error());
-  if (a.remote.json())
+  if (a.remote.json()) {
     print_json(*all);
-  else
-    print_targets(array_in(all->as_object(), "projects"));
+    co_return 0;
+  }
+  print_targets(array_in(all->as_object(), "projects"));
+  auto strays = co_await remote->get("/api/v1/strays");
+  if (!strays || !strays->is_object()) co_return 0;  // a server of before, or not for the caller
+  for (const json::value& v : array_in(strays->as_object(), "items"))
+    if (v.is_object()) fmt::print(stderr, "nobody looks after {}\n", field(v.get_object(), "text"));
   co_return 0;
 }
 

@@ -1,0 +1,55 @@
+"""What people see on terminals that are narrow."""
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import unittest
+
+from harness import LEMMY, Server, rest_of
+from test_playground import HAS_PLAYGROUND
+
+
+@unittest.skipUnless(HAS_PLAYGROUND, "this build has no playground")
+class Terminal(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(command="playground").start()
+        answer = cls.server.hook({"project": "hello-world", "sha": "aaaaaaa", "branch": "main"}, secret="")
+        assert answer.status == 202, answer.body
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def on_terminal(self, columns, *arguments):
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = subprocess.Popen([LEMMY, *arguments, "--server", self.server.url], stdin=theirs, stdout=theirs,
+                                   stderr=theirs, close_fds=True, env={**os.environ, "TERM": "xterm"})
+        os.close(theirs)
+        shown = rest_of(ours).decode()
+        self.assertEqual(process.wait(20), 0, shown)
+        return re.sub(r"\x1b\[\d*m", "", shown)
+
+    def test_a_line_of_progress_is_cut_where_the_terminal_ends_so_that_it_can_be_cleared(self):
+        shown = self.on_terminal(30, "deploy", "hello-world", "staging", "--build", "aaaaaaa", "--timeout", "50s")
+        lines = [part.split("\n")[-1].strip("\r") for part in shown.split("\r\x1b[K")[:-1]]
+        lines = [line for line in lines if line.startswith("#")]
+        self.assertTrue(lines, shown)
+        self.assertEqual([line for line in lines if len(line) > 29], [], shown)
+        self.assertTrue(any(line.endswith("…") for line in lines), lines)
+
+    def test_what_does_not_fit_in_a_row_stands_below_it_whole(self):
+        wide = self.on_terminal(200, "status")
+        row = next(line for line in wide.splitlines() if line.startswith("hello-world") and "production" in line)
+        narrow = self.on_terminal(60, "status").splitlines()
+        at = next(i for i, line in enumerate(narrow) if line.startswith("hello-world") and "production" in line)
+        self.assertTrue(row.strip().endswith(narrow[at + 1].strip()), (row, narrow[at:at + 2]))
+        self.assertTrue(narrow[at + 1].startswith("    "), narrow)
+
+
+if __name__ == "__main__":
+    unittest.main()
