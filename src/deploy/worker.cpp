@@ -9,6 +9,9 @@ namespace {
 
 constexpr size_t kTogether = 64;
 constexpr milliseconds kFirstRetry{1'000}, kLongestRetry{15'000};
+// Decisions come to rest. Should some not, they cost a write a second, not hundreds.
+constexpr int kRestless = 200;
+constexpr milliseconds kRest{1'000};
 
 }  // namespace
 
@@ -18,7 +21,15 @@ Task<> Worker::run() {
     const uint64_t version = s.version;
     wait_ = kNoWait;
     const Did did = co_await step();
-    if (did == Did::something) continue;
+    turns_ = did == Did::something ? turns_ + 1 : 0;
+    if (did == Did::something && turns_ < kRestless) continue;
+    if (did == Did::something) {
+      if (turns_ == kRestless)
+        log::error("what is done does not come to rest; it goes on slowly",
+                   {{"project", target_.project}, {"environment", target_.environment}});
+      co_await s.signal.wait(kRest);
+      continue;
+    }
     if (store_failures_ > 0) look_within(back_off(store_failures_, kFirstRetry, kLongestRetry));
     if (s.version != version) continue;
     // Whoever brings news starts this again.

@@ -85,6 +85,7 @@ class Worker {
   milliseconds wait_ = kNoWait;
   std::map<int64_t, Retry> retries_;
   int store_failures_ = 0;
+  int turns_ = 0;  // in a row, each of which did something
   // Of the active deploy, and of the one that serves.
   int64_t timed_ = 0, serving_ = 0;
   Stopwatch idle_, ready_, served_, serving_ready_;

@@ -41,8 +41,14 @@ json::object Board::frame() const {
   json::array clusters;
   for (const ClusterState& c : from_.clusters()) {
     std::string trouble = c.error;
-    if (c.cluster)
-      if (auto t = c.cluster->trouble()) trouble = t->str();
+    if (c.cluster) {
+      if (auto t = c.cluster->trouble())
+        trouble = t->str();
+      else if (!c.cluster->synced())
+        trouble = "its picture is being read";
+    } else if (trouble.empty()) {
+      trouble = "its kubeconfig is being read";
+    }
     clusters.push_back({{"name", c.name},
                         {"ok", trouble.empty()},
                         {"trouble", trouble},

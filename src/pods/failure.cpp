@@ -13,7 +13,8 @@ constexpr size_t kRoles = 5, kLines = 25;
 constexpr size_t kLogBytes = 8192;        // of each end
 constexpr size_t kWholeLog = 16'000;      // the client gives no more than 16 KiB of a beginning
 constexpr milliseconds kLogLimit{3'000};  // of one call
-constexpr milliseconds kLogsLimit{10'000}, kSecretLimit{2'000};
+// Its target waits for the explanation of a failure: what hangs may hold it up no longer.
+constexpr milliseconds kExplain{6'000}, kLogsLimit{6'000}, kSecretLimit{2'000};
 
 json::object role_json(const Role& r) {
   json::object sample = pod_json(*r.sample);
@@ -115,6 +116,7 @@ Task<> add_logs(kube::Client* client, std::string ns, json::object* pods, millis
 // The words of the container itself, and what Kubernetes said about the pod.
 Task<Cause> Place::explain(Deploy d, Cause cause) {
   const std::string ns = d.target.environment;
+  const auto end = Clock::now() + kExplain;
   // The verdict is often sooner than the event that explains it.
   auto warned = [&] {
     auto all = cluster_.events_about(cause.pod, ns);
@@ -132,8 +134,10 @@ Task<Cause> Place::explain(Deploy d, Cause cause) {
   if (cause.events.size() > 20) cause.events.resize(20);
   if (cause.pod.empty() || cause.container.empty()) co_return cause;
   for (bool previous : {false, true}) {
+    const auto left = std::chrono::ceil<milliseconds>(end - Clock::now());
+    if (left <= milliseconds{0}) break;
     auto text = co_await with_deadline(client()->log(ns, cause.pod, cause.container, previous, int(kLines)),
-                                       seconds{5}, "log");
+                                       std::min(left, kLogLimit), "log");
     if (!text) continue;  // there is none, or its node is gone
     (previous ? cause.previous_log_tail : cause.log_tail) = last_bytes(std::move(*text));
   }
