@@ -93,7 +93,7 @@ Result<deploy::Act> read_act(const live::Services& s, const route::Call& call) {
   if (!action)
     return fail(ErrorCode::not_found, "action",
                 fmt::format("there is no action '{}'", shorten(call.param("action"), 40)),
-                "there are: cancel, zero, delete, restore, rollback");
+                "there are: cancel, zero, delete, restore, rollback, accept");
   auto body = route::body_object(call.request);
   if (!body) return fail(body.error());
   if (auto ok = check_keys(*body, {"reason", "confirm", "at_once", "serving", "csrf"}); !ok)

@@ -65,7 +65,7 @@ json::object deploy() {
                  {"serving", of("boolean")},
                  {"ready", of("integer")},
                  {"wanted_pods", of("integer")},
-                 {"actions", list(one_of({"cancel", "zero", "delete", "restore", "rollback"}))}});
+                 {"actions", list(one_of({"cancel", "zero", "delete", "restore", "rollback", "accept"}))}});
 }
 
 json::object build() {

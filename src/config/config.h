@@ -43,7 +43,9 @@ struct Project {
   std::vector<Link> links;
   milliseconds deadline{600'000};  // without progress
   milliseconds settle{10'000};
-  int history = 20;  // deploys listed
+  int crash_loops = 3;  // a container that was started again so often, and crashes, has failed
+  milliseconds wait_for_config{60'000};  // for a Secret, a ConfigMap or a key that is not there
+  int history = 20;                      // deploys listed
   bool service = true;
   std::string hosts;         // Ansible host pattern; empty: the default, see hosts_pattern
   std::string playbook;      // in ansible/playbooks/; "<project>.yml" unless said

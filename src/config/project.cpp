@@ -128,6 +128,8 @@ void Loader::project_yaml(const fs::path& dir, Project& p) {
     });
     p.deadline = r.duration("deadline", seconds{1}, hours{24}).value_or(p.deadline);
     p.settle = r.duration("settle", seconds{0}, hours{1}).value_or(p.settle);
+    p.crash_loops = r.number("crash_loops", p.crash_loops, 0, 100);
+    p.wait_for_config = r.duration("wait_for_config", seconds{0}, hours{1}).value_or(p.wait_for_config);
     p.history = r.number("history", p.history, 1, 500);
     p.service = r.flag("service", true);
     p.hosts = r.text("hosts");

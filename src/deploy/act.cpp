@@ -20,12 +20,22 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
     if ((zeroed && d.wanted == Wanted::zeroed) || out_of_turn) out.push_back(Action::restore);
     if ((running || zeroed) && d.wanted != Wanted::deleted) out.push_back(Action::remove);
   }
+  if (has_recovered(d)) out.push_back(Action::accept);
   // What was never live is no place to go back to; what serves is one when a later deploy left some hosts
   // with its own build.
   const bool serves = serving && serving->number == d.number;
   if (over && d.serving_since && (!serves || touched_since(d)) && is_configured(d.target))
     out.push_back(Action::rollback);
   return out;
+}
+
+bool Conductor::has_recovered(const Deploy& d) const {
+  if (d.phase != Phase::failed || !runs(d)) return false;
+  auto at = place(d);
+  if (!at) return false;
+  const Sight s = (*at)->look(d);
+  const int asked = asked_for(d, s);
+  return !s.blind && s.there && asked > 0 && s.ready >= asked;
 }
 
 bool Conductor::touched_since(const Deploy& d) const {
@@ -52,6 +62,7 @@ Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
                             : act.action == Action::zero    ? "zeroed"
                             : act.action == Action::remove  ? "deleted"
                             : act.action == Action::restore ? "restored"
+                            : act.action == Action::accept  ? "accepted"
                                                             : "rolled back to",
                             lemmy::name(d.phase), lemmy::name(d.presence)),
                 names.empty() ? "" : "possible are: " + join(names, ", "));
@@ -88,6 +99,7 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     if (auto ok = check_serving(a.target, a.serving, key, a.number); !ok) co_return fail(ok.error());
     if (a.action == Action::rollback) co_return co_await roll_back(a, d);
     std::string why = a.reason.empty() ? "" : ": " + shorten(valid_utf8(a.reason), 1000);
+    if (a.action == Action::accept) co_return co_await accept(a, std::move(d));
     std::string text;
     d.wanted_by = a.who;
     if (a.action == Action::cancel) {
@@ -120,6 +132,22 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     }
     co_return saved;
   }
+}
+
+// A conflict is the caller's to look at: it may not be so any more.
+Task<Result<Deploy>> Conductor::accept(Act a, Deploy d) {
+  in_places(d, [](DeployPlace& p) { p.cause.reset(); });
+  std::string text = "accepted though it had failed, as all its pods are ready";
+  if (!a.reason.empty()) text += ": " + shorten(valid_utf8(a.reason), 1000);
+  const Target target = d.target;
+  Move move = go_live(std::move(d), next_serves(target), now(), std::move(text));
+  move.events.back().who = a.who;
+  auto saved = co_await save(std::move(move.deploy), std::move(move.events));
+  if (saved) {
+    crash_point();
+    wake(target);
+  }
+  co_return saved;
 }
 
 Task<Result<Deploy>> Conductor::roll_back(Act a, Deploy earlier) {

@@ -13,7 +13,7 @@
 
 namespace lemmy::deploy {
 namespace {
-constexpr std::string_view kActions[] = {"cancel", "zero", "delete", "restore", "rollback"};
+constexpr std::string_view kActions[] = {"cancel", "zero", "delete", "restore", "rollback", "accept"};
 
 }  // namespace
 

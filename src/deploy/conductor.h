@@ -26,8 +26,8 @@ struct Request {
   std::optional<int64_t> serving = std::nullopt;
 };
 
-enum class Action { cancel, zero, remove, restore, rollback };
-std::string_view name(Action a);  // "cancel", "zero", "delete", "restore", "rollback"
+enum class Action { cancel, zero, remove, restore, rollback, accept };
+std::string_view name(Action a);  // "cancel", "zero", "delete", "restore", "rollback", "accept"
 std::optional<Action> action_from(std::string_view name);
 
 struct Act {
@@ -84,6 +84,9 @@ class Conductor {
   // Accepted once it returns; the work is then done in the background. For a roll back the new deploy, else
   // the deploy itself. conflict: the action makes no sense now, or it serves and `confirmed` is not set.
   Task<Result<Deploy>> act(Act act);
+  // It failed, and all the pods that it was asked to have are ready by now: whoever accepts it makes it
+  // serve.
+  bool has_recovered(const Deploy& deploy) const;
   // Which of the actions make sense now.
   std::vector<Action> possible(const Deploy& deploy) const;
 
@@ -156,6 +159,7 @@ class Conductor {
   Task<Result<Deploy>> make(Deploy deploy, DeployEvent first);
   Task<Result<Deploy>> change(Deploy deploy, std::vector<DeployEvent> events);
   Task<Result<Deploy>> roll_back(Act act, Deploy earlier);
+  Task<Result<Deploy>> accept(Act act, Deploy failed);
   Result<Place*> place(const Deploy& deploy) const;
   int64_t next_serves(const Target& target) const;  // above those of all others
   // A later deploy that failed or was cancelled had begun on the hosts that `deploy` runs on.

@@ -89,7 +89,8 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
   }
   const bool all_ready = v.observed && v.ready >= wanted && v.pods >= wanted;
 
-  if (v.failed && wanted > 0) return give_up(std::move(d), v, now, "every pod failed");
+  const bool waits = v.may_be_made && waited.failed < rules.wait_for_config;
+  if (v.failed && wanted > 0 && !waits) return give_up(std::move(d), v, now, "every pod failed");
   if (all_ready && d.phase == Phase::rolling_out)
     return enter(std::move(d), Phase::settling, now, "lemmy", fmt::format("all {} pods are ready", wanted));
   if (!all_ready && d.phase == Phase::settling) {
@@ -130,11 +131,12 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
   return Move{std::move(d), {}};
 }
 
-milliseconds until_next(const Deploy& d, const Rules& rules, Waited waited) {
+milliseconds until_next(const Deploy& d, const Sight& v, const Rules& rules, Waited waited) {
   milliseconds next = kLongestLook;
   if (d.phase == Phase::settling) next = std::min(next, rules.settle - waited.ready);
   if (d.phase == Phase::rolling_out) {
     next = std::min(next, rules.deadline - waited.idle);
+    if (v.failed && v.may_be_made) next = std::min(next, rules.wait_for_config - waited.failed);
     if (waited.idle < kStuck) next = std::min(next, kStuck - waited.idle);
   }
   return std::max(milliseconds{5}, next);

@@ -11,14 +11,16 @@
 namespace lemmy::deploy {
 
 struct Rules {
-  milliseconds deadline{600'000};  // without progress
-  milliseconds settle{10'000};     // all ready for so long
+  milliseconds deadline{600'000};   // without progress
+  milliseconds settle{10'000};      // all ready for so long
+  milliseconds wait_for_config{0};  // for configuration that is missing
 };
 
 // How long by the steady clock of who looks after it: deploy/stopwatch.h.
 struct Waited {
-  milliseconds idle{0};   // without progress
-  milliseconds ready{0};  // all were ready
+  milliseconds idle{0};    // without progress
+  milliseconds ready{0};   // all were ready
+  milliseconds failed{0};  // every pod was fatal
 };
 
 // A deploy as it shall be stored, and what its history says about it.
@@ -40,7 +42,7 @@ Move go_live(Deploy deploy, int64_t serves, Time now, std::string text);
 std::optional<Move> advance(const Deploy& deploy, const Sight& sight, const Rules& rules, Waited waited,
                             Time now, bool newer_waits, int64_t serves);
 // How long until time alone changes what advance() says; at most kLongestLook.
-milliseconds until_next(const Deploy& deploy, const Rules& rules, Waited waited);
+milliseconds until_next(const Deploy& deploy, const Sight& sight, const Rules& rules, Waited waited);
 inline constexpr milliseconds kLongestLook{10'000};
 
 // The count a new controller starts with: when it is autoscaled, what the one that serves is wanted to have

@@ -46,8 +46,8 @@ TEST_F(Machine, all_ready_settles_and_then_is_live) {
   auto settling = step(deploy(), seen(2, 2, 2), 5);
   ASSERT_TRUE(settling);
   EXPECT_EQ(settling->deploy.phase, Phase::settling);
-  EXPECT_EQ(until_next(settling->deploy, kRules, {}), seconds{10});
-  EXPECT_EQ(until_next(settling->deploy, kRules, {seconds{0}, seconds{7}}), seconds{3});
+  EXPECT_EQ(until_next(settling->deploy, Sight{}, kRules, {}), seconds{10});
+  EXPECT_EQ(until_next(settling->deploy, Sight{}, kRules, {seconds{0}, seconds{7}}), seconds{3});
   auto early = step(settling->deploy, seen(2, 2, 2), 5, 9);
   EXPECT_TRUE(!early || early->deploy.phase == Phase::settling) << "not before the settle time is over";
   auto live = step(settling->deploy, seen(2, 2, 2), 5, 10, false, 15);

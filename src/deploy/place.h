@@ -18,6 +18,7 @@ struct Sight {
   int wanted = 0;                      // what its controller works towards
   int pods = 0, ready = 0, fatal = 0;  // of those that live
   bool failed = false;                 // there are some, and every one is fatal
+  bool may_be_made = false;            // failed for want of configuration that somebody may be about to make
   std::optional<Cause> cause;          // the first that is fatal, else what holds it up
 };
 

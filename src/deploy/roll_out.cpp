@@ -131,10 +131,14 @@ Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
       co_return Did::nothing;
     }
   }
-  const Waited waited{idle.count(), ready_.count()};
+  if (sight.failed)
+    failed_.look_without_gap(now_steady, kLongestLook + kPaused);
+  else
+    failed_.reset();
+  const Waited waited{idle.count(), ready_.count(), failed_.count()};
   auto move = advance(d, sight, rules(), waited, now(), !c_.queued(target_).empty(), c_.next_serves(target_));
   if (!move) {
-    look_within(until_next(d, rules(), waited));
+    look_within(until_next(d, sight, rules(), waited));
     if (d.phase == Phase::settling) look_within(kSettleLook);
     co_return Did::nothing;
   }

@@ -72,6 +72,7 @@ Rules Worker::rules() const {
   if (const config::Project* p = config->project(target_.project)) {
     r.deadline = p->deadline;
     r.settle = p->settle;
+    r.wait_for_config = p->wait_for_config;
   }
   return r;
 }
@@ -82,6 +83,7 @@ Stopwatch& Worker::idle(const Deploy& d) {
     timed_ = d.number;
     idle_ = Stopwatch(d.idle);
     ready_.reset();
+    failed_.reset();
   }
   return idle_;
 }

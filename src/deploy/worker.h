@@ -88,7 +88,7 @@ class Worker {
   int turns_ = 0;  // in a row, each of which did something
   // Of the active deploy, and of the one that serves.
   int64_t timed_ = 0, serving_ = 0;
-  Stopwatch idle_, ready_, served_, serving_ready_;
+  Stopwatch idle_, ready_, failed_, served_, serving_ready_;
   std::map<int64_t, Clock::time_point> unseen_;  // since when the place shows another thing than it should
   // What was asked of the place for a deploy last, and until when that is waited for: the watch tells of it
   // later. Apart from retries_: it holds up nothing else of the deploy.

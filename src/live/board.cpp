@@ -77,6 +77,7 @@ json::object Board::deploy_json(const Deploy& d) const {
   o["finished"] = is_finished(d.phase);
   const Deploy* serving = from_.conductor->current(d.target);
   o["serving"] = serving && serving->number == d.number;
+  o["recovered"] = from_.conductor->has_recovered(d);
   json::array actions;
   for (deploy::Action a : from_.conductor->possible(d)) actions.emplace_back(deploy::name(a));
   o["actions"] = std::move(actions);

@@ -4,6 +4,7 @@
 // deploy (everywhere a deploy stands): domain/deploy.h to_json(Deploy), plus
 //   "title" of the phase, "short_sha", "age" ("3 min 5 s", since created_at), "url" (of its status page),
 //   "finished" bool, "serving" bool (requests are meant for it), of "places" the "cause" as one sentence,
+//   "recovered" bool (it failed, and all its pods are ready by now),
 //   "ready"/"wanted_pods" as the cluster shows them now, "actions": ["zero", ...] that make sense now
 // build: domain/build.h to_json(Build), plus "short_sha", "age" (since pushed_at)
 // Times are RFC 3339 texts; absent ones are null.

@@ -78,6 +78,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
     if (current)
       text += reached ? fmt::format("; hosts that it did not reach run #{}", current->number)
                       : fmt::format("; #{} still serves", current->number);
+    if (conductor.has_recovered(*latest)) text += "; all its pods are ready by now: accept it, or zero it";
   }
   if (active || !queued.empty()) {
     const Deploy& d = active ? *active : *queued.front();

@@ -42,14 +42,21 @@ static deploy::Sight sight_of(const kube::ReplicationController* rc, const Verdi
   s.ready = v.ready;
   s.fatal = v.fatal;
   s.failed = v.failed;
+  s.may_be_made = v.may_be_made;
   s.cause = v.cause;
   return s;
+}
+
+int Place::crash_loops(const Deploy& d) const {
+  auto config = around_.config();
+  const config::Project* p = config->project(d.target.project);
+  return p ? p->crash_loops : config::Project{}.crash_loops;
 }
 
 deploy::Sight Place::look(const Deploy& d) const {
   const kube::Owner owner{d.target, d.number};
   const kube::ReplicationController* rc = cluster_.rc(owner);
-  deploy::Sight s = sight_of(rc, judge(pods_of(cluster_, owner), rc));
+  deploy::Sight s = sight_of(rc, judge(pods_of(cluster_, owner), rc, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler(owner) != nullptr;
   if (auto trouble = cluster_.trouble())
     s.blind = *trouble;
@@ -67,7 +74,7 @@ Task<Result<deploy::Sight>> Place::look_again(Deploy d) {
   if (!pods) co_return of_place(pods.error());
   std::vector<const kube::Pod*> all;
   for (const kube::Pod& p : *pods) all.push_back(&p);
-  deploy::Sight s = sight_of(&rc, judge(all, &rc));
+  deploy::Sight s = sight_of(&rc, judge(all, &rc, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler({d.target, d.number}) != nullptr;
   co_return s;
 }

@@ -2,23 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/strings.h"
+#include "pods/words.h"
 
 namespace lemmy::pods {
 namespace {
 
 using Kind = kube::ContainerState::Kind;
-
-bool contains(const std::string& text, std::string_view part) {
-  return lower(text).find(part) != std::string::npos;
-}
-
-// The registry was asked and said no; anything else may pass.
-bool image_refused(const std::string& message) {
-  for (auto word : {"not found", "manifest unknown", "does not exist", "denied", "unauthorized", "forbidden"})
-    if (contains(message, word)) return true;
-  return false;
-}
+constexpr const char *kCrashLoop = "CrashLoopBackOff", *kConfigError = "CreateContainerConfigError";
 
 Cause about(const kube::Pod& pod, const kube::Container& c, std::string reason, std::string message,
             std::optional<int> exit_code, std::string hint) {
@@ -38,7 +31,7 @@ std::optional<Cause> fatal_container(const kube::Pod& pod, const kube::Container
   const kube::ContainerState& s = c.state;
   // How it ended: now, or before the back-off.
   const kube::ContainerState* end = s.kind == Kind::terminated ? &s : c.last ? &*c.last : nullptr;
-  if (s.kind == Kind::waiting && s.reason == "CrashLoopBackOff") {
+  if (s.kind == Kind::waiting && s.reason == kCrashLoop) {
     bool memory = end && end->reason == "OOMKilled";
     Cause cause =
         about(pod, c, s.reason, s.message, end ? std::optional(end->exit_code) : std::nullopt,
@@ -48,20 +41,26 @@ std::optional<Cause> fatal_container(const kube::Pod& pod, const kube::Container
     return cause;
   }
   if (s.kind == Kind::waiting && (s.reason == "ErrImagePull" || s.reason == "ImagePullBackOff") &&
-      image_refused(s.message))
+      image_refused(s.message, c.image))
     return about(pod, c, s.reason, s.message, {}, "is " + c.image + " pushed, and may the cluster pull it?");
+  if (s.kind == Kind::waiting && s.reason == "ErrImageNeverPull")
+    return about(pod, c, s.reason, s.message, {},
+                 "imagePullPolicy is Never, and the node does not have " + c.image);
   if (s.kind == Kind::waiting && s.reason == "InvalidImageName")
     return about(pod, c, s.reason, s.message, {},
                  "'" + c.image + "' is not an image reference: look at the template");
-  if (s.kind == Kind::waiting && s.reason == "CreateContainerConfigError" &&
-      !contains(s.message, "failed to sync"))
+  if (s.kind == Kind::waiting && s.reason == kConfigError && !cache_is_late(s.message))
     return about(pod, c, s.reason, s.message, {},
-                 "make the Secret or ConfigMap that it names, or that key in it");
+                 may_be_made(s.message) ? "make the Secret or ConfigMap that it names, or that key in it"
+                                        : "what the template asks of the container cannot be given to it");
+  if (s.kind == Kind::waiting && s.reason == "RunContainerError" && command_refused(s.message))
+    return about(pod, c, s.reason, s.message, {}, "the command cannot be run: does it exist in the image?");
+  // 128 alone may pass: https://github.com/kubernetes/kubernetes/issues/57291
   for (auto* state : {&s, end})
     if (state && (state->reason == "ContainerCannotRun" || state->reason == "StartError") &&
-        state->exit_code != 128 && state->kind == Kind::terminated)
+        state->kind == Kind::terminated && (state->exit_code != 128 || command_refused(state->message)))
       return about(pod, c, state->reason, state->message, state->exit_code,
-                   "the command cannot be run: does it exist?");
+                   "the command cannot be run: does it exist in the image?");
   return std::nullopt;
 }
 
@@ -112,8 +111,17 @@ std::optional<Cause> waiting_cause(const kube::Pod& pod) {
   return std::nullopt;
 }
 
-Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::ReplicationController* rc) {
+// Restarts may end it: what it needs to start comes a little later.
+static bool may_start_yet(const kube::Pod& pod, const Cause& cause, int crash_loops) {
+  if (cause.reason != kCrashLoop) return false;
+  auto c = std::ranges::find(pod.containers, cause.container, [](const auto& one) { return one.name.str(); });
+  return c != pod.containers.end() && c->restarts < crash_loops;
+}
+
+Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::ReplicationController* rc,
+              int crash_loops) {
   Verdict v;
+  int patient = 0;
   std::optional<Cause> fatal, waiting;
   std::optional<Cause> refused;
   for (const kube::Pod* pod : pods) {
@@ -127,18 +135,20 @@ Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::Replication
     v.ready += pod->ready;
     if (auto c = fatal_cause(*pod)) {
       ++v.fatal;
+      patient += may_start_yet(*pod, *c, crash_loops);
+      v.may_be_made = v.may_be_made || (c->reason == kConfigError && may_be_made(c->message));
       if (!fatal) fatal = std::move(c);
     } else if (!waiting) {
       waiting = waiting_cause(*pod);
     }
   }
-  v.failed = v.pods > 0 && v.fatal == v.pods;
+  v.failed = v.pods > 0 && v.fatal == v.pods && patient == 0;
   v.cause = fatal ? fatal : waiting ? waiting : v.ready < (rc ? rc->wanted : 1) ? refused : std::nullopt;
   if (!v.cause && rc && !rc->failure.empty()) {
     Cause c;
     c.reason = "FailedCreate";
     c.message = rc->failure;
-    bool quota = contains(rc->failure, "exceeded quota");
+    bool quota = lower(rc->failure).contains("exceeded quota");
     c.summary =
         quota ? "the namespace's quota does not allow more pods" : "the cluster refuses to create pods";
     c.hint = quota ? "zero or delete an older deploy, or raise the ResourceQuota" : "";

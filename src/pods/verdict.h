@@ -18,12 +18,15 @@ std::optional<Cause> waiting_cause(const kube::Pod& pod);
 
 struct Verdict {
   int pods = 0, ready = 0, fatal = 0;
-  bool failed = false;  // there are pods, and every one is fatal
+  bool failed = false;       // there are pods, every one is fatal, and none may yet start
+  bool may_be_made = false;  // what one of them lacks is configuration that somebody may be about to make
   std::optional<Cause>
       cause;  // the first fatal one, else the first that waits, else what the controller says
 };
 
-// Pods that are being deleted do not count. `rc` may be null: it has not been seen yet.
-Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::ReplicationController* rc);
+// Pods that are being deleted do not count. `rc` may be null: it has not been seen yet. crash_loops: a
+// container that was started again less often may still come to run.
+Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::ReplicationController* rc,
+              int crash_loops = 0);
 
 }  // namespace lemmy::pods

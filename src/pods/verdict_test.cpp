@@ -53,6 +53,44 @@ TEST(Verdict, an_image_that_the_registry_refuses_is_fatal_and_one_it_does_not_an
   EXPECT_TRUE(fatal_cause(waiting("InvalidImageName")));
 }
 
+TEST(Verdict, a_crash_loop_may_end_until_it_was_started_again_so_often) {
+  kube::Pod p = pod({Kind::waiting, "CrashLoopBackOff", "back-off", 0, {}},
+                    kube::ContainerState{Kind::terminated, "Error", "", 3, {}});
+  for (int restarts : {0, 1, 2, 3, 4}) {
+    p.containers[0].restarts = restarts;
+    const Verdict v = judge({&p}, nullptr, 3);
+    EXPECT_EQ(v.failed, restarts >= 3) << restarts;
+    EXPECT_EQ(v.fatal, 1) << "a newer deploy need not wait for it";
+    EXPECT_EQ(v.cause->reason, "CrashLoopBackOff");
+  }
+  // Another pod that can never start does not make it final.
+  kube::Pod other = waiting("InvalidImageName");
+  p.containers[0].restarts = 1;
+  EXPECT_FALSE(judge({&p, &other}, nullptr, 3).failed);
+  p.containers[0].restarts = 3;
+  EXPECT_TRUE(judge({&p, &other}, nullptr, 3).failed);
+}
+
+TEST(Verdict, configuration_that_is_missing_may_be_made_and_that_which_is_wrong_is_not) {
+  kube::Pod p = waiting("CreateContainerConfigError", "secret \"x\" not found");
+  EXPECT_TRUE(judge({&p}, nullptr).failed);
+  EXPECT_TRUE(judge({&p}, nullptr).may_be_made);
+  p = waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root");
+  EXPECT_TRUE(judge({&p}, nullptr).failed);
+  EXPECT_FALSE(judge({&p}, nullptr).may_be_made);
+}
+
+TEST(Verdict, a_command_that_cannot_be_executed_is_fatal_whatever_the_exit_code) {
+  const char* said =
+      "runc create failed: unable to start container process: exec: \"x\": executable file not found in "
+      "$PATH";
+  EXPECT_TRUE(fatal_cause(pod({Kind::terminated, "StartError", said, 128, {}})));
+  EXPECT_TRUE(fatal_cause(waiting("RunContainerError", said)));
+  EXPECT_FALSE(fatal_cause(waiting("RunContainerError", "context deadline exceeded")));
+  EXPECT_TRUE(fatal_cause(
+      waiting("ErrImageNeverPull", "Container image \"x\" is not present with pull policy of Never")));
+}
+
 TEST(Verdict, a_missing_secret_is_fatal_but_a_cache_that_is_late_is_not) {
   EXPECT_TRUE(fatal_cause(waiting("CreateContainerConfigError", "secret \"x\" not found")));
   EXPECT_FALSE(fatal_cause(waiting("CreateContainerConfigError", "failed to sync secret cache: timed out")));

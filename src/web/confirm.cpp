@@ -61,9 +61,11 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
   const std::optional<Deploy> serving = copy_of(services_.conductor->current(target));
   const bool rolls_back = action == deploy::Action::rollback;
   const bool restores = action == deploy::Action::restore;
-  const bool takes_away = !rolls_back && !restores;
+  const bool accepts = action == deploy::Action::accept;
+  const bool takes_away = !rolls_back && !restores && !accepts;
   const std::string verb = rolls_back                       ? "Roll back to"
                            : restores                       ? "Restore"
+                           : accepts                        ? "Accept"
                            : action == deploy::Action::zero ? "Zero"
                                                             : "Delete";
 
@@ -87,9 +89,11 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
     o["changes"] = std::move((*preview)["difference"]);
     o["before"] = serving ? fmt::format("#{}, now", serving->number) : "";
     o["after"] = fmt::format("#{}, then", number);
-  } else if (restores) {
-    lines.emplace_back(fmt::format("#{} of build {} is to serve {} in {} again.", number,
-                                   short_sha(stored->sha), target.project, target.environment));
+  } else if (restores || accepts) {
+    lines.emplace_back(fmt::format("#{} of build {} is to serve {} in {}{}", number, short_sha(stored->sha),
+                                   target.project, target.environment,
+                                   accepts ? ": it failed, and all its pods are ready by now." : " again."));
+    if (accepts && stored->cause) lines.emplace_back("It failed because of: " + stored->cause->summary);
     lines.emplace_back(serving_line(serving, target.environment));
     if (serving)
       lines.emplace_back(

@@ -47,6 +47,7 @@ bool Pages::moves_who_serves(const Target& target, int64_t number, deploy::Actio
   const Deploy* serving = services_.conductor->current(target);
   switch (action) {
     case deploy::Action::rollback:
+    case deploy::Action::accept:
       return true;
     case deploy::Action::cancel:
       return false;

@@ -57,6 +57,7 @@ inline json::object deploy(Phase phase, int64_t number = 12, const std::string& 
   json::object o = to_json(d);
   o["title"] = title(phase);
   o["short_sha"] = "0123abc";
+  o["recovered"] = false;
   o["age"] = "3 min 20 s";
   o["url"] = "/projects/hello-world/environments/" + environment + "/deploys/" + std::to_string(number);
   o["release_url"] = "";

@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import Config, Lemmy, control_plane, new_sha
+from harness import Config, Lemmy, control_plane, new_sha, wait_for
 
 
 class Verdict(unittest.TestCase):
@@ -21,6 +21,9 @@ class Verdict(unittest.TestCase):
             "slow-registry": {"behaviour": "image-transient", "recover-after": "4s"},
             "bad-image": {"behaviour": "invalid-image-name"},
             "no-config": {"behaviour": "config-error"},
+            "late-config": {"behaviour": "config-error", "recover-after": "2s"},
+            "starts-late": {"behaviour": "crash-loop", "crashes": "2"},
+            "recovers": {"behaviour": "crash-loop", "exit-code": "5", "crashes": "5"},
             "late-cache": {"behaviour": "cache-sync", "recover-after": "3s"},
             "cannot-run": {"behaviour": "cannot-run"},
             "never-ready": {"behaviour": "never-ready"},
@@ -31,7 +34,7 @@ class Verdict(unittest.TestCase):
         for name, notes in cls.cases.items():
             cls.config.project(name, {"verdicts": {
                 "replicas": 2, "vars": {"annotations": {f"lemmy.test/{k}": v for k, v in notes.items()}}}},
-                yaml="settle: 2s\ndeadline: 12s\n")
+                yaml="settle: 2s\ndeadline: 12s\nwait_for_config: 6s\n")
         cls.config.project("fixable", {"verdicts": {
             "replicas": 1, "vars": {"annotations": {"lemmy.test/behaviour": "never-ready"}}}}, yaml="settle: 1s\ndeadline: 5m\n")
         cls.config.project("quota", {"verdicts-small": {"replicas": 3}}, yaml="settle: 1s\ndeadline: 8s\n")
@@ -94,10 +97,36 @@ class Verdict(unittest.TestCase):
     def test_a_late_cache_is_waited_for(self):
         self.assertEqual(self.end("late-cache")[0], "live")
 
+    def test_configuration_that_is_made_a_little_later_is_waited_for(self):
+        self.assertEqual(self.end("late-config")[0], "live")
+
+    def test_crash_loops_that_end_are_waited_for(self):
+        self.assertEqual(self.end("starts-late")[0], "live")
+
+    def test_a_failed_deploy_that_recovers_says_so_and_serves_once_somebody_accepts_it(self):
+        phase, cause, status = self.end("recovers")
+        self.assertEqual((phase, cause["exit_code"]), ("failed", 5))
+        if not status["deploy"]["recovered"]:
+            self.assertNotIn("accept", status["deploy"]["actions"])
+        wait_for("it recovers", lambda: self.lemmy.status("recovers", "verdicts", 1)["deploy"]["recovered"], 40)
+        here = "/api/v1/projects/recovers/environments/verdicts"
+        said = self.lemmy.call("GET", here)[1]
+        self.assertEqual((said["health"], said["current"]), ("bad", None))
+        self.assertIn("all its pods are ready by now: accept it", said["health_text"])
+        code, told = self.lemmy.call("POST", f"{here}/deploys/1/accept", {"reason": "the database was late"})
+        self.assertEqual(code, 202, told)
+        status = self.lemmy.status("recovers", "verdicts", 1)
+        self.assertEqual((status["deploy"]["phase"], status["deploy"]["serving"], status["cause"]), ("live", True, None))
+        last = [h for h in status["history"] if h["kind"] == "phase"][-1]
+        self.assertIn("accepted though it had failed, as all its pods are ready: the database was late", last["text"])
+        self.assertNotEqual(last["who"], "lemmy")
+        self.assertEqual(self.lemmy.call("GET", here)[1]["health"], "ok")
+        self.assertEqual(self.lemmy.call("POST", f"{here}/deploys/1/accept", {})[0], 409)
+
     def test_a_command_that_cannot_run_fails(self):
         phase, cause, _ = self.end("cannot-run")
         self.assertEqual(phase, "failed")
-        self.assertIn(cause["reason"], ("ContainerCannotRun", "CrashLoopBackOff"))
+        self.assertIn(cause["reason"], ("RunContainerError", "ContainerCannotRun", "StartError"))
 
     def test_never_ready_fails_only_at_the_deadline_and_says_so(self):
         phase, cause, _ = self.end("never-ready")

@@ -1,4 +1,4 @@
-// cancel, zero, delete, restore and rollback differ in a word only.
+// cancel, zero, delete, restore, accept and rollback differ in a word only.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -31,6 +31,8 @@ constexpr Kind kKinds[] = {
      true},
     {"restore", "Scale a zeroed deploy up again", "It comes back with as many pods as serve now.", "restored",
      false},
+    {"accept", "Accept a failed deploy whose pods are all ready by now",
+     "It goes live and is the one that serves, with you and the reason in its history.", "accepted", false},
     {"rollback", "Deploy again what an earlier deploy ran",
      "Makes a new deploy from the manifests and configuration of that one, and waits for it as `lemmy "
      "deploy` does.\nWhat serves now gets no more requests as soon as the pods of that one are ready.\n"
