@@ -19,13 +19,13 @@ std::string written(const config::Cluster& c) {
 
 Result<kube::ClusterAccess> find_access(const config::Cluster& c) {
   if (c.in_cluster) return kube::in_cluster();
-  if (!c.kubeconfig.empty()) return kube::load_kubeconfig(c.kubeconfig, c.context);
+  if (!c.kubeconfig.empty()) return kube::load_kubeconfig({c.kubeconfig}, c.context);
   if (const char* path = std::getenv("KUBECONFIG"); path && *path)
-    return kube::load_kubeconfig(path, c.context);
+    return kube::load_kubeconfig(kube::kubeconfig_list(path), c.context);
   if (std::getenv("KUBERNETES_SERVICE_HOST")) return kube::in_cluster();
   const char* home = std::getenv("HOME");
   std::string path = std::string(home ? home : "") + "/.kube/config";
-  if (std::filesystem::exists(path)) return kube::load_kubeconfig(path, c.context);
+  if (std::filesystem::exists(path)) return kube::load_kubeconfig({path}, c.context);
   return fail(ErrorCode::not_found, "cluster", "no cluster is configured",
               "write clusters.yaml, start with --kubeconfig FILE, or try lemmy playground");
 }
@@ -103,9 +103,26 @@ Task<> Clusters::connect(std::string name, config::Cluster c) {
     co_return;
   }
   made.error.clear();
+  note_unknown(name, made, *access);
   made.client = *client;
   made.cluster = std::make_unique<kube::Cluster>(name, loop_, *client, changed_);
   made.cluster->start();
+}
+
+void Clusters::note_unknown(const std::string& name, Entry& entry, const kube::ClusterAccess& access) {
+  if (std::exchange(entry.unknown, access.unknown) == access.unknown) return;
+  for (const std::string& key : entry.unknown)
+    log::warning("a kubeconfig has a key that nobody knows", {{"cluster", name}, {"key", key}});
+  changed_({});
+}
+
+config::Problems Clusters::problems() const {
+  config::Problems out;
+  for (const auto& [name, e] : entries_)
+    for (const std::string& key : e.unknown)
+      out.push_back({ErrorCode::invalid, "the kubeconfig of cluster " + name, "nobody knows its key " + key,
+                     "is it a typo? Lemmy and kubectl go on without it"});
+  return out;
 }
 
 Task<> Clusters::look() {
@@ -124,6 +141,7 @@ Task<> Clusters::look() {
     it = entries_.find(name);
     if (it == entries_.end() || it->second.written != written(definition) || !it->second.cluster) continue;
     Result<> used;
+    if (access) note_unknown(name, it->second, *access);
     if (access)
       used = it->second.cluster->use(*access);
     else

@@ -33,6 +33,7 @@ class Clusters {
   // As environments.yaml and deploys name it; empty: the only one. nullptr: none.
   kube::Cluster* named(const std::string& name) const;
   std::vector<live::ClusterState> states() const;
+  config::Problems problems() const;  // of kubeconfigs that are used all the same
 
  private:
   struct Entry {
@@ -41,7 +42,9 @@ class Clusters {
     std::shared_ptr<kube::Client> client;
     std::unique_ptr<kube::Cluster> cluster;
     std::string error;
+    std::vector<std::string> unknown;  // keys of its kubeconfig that nobody knows
   };
+  void note_unknown(const std::string& name, Entry& entry, const kube::ClusterAccess& access);
   Task<> connect(std::string name, config::Cluster definition);
   Task<Result<kube::ClusterAccess>> read(std::string name, config::Cluster definition);
   asio::any_io_executor loop_;

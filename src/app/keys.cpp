@@ -103,6 +103,8 @@ void App::tell_key_problems() {
 config::Problems App::problems() const {
   config::Problems all = watcher_.problems();
   all.insert(all.end(), key_problems_.begin(), key_problems_.end());
+  const config::Problems of_clusters = clusters_->problems();
+  all.insert(all.end(), of_clusters.begin(), of_clusters.end());
   return all;
 }
 

@@ -40,6 +40,15 @@ std::optional<Error> misfit(const std::string& message, const std::string& where
   }
   return e;
 }
+// https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+void impersonate(const Impersonation& as, net::Headers& headers) {
+  if (as.user.empty()) return;
+  headers.emplace("Impersonate-User", as.user);
+  if (!as.uid.empty()) headers.emplace("Impersonate-Uid", as.uid);
+  for (const std::string& g : as.groups) headers.emplace("Impersonate-Group", g);
+  for (const auto& [key, values] : as.extra)
+    for (const std::string& v : values) headers.emplace("Impersonate-Extra-" + net::percent_encode(key), v);
+}
 }  // namespace
 
 std::string Ref::path() const {
@@ -103,7 +112,7 @@ Result<std::shared_ptr<Client>> Client::create(asio::any_io_executor loop, Pool&
 Client::~Client() { close(); }
 
 Result<> Client::use(ClusterAccess access) {
-  auto http = net::Client::create(loop_, access.server, access.tls, resolver_);
+  auto http = net::Client::create(loop_, access.server, access.tls, resolver_, access.proxy);
   if (!http) return fail(http.error());
   if (http_) http_->close();
   if (credentials_) credentials_->stop();
@@ -128,7 +137,7 @@ Result<std::shared_ptr<net::Client>> Client::http_for(const Grant& grant) {
     tls.client_certificate_pem = grant.certificate_pem;
     tls.client_key_pem = grant.key_pem;
   }
-  auto http = net::Client::create(loop_, access_.server, tls, resolver_);
+  auto http = net::Client::create(loop_, access_.server, tls, resolver_, access_.proxy);
   if (!http) return fail(http.error());
   http_->close();
   http_ = *http;
@@ -154,6 +163,7 @@ Task<Result<Client::Ready>> Client::authorise(net::ClientRequest request, millis
                                 "Basic " + to_base64(access_.username + ":" + access_.password));
   else if (!grant->bearer.empty())
     out.request.headers.emplace("Authorization", "Bearer " + grant->bearer);
+  impersonate(access_.as, out.request.headers);
   co_return out;
 }
 
@@ -210,6 +220,17 @@ Task<Result<std::optional<json::object>>> Client::get(Ref ref) {
 
 Task<Result<>> Client::remove(Ref ref) {
   auto done = co_await call({"DELETE", ref.path() + "?propagationPolicy=Background"}, ref.str());
+  if (done || done.error().code == ErrorCode::not_found) co_return Result<>{};
+  co_return fail(done.error());
+}
+
+Task<Result<>> Client::remove_as_seen(Ref ref, std::string uid, std::string version) {
+  net::ClientRequest r{"DELETE", ref.path()};
+  r.headers.emplace("Content-Type", "application/json");
+  r.body = json::serialize(json::object{{"kind", "DeleteOptions"},
+                                        {"apiVersion", "v1"},
+                                        {"preconditions", {{"uid", uid}, {"resourceVersion", version}}}});
+  auto done = co_await call(std::move(r), ref.str());
   if (done || done.error().code == ErrorCode::not_found) co_return Result<>{};
   co_return fail(done.error());
 }

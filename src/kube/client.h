@@ -40,6 +40,8 @@ class Client {
   Task<Result<std::optional<json::object>>> get(Ref ref);  // nullopt: there is none
   // Background propagation: the garbage collector removes what it owns. Gone already is success.
   Task<Result<>> remove(Ref ref);
+  // The same, while it is the very object in the very state. conflict: it is another one, or was changed.
+  Task<Result<>> remove_as_seen(Ref ref, std::string uid, std::string version);
   // JSON merge patch (RFC 7386), fieldManager lemmy. not_found: there is no such object.
   Task<Result<json::object>> patch(Ref ref, json::object changes);
   // Sets the count by the scale subresource.

@@ -81,7 +81,7 @@ Task<> Credentials::fetch(std::shared_ptr<Credentials> self) {
   const ClusterAccess access = self->access_;
   Result<ExecCredential> got = fail(ErrorCode::internal, "", "");
   if (access.exec) {
-    got = co_await run_exec_plugin(&self->pool_, *access.exec, access.server);
+    got = co_await run_exec_plugin(&self->pool_, *access.exec);
   } else {
     got = co_await self->pool_.run([file = access.token_file] { return read_token_file(file); });
   }

@@ -34,7 +34,7 @@ clusters:
 
 TEST(Kubeconfig, gives_server_ca_and_token_and_keeps_checks_on) {
   TempDir d;
-  auto a = load_kubeconfig(d.file("config", config("{token: secret}")), "");
+  auto a = load_kubeconfig({d.file("config", config("{token: secret}"))}, "");
   ASSERT_TRUE(a) << a.error().str();
   EXPECT_EQ(a->server, "https://10.0.0.1:6443");
   EXPECT_EQ(a->tls.ca_pem, "CA PEM");
@@ -48,7 +48,7 @@ TEST(Kubeconfig, finds_files_relative_to_itself) {
   d.file("client.crt", "CERT");
   d.file("client.key", "KEY");
   auto a = load_kubeconfig(
-      d.file("config", config("{client-certificate: client.crt, client-key: client.key, tokenFile: tok}")),
+      {d.file("config", config("{client-certificate: client.crt, client-key: client.key, tokenFile: tok}"))},
       "main");
   ASSERT_TRUE(a) << a.error().str();
   EXPECT_EQ(a->tls.client_certificate_pem, "CERT");
@@ -95,12 +95,12 @@ TEST(ApiError, other_errors_of_the_server_may_pass) {
 
 TEST(Kubeconfig, errors_say_what_is_missing) {
   TempDir d;
-  EXPECT_EQ(load_kubeconfig((d.path / "none").string(), "").error().code, ErrorCode::not_found);
+  EXPECT_EQ(load_kubeconfig({(d.path / "none").string()}, "").error().code, ErrorCode::not_found);
   auto path = d.file("config", config("{token: x}"));
-  EXPECT_NE(load_kubeconfig(path, "other").error().what.find("'other'"), std::string::npos);
-  EXPECT_FALSE(load_kubeconfig(d.file("broken", "a: [1"), ""));
-  EXPECT_FALSE(load_kubeconfig(d.file("list", "- 1"), ""));
-  EXPECT_FALSE(load_kubeconfig(d.file("b64", config("{client-key-data: '***'}")), ""));
+  EXPECT_NE(load_kubeconfig({path}, "other").error().what.find("'other'"), std::string::npos);
+  EXPECT_FALSE(load_kubeconfig({d.file("broken", "a: [1")}, ""));
+  EXPECT_FALSE(load_kubeconfig({d.file("list", "- 1")}, ""));
+  EXPECT_FALSE(load_kubeconfig({d.file("b64", config("{client-key-data: '***'}"))}, ""));
 }
 
 TEST(ExecPlugin, is_run_and_its_token_and_expiry_are_read) {
@@ -110,13 +110,14 @@ TEST(ExecPlugin, is_run_and_its_token_and_expiry_are_read) {
 echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"'$WHO-$1'","expirationTimestamp":"2030-01-01T00:00:00Z"}}'
 )",
          0700);
-  auto a =
-      load_kubeconfig(d.file("config", config("{exec: {apiVersion: client.authentication.k8s.io/v1, command: "
-                                              "./plugin, args: [arg], env: [{name: WHO, value: me}]}}")),
-                      "");
+  auto a = load_kubeconfig(
+      {d.file("config",
+              config("{exec: {apiVersion: client.authentication.k8s.io/v1, command: "
+                     "./plugin, interactiveMode: Never, args: [arg], env: [{name: WHO, value: me}]}}"))},
+      "");
   ASSERT_TRUE(a) << a.error().str();
   Pool pool{1};
-  auto c = block_on(run_exec_plugin(&pool, *a->exec, a->server));
+  auto c = block_on(run_exec_plugin(&pool, *a->exec));
   ASSERT_TRUE(c) << c.error().str();
   EXPECT_EQ(c->token, "me-arg");
   EXPECT_EQ(c->expires, parse_time("2030-01-01T00:00:00Z"));
@@ -125,13 +126,13 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
 TEST(ExecPlugin, that_fails_or_is_missing_says_so) {
   Pool pool{1};
   ExecPlugin p{"client.authentication.k8s.io/v1", {"sh", "-c", "echo no login >&2; exit 4"}, {}, ""};
-  auto r = block_on(run_exec_plugin(&pool, p, ""));
+  auto r = block_on(run_exec_plugin(&pool, p));
   EXPECT_NE(r.error().what.find("exit code 4"), std::string::npos);
   EXPECT_EQ(r.error().detail, "no login\n");
   p = {"v1", {"no-such-plugin"}, {}, "install it from the wiki"};
-  EXPECT_EQ(block_on(run_exec_plugin(&pool, p, "")).error().hint, "install it from the wiki");
+  EXPECT_EQ(block_on(run_exec_plugin(&pool, p)).error().hint, "install it from the wiki");
   p = {"v1", {"sh", "-c", "echo {}"}, {}, ""};
-  EXPECT_FALSE(block_on(run_exec_plugin(&pool, p, "")));
+  EXPECT_FALSE(block_on(run_exec_plugin(&pool, p)));
 }
 
 json::object object(std::string_view text) { return parse_json(text, "test")->get_object(); }

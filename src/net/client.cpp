@@ -208,7 +208,8 @@ class PooledClient : public Client, public std::enable_shared_from_this<PooledCl
 }  // namespace
 
 Result<std::shared_ptr<Client>> Client::create(asio::any_io_executor executor, const std::string& base,
-                                               TlsOptions tls, std::shared_ptr<Resolver> resolver) {
+                                               TlsOptions tls, std::shared_ptr<Resolver> resolver,
+                                               std::optional<Proxy> proxy) {
   auto url = boost::urls::parse_uri(base);
   if (!url || (url->scheme() != "http" && url->scheme() != "https") || url->host().empty())
     return fail(ErrorCode::invalid, base, "this is not an http or https address");
@@ -227,6 +228,12 @@ Result<std::shared_ptr<Client>> Client::create(asio::any_io_executor executor, c
     o.context = *context;
     o.verify = !tls.insecure_skip_verify;
   }
+  if (proxy && proxy->kind == Proxy::Kind::https) {
+    auto context = make_tls_context({});
+    if (!context) return fail(context.error());
+    o.proxy_context = *context;
+  }
+  o.proxy = std::move(proxy);
   if (!resolver) resolver = std::make_shared<Resolver>(executor);
   return std::make_shared<PooledClient>(executor, std::move(o), std::move(resolver));
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include "net/http.h"
+#include "net/proxy.h"
 #include "net/resolver.h"
 
 namespace lemmy::net {
@@ -47,10 +48,11 @@ class ClientStream {
 class Client {
  public:
   // base: http://host:port or https://host:port, a path prefix is kept. Fails with invalid on a bad URL or
-  // PEM. resolver: null for one of its own.
+  // PEM. resolver: null for one of its own. proxy: every connection is made through it, also of http.
   static Result<std::shared_ptr<Client>> create(asio::any_io_executor executor, const std::string& base,
                                                 TlsOptions tls = {},
-                                                std::shared_ptr<Resolver> resolver = nullptr);
+                                                std::shared_ptr<Resolver> resolver = nullptr,
+                                                std::optional<Proxy> proxy = std::nullopt);
   virtual ~Client() = default;
   // A request on a kept-alive connection that turns out dead before any byte of the answer is tried once more
   // on a fresh one, for GET, HEAD, PUT, PATCH and DELETE only (idempotent in how Lemmy uses them), not for

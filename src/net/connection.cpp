@@ -30,7 +30,10 @@ class Over : public Connection {
     out.version(11);
     out.set(http::field::host, host);
     out.set(http::field::user_agent, "lemmy/" LEMMY_VERSION);
-    for (const auto& [k, v] : r.headers) out.set(k, v);
+    for (auto it = r.headers.begin(); it != r.headers.end(); ++it) {
+      if (r.headers.find(it->first) == it) out.erase(it->first);
+      out.insert(it->first, it->second);
+    }
     out.body() = r.body;
     if (!r.body.empty() || (r.method != "GET" && r.method != "HEAD")) out.content_length(r.body.size());
     beast::get_lowest_layer(stream_).expires_never();
@@ -59,8 +62,7 @@ class Over : public Connection {
   beast::flat_buffer buffer_;
 };
 
-using Plain = Over<beast::tcp_stream>;
-using Secure = Over<beast::ssl_stream<beast::tcp_stream>>;
+using Tunnel = asio::ssl::stream<beast::tcp_stream>;  // to an https proxy
 
 // The certificate's fault in words, when that is why the handshake failed.
 std::string verify_failure(SSL* ssl) {
@@ -111,42 +113,79 @@ Result<std::shared_ptr<asio::ssl::context>> make_tls_context(const TlsOptions& o
   return context;
 }
 
-Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor, Origin origin,
-                                                  std::shared_ptr<Resolver> resolver) {
-  auto addresses = co_await resolver->resolve(origin.host, kLookup);
+static Task<Result<beast::tcp_stream>> reach(asio::any_io_executor executor,
+                                             std::shared_ptr<Resolver> resolver, std::string host,
+                                             uint16_t port, std::string where) {
+  auto addresses = co_await resolver->resolve(host, kLookup);
   if (!addresses) {
     Error e = addresses.error();
     if (e.code == ErrorCode::timeout) e.code = ErrorCode::unavailable;
-    e.where = origin.text;
+    e.where = where;
     co_return fail(std::move(e));
   }
   std::vector<tcp::endpoint> endpoints;
-  for (const asio::ip::address& a : *addresses) endpoints.emplace_back(a, origin.port);
+  for (const asio::ip::address& a : *addresses) endpoints.emplace_back(a, port);
   auto socket = co_await connect_first(executor, std::move(endpoints));
   if (!socket)
-    co_return fail(ErrorCode::unavailable, origin.text, "cannot connect: " + socket.error().what,
+    co_return fail(ErrorCode::unavailable, where, "cannot connect: " + socket.error().what,
                    "is it running and reachable from here?");
   prepare(*socket);
-  beast::tcp_stream tcp_stream(std::move(*socket));
-  tcp_stream.expires_never();
-  if (!origin.tls) co_return std::unique_ptr<Connection>(std::make_unique<Plain>(std::move(tcp_stream)));
+  beast::tcp_stream out(std::move(*socket));
+  out.expires_never();
+  co_return std::move(out);
+}
 
-  auto secure =
-      std::make_unique<Secure>(beast::ssl_stream<beast::tcp_stream>(std::move(tcp_stream), *origin.context));
-  SSL* ssl = secure->stream().native_handle();
-  if (origin.verify) {
-    auto named = check_name(ssl, origin.server_name);
+// Its name is checked when `verify`. `stream` outlives it.
+template <class S>
+static Task<Result<>> shake_hands(S* stream, bool verify, std::string name, std::string where) {
+  SSL* ssl = stream->native_handle();
+  if (verify) {
+    auto named = check_name(ssl, name);
     if (!named) co_return fail(named.error());
   }
-  auto [hand_ec] = co_await secure->stream().async_handshake(asio::ssl::stream_base::client, kTuple);
-  if (hand_ec) {
-    std::string why = verify_failure(ssl);
-    if (!why.empty())
-      co_return fail(ErrorCode::rejected, origin.text, "the server's certificate is not trusted: " + why,
-                     "check certificate-authority and tls-server-name");
-    co_return fail(ErrorCode::unavailable, origin.text, "TLS handshake failed: " + hand_ec.message());
-  }
+  auto [ec] = co_await stream->async_handshake(asio::ssl::stream_base::client, kTuple);
+  if (!ec) co_return Result<>{};
+  std::string why = verify_failure(ssl);
+  if (!why.empty())
+    co_return fail(ErrorCode::rejected, where, "the server's certificate is not trusted: " + why,
+                   "check certificate-authority and tls-server-name");
+  co_return fail(ErrorCode::unavailable, where, "TLS handshake failed: " + ec.message());
+}
+
+template <class S>
+static Task<Result<std::unique_ptr<Connection>>> over(S below, Origin origin) {
+  if (!origin.tls) co_return std::unique_ptr<Connection>(std::make_unique<Over<S>>(std::move(below)));
+  auto secure =
+      std::make_unique<Over<beast::ssl_stream<S>>>(beast::ssl_stream<S>(std::move(below), *origin.context));
+  auto shaken = co_await shake_hands(&secure->stream(), origin.verify, origin.server_name, origin.text);
+  if (!shaken) co_return fail(shaken.error());
   co_return std::unique_ptr<Connection>(std::move(secure));
+}
+
+Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor, Origin origin,
+                                                  std::shared_ptr<Resolver> resolver) {
+  if (!origin.proxy) {
+    auto tcp_stream = co_await reach(executor, resolver, origin.host, origin.port, origin.text);
+    if (!tcp_stream) co_return fail(tcp_stream.error());
+    co_return co_await over(std::move(*tcp_stream), std::move(origin));
+  }
+  const Proxy proxy = *origin.proxy;
+  auto tcp_stream = co_await reach(executor, resolver, proxy.host, proxy.port, proxy.text);
+  if (!tcp_stream) co_return fail(tcp_stream.error());
+  if (proxy.kind == Proxy::Kind::https) {
+    Tunnel tunnel(std::move(*tcp_stream), *origin.proxy_context);
+    auto shaken = co_await shake_hands(&tunnel, true, proxy.host, proxy.text);
+    if (!shaken) co_return fail(shaken.error());
+    auto asked = co_await ask_http_proxy(&tunnel, proxy, origin.host, origin.port);
+    if (!asked) co_return fail(asked.error());
+    co_return co_await over(std::move(tunnel), std::move(origin));
+  }
+  const bool socks = proxy.kind == Proxy::Kind::socks5;
+  auto asking = socks ? ask_socks_proxy(&*tcp_stream, proxy, origin.host, origin.port)
+                      : ask_http_proxy(&*tcp_stream, proxy, origin.host, origin.port);
+  auto asked = co_await std::move(asking);
+  if (!asked) co_return fail(asked.error());
+  co_return co_await over(std::move(*tcp_stream), std::move(origin));
 }
 
 }  // namespace lemmy::net

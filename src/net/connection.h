@@ -6,6 +6,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "net/client.h"
+#include "net/proxy.h"
 #include "net/resolver.h"
 
 namespace lemmy::net {
@@ -18,6 +19,8 @@ struct Origin {
   std::string server_name;
   bool tls = false, verify = true;
   std::shared_ptr<asio::ssl::context> context;
+  std::optional<Proxy> proxy;
+  std::shared_ptr<asio::ssl::context> proxy_context;  // of an https proxy: trusted by the system's store
 };
 
 class Connection {
@@ -36,7 +39,7 @@ Result<std::shared_ptr<asio::ssl::context>> make_tls_context(const TlsOptions& o
 // 8305, 5). The caller sets the deadline around it.
 Task<Result<asio::ip::tcp::socket>> connect_first(asio::any_io_executor executor,
                                                   std::vector<asio::ip::tcp::endpoint> to);
-// Looks the host up, connects, shakes hands. The caller sets the deadline around it.
+// Looks the host up, or its proxy, connects, shakes hands. The caller sets the deadline around it.
 Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor, Origin origin,
                                                   std::shared_ptr<Resolver> resolver);
 

@@ -60,7 +60,7 @@ class SideBySide(unittest.TestCase):
         plugin.write_text(f"#!/bin/sh\necho run >> {self.folder}/runs\nexec sleep 60\n")
         plugin.chmod(0o755)
         (self.folder / "plugin").write_text(kubeconfig(self.address, {"exec": {
-            "apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin)}}))
+            "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": str(plugin)}}))
         (self.folder / "resolv.conf").write_text(f"nameserver {DEAD}\n")
         wrapper = self.folder / "lemmy"
         wrapper.write_text(f"""#!/bin/sh

@@ -28,9 +28,10 @@ func main() {
 		"node":               runNode,
 		"up":                 runUp,
 		"kubectl":            runKubectl,
+		"kubeconfig":         runKubeconfig,
 	}
 	if len(os.Args) < 2 || roles[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: testcluster up --dir D | kubectl ARGS | etcd | apiserver | controller-manager | scheduler | node")
+		fmt.Fprintln(os.Stderr, "usage: testcluster up --dir D | kubectl ARGS | kubeconfig | etcd | apiserver | controller-manager | scheduler | node")
 		os.Exit(2)
 	}
 	role := roles[os.Args[1]]
