@@ -81,7 +81,9 @@ Task<net::Response> failure(Shared s, route::Call call) {
 Task<net::Response> rollback_preview(Shared s, route::Call call) {
   auto number = number_in(*s, call);
   if (!number) co_return problem(call, number.error());
-  auto found = co_await s->board->rollback_preview(call.target(), *number);
+  auto at_once = bool_query(call.request, "at_once");
+  if (!at_once) co_return problem(call, at_once.error());
+  auto found = co_await s->board->rollback_preview(call.target(), *number, *at_once);
   if (!found) co_return problem(call, found.error());
   co_return route::json_response(*found);
 }

@@ -72,11 +72,12 @@ std::string Table::text(bool colour, size_t columns) const {
   std::string out;
   size_t before_last = 0;
   for (size_t i = 0; i + 1 < widths.size(); ++i) before_last += widths[i] + 2;
+  const bool fits = columns == 0 || before_last + widths.back() <= columns;
   auto line = [&](const std::vector<std::string>& row, bool heading) {
     std::string text;
-    const bool fits = columns == 0 || before_last + width(row.back()) <= columns;
+    const bool below = !heading && !fits && !row.back().empty();
     for (size_t i = 0; i < row.size(); ++i) {
-      if (i > 0 && i + 1 == row.size() && !fits && !heading) {
+      if (i > 0 && i + 1 == row.size() && below) {
         text = text.substr(0, text.find_last_not_of(' ') + 1) + "\n    ";
       }
       const std::string_view on = !colour ? "" : heading ? "\x1b[1m" : colour_of(row[i]);

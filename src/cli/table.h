@@ -22,7 +22,7 @@ class Table {
   explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
-  // columns: of the terminal; 0: any. The last column of a row that does not fit stands on a line of its own.
+  // columns: of the terminal; 0: any. The last column stands below its row when not all of it fits.
   std::string text(bool colour, size_t columns = 0) const;
   void print() const;  // to standard output
 

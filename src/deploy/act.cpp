@@ -101,21 +101,20 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     std::string why = a.reason.empty() ? "" : ": " + shorten(valid_utf8(a.reason), 1000);
     if (a.action == Action::accept) co_return co_await accept(a, std::move(d));
     std::string text;
-    d.wanted_by = a.who;
     if (a.action == Action::cancel) {
       d.cancel_requested_by = a.who;
       text = "cancel asked for" + why;
     } else if (a.action == Action::zero) {
-      in_places(d, [](DeployPlace& p) { p.wanted = Wanted::zeroed; });
+      want(d, Wanted::zeroed, a.who);
       text = "zero asked for" + why;
     } else if (a.action == Action::remove) {
-      in_places(d, [](DeployPlace& p) { p.wanted = Wanted::deleted; });
+      want(d, Wanted::deleted, a.who);
       text = "delete asked for" + why;
     } else if (d.presence == Presence::running) {
       serve(d, next_serves(a.target), now());
       text = "its pods are to get requests again: restore asked for" + why;
     } else {
-      in_places(d, [](DeployPlace& p) { p.wanted = Wanted::running; });
+      want(d, Wanted::running, a.who);
       auto at = place(d);
       if (!at) co_return fail(at.error());
       const Deploy* serving = current(a.target);
@@ -170,6 +169,7 @@ Task<Result<Deploy>> Conductor::roll_back(Act a, Deploy earlier) {
   d.release = a.release;
   d.rollback_of = earlier.number;
   d.at_once = a.at_once;
+  if (const Deploy* serving = current(a.target)) d.follows = serving->number;
   co_return co_await create(std::move(d), fmt::format("roll back to #{} (build {}) asked for", earlier.number,
                                                       short_sha(earlier.sha)));
 }

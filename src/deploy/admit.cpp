@@ -67,7 +67,7 @@ void Worker::keep_out(Move& failed) {
   if (policy == config::Failed::keep) return;
   std::string text;
   if (policy == config::Failed::zero) {
-    in_places(d, [](DeployPlace& p) { p.wanted = Wanted::zeroed; });
+    want(d, Wanted::zeroed);
     text = "to be scaled to 0 by the environment's policy for failed deploys";
   } else {
     if (others_answer(d, c_.state(target_).copy(), readiness())) return;  // turns() takes it out
@@ -106,7 +106,9 @@ Task<Worker::Did> Worker::admit(bool answers) {
       continue;
     }
     others = others || (*place)->look(d).ready > 0;
-    if (std::exchange(a.failed, false)) noted.push_back(d);
+    a.failed = false;
+    // Also one of before a restart.
+    if (is_finished(d.phase) && !d.scale_to && d.note.starts_with(kTryingAgain)) noted.push_back(d);
     if (Clock::now() - a.retry.next > kLongestTry) a.retry.tries = 0;
   }
   for (Deploy& d : noted)
@@ -139,14 +141,14 @@ Task<Worker::Did> Worker::cannot_admit(Deploy d, Error why) {
   // What a roll back takes the place of runs until that is live.
   const bool needed = by && by->number != d.number && by->phase != Phase::live;
   if (why.code == ErrorCode::forbidden && d.out_by != 0 && !needed) {
-    in_places(d, [](DeployPlace& p) { p.wanted = Wanted::zeroed; });
+    want(d, Wanted::zeroed);
     auto e = event(d, now(), "warning", "lemmy",
                    "to be scaled to 0: its pods cannot be kept from requests: " + why.str());
     co_return co_await store({std::move(d), {std::move(e)}});
   }
   // Without the right to label, what the Service selects as before answers all the same.
   if (why.code == ErrorCode::forbidden && d.out_by == 0) co_return Did::nothing;
-  co_return co_await warn(std::move(d), "trying again: " + why.str());
+  co_return co_await warn(std::move(d), kTryingAgain + why.str());
 }
 
 }  // namespace lemmy::deploy

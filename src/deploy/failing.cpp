@@ -19,11 +19,11 @@ Task<Worker::Did> Worker::trouble(Deploy d, Error e, Place* place) {
   if ((!may_pass && !of_store) || late) {
     // Half of it may be there: what was applied is taken away again.
     if (d.phase == Phase::applying && traits_of(d).scales)
-      in_places(d, [](DeployPlace& p) { p.presence = Presence::running, p.wanted = Wanted::deleted; });
+      in_places(d, [](DeployPlace& p) { p.presence = Presence::running; }), want(d, Wanted::deleted);
     co_return co_await fail_deploy(std::move(d), std::move(e), place);
   }
   retry_later(d.number);
-  co_return co_await note(std::move(d), "trying again: " + e.str());
+  co_return co_await note(std::move(d), kTryingAgain + e.str());
 }
 
 Task<Worker::Did> Worker::fail_deploy(Deploy d, Error e, Place* place) {

@@ -49,6 +49,11 @@ Move enter(Deploy d, Phase phase, Time now, std::string who, std::string text) {
   return m;
 }
 
+void want(Deploy& d, Wanted wanted, std::string by) {
+  in_places(d, [wanted](DeployPlace& p) { p.wanted = wanted; });
+  d.wanted_by = std::move(by);
+}
+
 int asked_for(const Deploy& d, const Sight& v) {
   return d.replicas == 0 ? v.wanted : v.autoscaled ? std::max(1, v.wanted) : d.replicas;
 }
@@ -75,7 +80,10 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
     cause.summary = "its controller is gone: somebody deleted it";
     cause.reason = "Deleted";
     cause.hint = "deploy the build again";
-    in_places(d, [&](DeployPlace& p) { p.cause = cause, p.presence = Presence::deleted; });
+    // Pods that were not deleted with it run on; without them what else is of it is taken away.
+    in_places(d,
+              [&](DeployPlace& p) { p.cause = cause, p.presence = Presence::running, p.running = v.ready; });
+    if (v.pods == 0) want(d, Wanted::deleted);
     return enter(std::move(d), Phase::failed, now, "lemmy", cause.summary);
   }
   const int wanted = asked_for(d, v);
@@ -108,7 +116,8 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
           fmt::format("live: {} pods stayed ready for {}", v.ready, format_duration(rules.settle)));
   } else {
     if (newer_waits && (v.fatal > 0 || waited.idle >= kStuck)) {
-      in_places(d, [&](DeployPlace& p) { p.cause = v.cause, p.wanted = Wanted::zeroed; });
+      in_places(d, [&](DeployPlace& p) { p.cause = v.cause; });
+      want(d, Wanted::zeroed);
       return enter(std::move(d), Phase::superseded, now, "lemmy",
                    "it was stuck and made way for a newer deploy");
     }

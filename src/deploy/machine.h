@@ -32,6 +32,8 @@ struct Move {
 DeployEvent event(const Deploy& deploy, Time now, std::string kind, std::string who, std::string text);
 // Into `phase`, with the times that belong to it, and an event.
 Move enter(Deploy deploy, Phase phase, Time now, std::string who, std::string text);
+// What its pods are meant to be, and who wants that; empty: Lemmy itself.
+void want(Deploy& deploy, Wanted wanted, std::string by = "");
 // It is the one that serves from now on; `serves`: above those of all others of its target.
 void serve(Deploy& deploy, int64_t serves, Time now);
 Move go_live(Deploy deploy, int64_t serves, Time now, std::string text);

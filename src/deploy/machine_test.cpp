@@ -143,7 +143,14 @@ TEST_F(Machine, a_controller_that_somebody_deleted_fails_it) {
   auto gone = step(deploy(), s, 5);
   ASSERT_TRUE(gone);
   EXPECT_EQ(gone->deploy.phase, Phase::failed);
-  EXPECT_EQ(gone->deploy.presence, Presence::deleted);
+  EXPECT_EQ(gone->deploy.wanted, Wanted::deleted) << "what else is of it is taken away";
+  s.pods = 2;
+  s.ready = 1;
+  auto left = step(deploy(), s, 5);
+  ASSERT_TRUE(left);
+  EXPECT_EQ(left->deploy.phase, Phase::failed);
+  EXPECT_EQ(left->deploy.presence, Presence::running) << "its pods were not deleted with it";
+  EXPECT_EQ(left->deploy.wanted, Wanted::running);
 }
 
 TEST_F(Machine, what_was_asked_for_is_its_own_number_not_what_somebody_set) {

@@ -1,5 +1,7 @@
 #include "deploy/place.h"
 
+#include "base/strings.h"
+
 namespace lemmy::deploy {
 
 const Traits& traits_of(const Deploy& d) {
@@ -13,14 +15,18 @@ const Traits& traits_of(const Deploy& d) {
 }
 
 Error left_configuration(const config::Config& config, const Target& target) {
-  const bool project = config.project(target.project);
-  const std::string file = !project ? "projects/" + target.project
-                           : !config.environment(target.environment)
-                               ? "environments.yaml"
-                               : "projects/" + target.project + "/environments.json";
-  return {ErrorCode::not_found, target.str(),
-          (project ? target.str() : target.project) + " was taken out of the configuration",
-          "put it into " + file + " again; what runs there can be zeroed and deleted"};
+  const config::Project* project = config.project(target.project);
+  std::vector<std::string> files;
+  if (!config.environment(target.environment)) files.emplace_back("environments.yaml");
+  const std::string folder = "projects/" + target.project;
+  if (!project)
+    files.push_back(folder);
+  else if (!project->environment(target.environment))
+    files.push_back(folder + "/environments.json");
+  return {ErrorCode::not_found, "configuration",
+          project ? target.str() + " was taken out of the configuration"
+                  : target.project + " was taken out of the configuration, and " + target.str() + " with it",
+          "put it into " + join_and(files) + " again; what runs there can be zeroed, restored and deleted"};
 }
 
 // Names may have '-' but no '.'.

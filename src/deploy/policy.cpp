@@ -41,8 +41,7 @@ Task<Worker::Did> Worker::apply_policy() {
     const Deploy* d = c_.find(target_, number);
     if (!d) continue;
     Deploy next = *d;
-    in_places(next, [wanted = wanted](DeployPlace& p) { p.wanted = wanted; });
-    next.wanted_by.clear();
+    want(next, wanted);
     auto e = event(next, now(), "action", "lemmy",
                    wanted == Wanted::zeroed ? "to be scaled to 0 by the environment's retire policy"
                                             : "to be deleted by the environment's retire policy");

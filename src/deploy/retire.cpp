@@ -37,10 +37,10 @@ Task<Result<>> Worker::zero(Deploy d, Place* place) {
   const bool gone = *left == Left::gone;
   // What else is of it may still be there: it is removed next.
   in_places(d, [&](DeployPlace& p) {
-    if (gone) p.wanted = Wanted::deleted;
     if (!gone) p.presence = Presence::zeroed;
     p.running = 0;
   });
+  if (gone) want(d, Wanted::deleted, d.wanted_by);
   auto e = event(d, now(), "action", "lemmy",
                  gone ? "there is nothing to scale to 0: its controller is gone" : "scaled to 0");
   co_return co_await keep(std::move(d), std::move(e));
@@ -63,7 +63,7 @@ Task<Result<>> Worker::restore(Deploy d, Place* place) {
   d.scale_to.reset();
   if (*left == Left::gone) {
     // What is left of it is removed next.
-    in_places(d, [](DeployPlace& p) { p.wanted = Wanted::deleted; });
+    want(d, Wanted::deleted);
     e.text = "it cannot be restored: its controller is gone; roll back to it instead";
   } else {
     in_places(d, [](DeployPlace& p) { p.presence = Presence::running; });
@@ -95,7 +95,7 @@ Task<Worker::Did> Worker::retire() {
       co_return Did::something;
     }
     retry_later(d.number);
-    (void)co_await warn(d, "trying again: " + done.error().str());
+    (void)co_await warn(d, kTryingAgain + done.error().str());
   }
   co_return Did::nothing;
 }
@@ -105,6 +105,7 @@ Task<Worker::Did> Worker::notice() {
     // What is to be deleted is not done with its controller: retire() goes on until all of it is gone.
     if (!is_finished(d.phase) || d.object_name.empty() || !traits_of(d).scales) continue;
     if (d.wanted == Wanted::deleted && d.presence != Presence::deleted) continue;
+    if (d.wanted == Wanted::zeroed && d.presence == Presence::running) continue;
     if (d.presence == Presence::none) continue;
     auto place = c_.place(d);
     if (!place) continue;
@@ -140,13 +141,15 @@ Task<Worker::Did> Worker::notice() {
     if (runs_on) co_return co_await warn(d, kUncontrolled);
     Deploy next = d;
     next.note.clear();
-    if (missing(*now_seen)) next.wanted_by.clear();
+    want(next, next.wanted);
     std::string text = "somebody deleted its controller in the cluster";
     if (missing(*now_seen)) {
       // Its autoscaler and the copy of its files are still there: retire() takes them.
-      in_places(next, [](DeployPlace& p) { p.wanted = Wanted::deleted, p.running = 0; });
+      in_places(next, [](DeployPlace& p) { p.running = 0; });
+      want(next, Wanted::deleted);
     } else if (gone) {
       in_places(next, kRunning);
+      want(next, Wanted::deleted);
       text = "its controller is there again though it was deleted: it is deleted once more";
     } else {
       in_places(next, kRunning);

@@ -119,8 +119,11 @@ Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
     ready_.reset();
     idle.look(now_steady, kLongestLook);
   }
+  if (sight.there) unseen_.erase(d.number);
   if (!sight.there) {
-    if (idle.count() < kUnseen && d.phase == Phase::rolling_out) {
+    // The watch may not have it yet, and somebody may be making it anew.
+    const auto since = unseen_.emplace(d.number, now_steady).first->second;
+    if (now_steady - since < kUnseen) {
       look_within(kUnseenLook);
       co_return Did::nothing;
     }

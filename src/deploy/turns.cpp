@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "deploy/machine.h"
 
@@ -31,9 +32,22 @@ static bool never_live(const Deploy& d) {
   return is_finished(d.phase) && d.phase != Phase::live && !d.serving_since;
 }
 
+static bool could_answer(const Readiness& ready, const Deploy& d) {
+  return of(ready, d) == Ready::yes || of(ready, d) == Ready::again;
+}
+
+// Of those that could be let in while nothing answers, the one that served last.
+static bool is_best(const Deploy& d, const std::vector<Deploy>& deploys, const Readiness& ready) {
+  auto rank = [](const Deploy& one) { return std::tuple(!never_live(one), one.serves, one.number); };
+  return std::ranges::none_of(deploys, [&](const Deploy& other) {
+    return other.number != d.number && other.target == d.target && runs(other) && other.out_by != 0 &&
+           could_answer(ready, other) && rank(other) > rank(d);
+  });
+}
+
 // It could answer, and nothing else does that is as good.
 static bool is_needed(const Deploy& d, const std::vector<Deploy>& deploys, const Readiness& ready) {
-  if (of(ready, d) != Ready::yes && of(ready, d) != Ready::again) return false;
+  if (!could_answer(ready, d) || !is_best(d, deploys, ready)) return false;
   return std::ranges::none_of(deploys, [&](const Deploy& other) {
     return other_in(d, other) && of(ready, other) != Ready::no && (never_live(d) || !never_live(other));
   });
@@ -41,7 +55,7 @@ static bool is_needed(const Deploy& d, const std::vector<Deploy>& deploys, const
 
 // What a roll back is to take the place of: what served, and what came after that to which it goes back.
 static bool leaves(const Deploy& by, const Deploy& d) {
-  return d.number == *by.follows || (d.number > *by.rollback_of && d.number < by.number);
+  return d.number == by.follows.value_or(0) || (d.number > *by.rollback_of && d.number < by.number);
 }
 
 TakenOut taken_out_by_rollback(const std::vector<Deploy>& deploys, int64_t to, int64_t serving) {
@@ -58,7 +72,8 @@ TakenOut taken_out_by_rollback(const std::vector<Deploy>& deploys, int64_t to, i
 }
 
 static std::optional<Turn> out_by(const Deploy& by, const Deploy& d) {
-  if (!by.rollback_of || !by.follows || by.phase == Phase::queued || !leaves(by, d)) return std::nullopt;
+  // At once means also while another deploy goes on, for which the roll back waits.
+  if (!by.rollback_of || (by.phase == Phase::queued && !by.at_once) || !leaves(by, d)) return std::nullopt;
   const bool ready = runs(by) && (by.phase == Phase::settling || by.phase == Phase::live);
   const bool at_once = by.at_once && !is_finished(by.phase);
   if (!ready && !at_once) return std::nullopt;

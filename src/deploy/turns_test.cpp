@@ -56,6 +56,8 @@ TEST_F(Turns, when_asked_so_it_is_taken_out_before) {
   back.at_once = true;
   EXPECT_EQ(now(), (Each{{2, 3}}));
   back.phase = Phase::queued;
+  EXPECT_EQ(now(), (Each{{2, 3}})) << "though it waits for another deploy";
+  back.at_once = false;
   EXPECT_EQ(now(), Each{}) << "it has not begun";
 }
 
@@ -155,7 +157,7 @@ TEST_F(Turns, what_was_live_once_is_let_in_before_what_never_was) {
   bad.out_by = 3;
   others = {failed};
   ready[3] = Ready::no;
-  EXPECT_EQ(now(), (Each{{2, 0}, {4, 0}}));
+  EXPECT_EQ(now(), (Each{{2, 0}}));
   bad.out_by = 0;
   EXPECT_EQ(now(), Each{}) << "it is not needed any more";
   bad.out_by = 3;
@@ -261,6 +263,36 @@ TEST_F(Turns, what_failed_is_not_let_in_by_others) {
   bad.serving_since.reset();
   back.phase = Phase::failed;
   EXPECT_EQ(now(), Each{});
+}
+
+TEST_F(Turns, what_is_let_in_for_a_roll_back_that_is_gone_is_what_serves_and_nothing_older) {
+  back.phase = Phase::live;
+  back.serves = 5;
+  back.serving_since = Time{};
+  back.number = 5;
+  back.rollback_of = 1;
+  back.follows = 4;
+  back.presence = Presence::zeroed;
+  bad.out_by = 5;
+  for (int64_t n : {3, 4}) {
+    others.push_back(made(n, Phase::live));
+    others.back().serves = n;
+    others.back().serving_since = Time{};
+    others.back().out_by = 5;
+  }
+  EXPECT_EQ(now(), (Each{{4, 0}}));
+  ready[4] = Ready::no;
+  EXPECT_EQ(now(), (Each{{3, 0}, {4, 0}})) << "the next best, while that which serves cannot";
+}
+
+TEST_F(Turns, a_roll_back_where_nothing_served_takes_out_what_came_after_it) {
+  back.follows.reset();
+  bad.phase = Phase::failed;
+  bad.serving_since.reset();
+  quarantine = false;
+  back.phase = Phase::settling;
+  EXPECT_EQ(now(), (Each{{2, 3}}));
+  EXPECT_EQ(taken_out_by_rollback({bad}, 1, 0).out, std::vector<int64_t>{2});
 }
 
 TEST_F(Turns, a_roll_back_is_known_before_it_begins_by_whom_it_takes_out) {

@@ -9,8 +9,8 @@ namespace {
 
 constexpr size_t kTogether = 64;
 constexpr milliseconds kFirstRetry{1'000}, kLongestRetry{15'000};
-// Decisions come to rest. Should some not, they cost a write a second, not hundreds.
-constexpr int kRestless = 200;
+// Decisions about a deploy come to rest. Should some not, they cost a write a second, not hundreds.
+constexpr int kRestless = 60;
 constexpr milliseconds kRest{1'000};
 
 }  // namespace
@@ -21,10 +21,11 @@ Task<> Worker::run() {
     const uint64_t version = s.version;
     wait_ = kNoWait;
     const Did did = co_await step();
-    turns_ = did == Did::something ? turns_ + 1 : 0;
-    if (did == Did::something && turns_ < kRestless) continue;
+    if (did != Did::something) turns_.clear();
+    auto restless = std::ranges::max_element(turns_, {}, [](const auto& one) { return one.second; });
+    if (did == Did::something && restless->second < kRestless) continue;
     if (did == Did::something) {
-      if (turns_ == kRestless)
+      if (restless->second == kRestless)
         log::error("what is done does not come to rest; it goes on slowly",
                    {{"project", target_.project}, {"environment", target_.environment}});
       co_await s.signal.wait(kRest);
@@ -89,6 +90,7 @@ Stopwatch& Worker::idle(const Deploy& d) {
 }
 
 Task<Worker::Did> Worker::store(Move move) {
+  ++turns_[move.deploy.number];
   const std::string sha = move.deploy.sha, number = std::to_string(move.deploy.number);
   auto saved = co_await c_.save(std::move(move.deploy), std::move(move.events));
   if (saved) {
@@ -130,7 +132,8 @@ Task<Worker::Did> Worker::cancel_requested() {
     const bool applied = d.phase >= Phase::applying;
     if (applied && traits_of(d).scales) {
       // Pods of a cancelled deploy would answer requests: they go.
-      in_places(next, [](DeployPlace& p) { p.presence = Presence::running, p.wanted = Wanted::zeroed; });
+      in_places(next, [](DeployPlace& p) { p.presence = Presence::running; });
+      want(next, Wanted::zeroed, d.cancel_requested_by);
     }
     co_return co_await store(enter(std::move(next), Phase::cancelled, now(), d.cancel_requested_by,
                                    applied ? traits_of(d).cancelled : "cancelled"));
@@ -159,6 +162,7 @@ Task<Worker::Did> Worker::begin() {
   auto waiting = c_.queued(target_);
   if (waiting.empty()) co_return Did::nothing;
   Deploy d = *waiting.back();
+  d.follows.reset();
   if (const Deploy* serving = c_.current(target_)) d.follows = serving->number;
   const char* text = traits_of(d).preparing;
   co_return co_await store(enter(std::move(d), Phase::preparing, now(), "lemmy", text));

@@ -14,6 +14,7 @@ class Worker {
   Task<> run();
 
  private:
+  static constexpr const char* kTryingAgain = "trying again: ";  // before what went wrong, in notes
   // What a step did.
   enum class Did {
     nothing,    // there is nothing to do here now
@@ -85,7 +86,7 @@ class Worker {
   milliseconds wait_ = kNoWait;
   std::map<int64_t, Retry> retries_;
   int store_failures_ = 0;
-  int turns_ = 0;  // in a row, each of which did something
+  std::map<int64_t, int> turns_;  // of each deploy, since there was nothing to do last
   // Of the active deploy, and of the one that serves.
   int64_t timed_ = 0, serving_ = 0;
   Stopwatch idle_, ready_, failed_, served_, serving_ready_;

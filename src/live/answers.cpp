@@ -82,7 +82,11 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
   if (who.is_object())
     for (const json::value& o : who.get_object().at("deploys").get_array())
       if (const int64_t n = int_or(o.get_object(), "number"); n != number) others.push_back(n);
-  const char* until = deleted ? "another one is deployed" : "it is restored or another one is deployed";
+  const kube::Cluster* cluster = cluster_of(*d);
+  const bool gone = cluster && cluster->is_live() && !cluster->rc({target, number});
+  if (gone) out.push_back(fmt::format("The controller of #{} is gone: it cannot be restored.", number));
+  const char* until =
+      deleted || gone ? "another one is deployed" : "it is restored or another one is deployed";
   out.push_back(others.empty() ? fmt::format("{}, nothing answers requests until {}.", word, until)
                                : fmt::format("{}, nothing serves until {}; what answers then is {}.", word,
                                              until, numbers_text(others)));

@@ -109,7 +109,10 @@ void Board::add_shown(json::object& o, const Deploy& d) const {
     const kube::Owner owner{d.target, d.number};
     ready = pods::judge(pods::pods_of(*cluster, owner), nullptr).ready;
     const auto* rc = cluster->rc(owner);
-    wanted = rc ? rc->wanted : ready;  // pods whose controller is gone
+    // Pods whose controller is gone: as many as it was asked to have.
+    wanted = rc                                             ? rc->wanted
+             : d.presence == Presence::running && ready > 0 ? std::max(ready, d.replicas)
+                                                            : ready;
   }
   o["ready"] = ready;
   o["wanted_pods"] = wanted;
@@ -174,13 +177,11 @@ Task<Result<json::object>> Board::project(std::string name, store::Page page) co
     const Deploy* serving = from_.conductor->current(target);
     for (const Deploy& d : newest[i]->items) {
       json::object& of_build = where[d.sha];
-      if (of_build.contains(e.name)) continue;  // a newer deploy of it was seen
-      of_build[e.name] = json::object{{"number", d.number},
-                                      {"phase", lemmy::name(d.phase)},
-                                      {"title", title(d.phase)},
-                                      {"presence", lemmy::name(d.presence)},
-                                      {"serving", serving && serving->number == d.number},
-                                      {"url", deploy_address(target, d.number)}};
+      const bool serves = serving && serving->number == d.number;
+      if (of_build.contains(e.name) && !serves) continue;  // a newer deploy of it was seen
+      of_build[e.name] = json::object{{"number", d.number},      {"phase", lemmy::name(d.phase)},
+                                      {"title", title(d.phase)}, {"presence", lemmy::name(d.presence)},
+                                      {"serving", serves},       {"url", deploy_address(target, d.number)}};
     }
   }
   json::array builds;

@@ -127,8 +127,10 @@ class Board {
   //  is the Secret of now against that of when it was deployed, and so is "secret": "none | same | changed |
   //  added | removed | unknown" | null (hosts), "capacity": {"starts_with", "own", "ready_now", "autoscaler":
   //  {"min", "max"}|null, "autoscaler_now": the same} | null (hosts), "takes_out": [numbers that get no more
-  //  requests once it is ready], "stays": [numbers that go on getting them], "lines": [sentences for people]}
-  Task<Result<json::object>> rollback_preview(Target target, int64_t number) const;
+  //  requests once it is ready, or from now on (at_once)], "stays": [numbers that go on getting them],
+  //  "waits_for": number|null (a deploy is under way), "supersedes": [numbers that wait], "lines": [sentences
+  //  for people]}
+  Task<Result<json::object>> rollback_preview(Target target, int64_t number, bool at_once = false) const;
 
   // {"deploys": [deploy], "next"}
   Task<Result<json::object>> deploys(Target target, store::Page page) const;
@@ -184,6 +186,7 @@ class Board {
   json::object project_json(const std::string& name, const config::Config& config, bool lines) const;
   Task<std::optional<std::string>> secret_version(Target target) const;
   Task<json::value> hosts_json(Deploy deploy) const;
+  Task<Result<json::object>> preview_once(Target target, int64_t number, bool at_once) const;
   struct SecretVersion {
     std::optional<std::string> version;  // nullopt: it could not be read
     Clock::time_point at;

@@ -12,6 +12,8 @@
 namespace lemmy::live {
 namespace {
 
+constexpr int kPreviews = 3;
+
 struct Found {
   json::value difference = nullptr;
   manifest::Scale own, serving;
@@ -83,7 +85,7 @@ std::vector<int64_t> numbers_in(const json::value& v) {
   return out;
 }
 
-json::array lines_of(const json::object& o, const Deploy& d) {
+json::array lines_of(const json::object& o, const Deploy& d, bool at_once) {
   json::array out;
   auto say = [&](std::string text) {
     if (!text.empty()) out.emplace_back(std::move(text));
@@ -98,9 +100,18 @@ json::array lines_of(const json::object& o, const Deploy& d) {
       say(fmt::format("Image of {}: {}.", text_or(v.get_object(), "container"),
                       text_or(v.get_object(), "text")));
   }
+  if (const json::value& w = o.at("waits_for"); !w.is_null())
+    say(fmt::format(
+        "#{} is under way: the roll back waits until that has ended. Cancel it if it shall not go on.",
+        w.as_int64()));
+  if (const std::vector<int64_t> queued = numbers_in(o.at("supersedes")); !queued.empty())
+    say(fmt::format("{} {}, and will be superseded.", numbers_text(queued),
+                    queued.size() == 1 ? "waits" : "wait"));
   if (const std::vector<int64_t> out_now = numbers_in(o.at("takes_out")); !out_now.empty())
-    say(fmt::format("{} {} no more requests as soon as the pods of the new deploy are ready.",
-                    numbers_text(out_now), out_now.size() == 1 ? "gets" : "get"));
+    say(fmt::format(
+        "{} {} no more requests {}.", numbers_text(out_now), out_now.size() == 1 ? "gets" : "get",
+        at_once ? "from now on, before the pods of the new deploy are ready: nothing may answer meanwhile"
+                : "as soon as the pods of the new deploy are ready"));
   if (const std::vector<int64_t> stay = numbers_in(o.at("stays")); !stay.empty())
     say(fmt::format("{} {} on answering beside it.", numbers_text(stay), stay.size() == 1 ? "goes" : "go"));
   if (o.at("secret").is_string()) say(secret_line(o.at("secret").get_string(), d.target.project, d.number));
@@ -113,7 +124,20 @@ json::array lines_of(const json::object& o, const Deploy& d) {
 
 }  // namespace
 
-Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number) const {
+// What serves may change while it is made: then it would compare with one and speak of another.
+Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number, bool at_once) const {
+  const auto serves = [&] {
+    const Deploy* d = from_.conductor->current(target);
+    return d ? d->number : 0;
+  };
+  for (int tries = 1;; ++tries) {
+    const int64_t before = serves();
+    auto made = co_await preview_once(target, number, at_once);
+    if (!made || before == serves() || tries == kPreviews) co_return made;
+  }
+}
+
+Task<Result<json::object>> Board::preview_once(Target target, int64_t number, bool at_once) const {
   auto stored = co_await from_.store->deploy(target, number);
   if (!stored) co_return fail(stored.error());
   auto to = co_await deploy::read_made(from_.store, *stored);
@@ -152,8 +176,21 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
                                                       : fmt::format("#{} is not finished", number);
   const deploy::TakenOut taken =
       on_pods && possible ? from_.conductor->taken_out_by_rollback(target, number) : deploy::TakenOut{};
+  std::vector<int64_t> stays = taken.stay;
+  const json::value who = on_pods && possible ? answers(target) : json::value(nullptr);
+  if (who.is_object())  // what no deploy is known of may answer too
+    for (const json::value& one : who.get_object().at("deploys").get_array())
+      if (const int64_t n = int_or(one.get_object(), "number");
+          std::ranges::find(taken.out, n) == taken.out.end() && std::ranges::find(stays, n) == stays.end())
+        stays.push_back(n);
+  std::ranges::sort(stays);
+  std::vector<int64_t> supersedes;
+  for (const Deploy* q : from_.conductor->queued(target)) supersedes.push_back(q->number);
+  const Deploy* active = from_.conductor->active(target);
   out["takes_out"] = json::value_from(taken.out);
-  out["stays"] = json::value_from(taken.stay);
+  out["stays"] = json::value_from(stays);
+  out["waits_for"] = possible && active ? json::value(active->number) : json::value(nullptr);
+  out["supersedes"] = json::value_from(possible ? supersedes : std::vector<int64_t>{});
   out["secret"] = nullptr;
   if (on_pods) out["secret"] = deploy::change_of(then, at_present);
   out["capacity"] = nullptr;
@@ -172,7 +209,7 @@ Task<Result<json::object>> Board::rollback_preview(Target target, int64_t number
         {"autoscaler_now", hpa ? bounds(hpa->min, hpa->max) : bounds(found.serving.min, found.serving.max)}};
   }
   out["difference"] = std::move(found.difference);
-  out["lines"] = lines_of(out, d);
+  out["lines"] = lines_of(out, d, at_once);
   co_return out;
 }
 

@@ -32,7 +32,7 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   const kube::Owner owner{d.target, d.number};
   const auto* rc = cluster->rc(owner);
   const pods::Verdict v = pods::judge(pods::pods_of(*cluster, owner), rc);
-  const int wanted = rc ? rc->wanted : v.pods;
+  const int wanted = rc ? rc->wanted : v.pods > 0 ? std::max(v.pods, d.replicas) : 0;
   // What an autoscaler asks for beyond its minimum is growth, which takes its time.
   const kube::Autoscaler* hpa = cluster->autoscaler(owner);
   const int needed = hpa ? std::clamp(hpa->min, 1, std::max(1, wanted)) : wanted;
@@ -45,13 +45,19 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
     if (who.empty())
       return {"bad", out.text + ", and nobody answers requests: look at the Service and who it selects"};
     if (d.out_by != 0) return {"bad", out.text + ", and they get no requests: others answer"};
-    std::vector<int64_t> others;
-    for (const json::value& one : who)
-      if (const int64_t n = int_or(one.get_object(), "number"); n != d.number) others.push_back(n);
-    if (!others.empty())
-      out.text += fmt::format("; {} answer{} too", numbers_text(others), others.size() == 1 ? "s" : "");
   }
   return out;
+}
+
+// "; #1 and #2 answer too": those that the text does not speak of.
+static std::string others_answer(const json::value& answers, const std::vector<int64_t>& told) {
+  std::vector<int64_t> others;
+  if (answers.is_object())
+    for (const json::value& one : answers.get_object().at("deploys").get_array())
+      if (const int64_t n = int_or(one.get_object(), "number"); std::ranges::find(told, n) == told.end())
+        others.push_back(n);
+  if (others.empty()) return "";
+  return fmt::format("; {} answer{} too", numbers_text(others), others.size() == 1 ? "s" : "");
 }
 
 json::object Board::target_json(const std::string& project, const std::string& environment, bool configured,
@@ -67,6 +73,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
   const json::value answers = !latest || (lines && !conductor.several_run(target))
                                   ? json::value(nullptr)
                                   : answers_json(cluster, target, current);
+  std::vector<int64_t> told;
   auto [health, text] = current  ? health_of_serving(*current, answers)
                         : latest ? Health{"zeroed", "nothing runs"}
                                  : Health{"none", configured ? "never deployed" : ""};
@@ -75,6 +82,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
     text = fmt::format("#{} failed{}", latest->number,
                        latest->cause ? ": " + latest->cause->summary : std::string());
     const bool reached = latest->deployer == Deployer::ansible && !latest->object_name.empty();
+    told.push_back(latest->number);
     if (current)
       text += reached ? fmt::format("; hosts that it did not reach run #{}", current->number)
                       : fmt::format("; #{} still serves", current->number);
@@ -84,7 +92,11 @@ json::object Board::target_json(const std::string& project, const std::string& e
     const Deploy& d = active ? *active : *queued.front();
     health = "busy";
     text = fmt::format("#{} {}", d.number, d.note.empty() ? std::string(title(d.phase)) : d.note);
+    told = {d.number};
+  } else if (current) {
+    told.push_back(current->number);
   }
+  text += others_answer(answers, told);
   auto config = from_.config();
   const config::Project* p = config->project(project);
   const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;

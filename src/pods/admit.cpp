@@ -36,7 +36,13 @@ Task<Result<>> patch(kube::Client* client, kube::Ref ref, json::object changes) 
 bool Place::is_admitted(const Deploy& d, bool answers) const {
   if (!cluster_.is_live()) return true;  // nothing is known that would have to be changed
   const kube::ReplicationController* rc = cluster_.rc(d.target.environment, d.object_name);
-  if (!rc || rc->meta.deleting) return true;
+  if (!rc) {  // somebody took it away from its pods, which stay as they are
+    for (const kube::Pod* p : cluster_.pods({d.target, d.number}, ""))
+      if (!p->meta.deleting && p->answers != as(answers) && (!answers || p->answers == kube::Answers::no))
+        return false;
+    return true;
+  }
+  if (rc->meta.deleting) return true;
   // Of a Lemmy of before, whose Service selects all: until anything of the target has the label.
   const auto says = [](const kube::ReplicationController* c) { return c->answers != kube::Answers::unsaid; };
   if (answers && !says(rc) && std::ranges::none_of(cluster_.controllers(d.target), says)) return true;
@@ -72,13 +78,13 @@ Task<Result<>> Place::admit(Deploy d, bool answers) {
   if (auto may = may_act(); !may) co_return may;
   const std::string_view value = answers ? "yes" : "no";
   auto rc = co_await client()->patch(controller_ref(d), template_labels(value));
-  if (!rc && rc.error().code == ErrorCode::not_found) co_return Result<>{};
-  if (!rc) co_return of_place(std::move(rc.error()));
+  const bool gone = !rc && rc.error().code == ErrorCode::not_found;
+  if (!rc && !gone) co_return of_place(std::move(rc.error()));
   deploy::crash_point();
   auto pods =
       co_await cluster_.list_pods(d.target, fmt::format("deploy={},{}!={}", d.number, kAnswersLabel, value));
   if (!pods) co_return of_place(std::move(pods.error()));
-  const std::string uid = kube::parse_meta(*rc).uid.str();
+  const std::string uid = gone ? "" : kube::parse_meta(*rc).uid.str();
   std::erase_if(*pods, [&](const kube::Pod& p) { return p.meta.controller != uid; });
   co_return co_await label_pods(*pods, value);
 }

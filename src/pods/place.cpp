@@ -13,6 +13,7 @@ using deploy::of_place;
 
 constexpr int kLooks = 20;
 constexpr milliseconds kBetweenLooks{100};
+constexpr size_t kDeletedTogether = 8;
 
 kube::Ref controller_ref(const Deploy& d) {
   return {"/api/v1", "replicationcontrollers", d.target.environment, d.object_name};
@@ -55,8 +56,11 @@ int Place::crash_loops(const Deploy& d) const {
 
 deploy::Sight Place::look(const Deploy& d) const {
   const kube::Owner owner{d.target, d.number};
-  const kube::ReplicationController* rc = cluster_.rc(owner);
-  deploy::Sight s = sight_of(rc, judge(pods_of(cluster_, owner), rc, crash_loops(d)));
+  // Its own, not what somebody made with its labels.
+  const kube::ReplicationController* rc =
+      d.object_name.empty() ? nullptr : cluster_.rc(d.target.environment, d.object_name);
+  const auto pods = cluster_.pods(owner, rc ? rc->meta.uid.view() : std::string_view());
+  deploy::Sight s = sight_of(rc, judge(pods, rc, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler(owner) != nullptr;
   if (auto trouble = cluster_.trouble())
     s.blind = *trouble;
@@ -68,13 +72,15 @@ deploy::Sight Place::look(const Deploy& d) const {
 Task<Result<deploy::Sight>> Place::look_again(Deploy d) {
   auto controller = co_await client()->get(controller_ref(d));
   if (!controller) co_return of_place(controller.error());
-  if (!*controller) co_return sight_of(nullptr, {});
-  const kube::ReplicationController rc = kube::parse_rc(**controller);
-  auto pods = co_await cluster_.list_pods({d.target, d.number}, rc.meta.uid.str());
+  kube::ReplicationController found;
+  if (*controller) found = kube::parse_rc(**controller);
+  const kube::ReplicationController* rc = *controller ? &found : nullptr;
+  auto pods = co_await cluster_.list_pods({d.target, d.number}, found.meta.uid.str());
   if (!pods) co_return of_place(pods.error());
   std::vector<const kube::Pod*> all;
-  for (const kube::Pod& p : *pods) all.push_back(&p);
-  deploy::Sight s = sight_of(&rc, judge(all, &rc, crash_loops(d)));
+  for (const kube::Pod& p : *pods)
+    if (rc || p.meta.controller.empty()) all.push_back(&p);
+  deploy::Sight s = sight_of(rc, judge(all, rc, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler({d.target, d.number}) != nullptr;
   co_return s;
 }
@@ -174,18 +180,37 @@ Task<Result<>> Place::remove(Deploy d) {
   co_return co_await remove_uncontrolled(std::move(d));
 }
 
+// As it is now: somebody may have adopted it meanwhile.
+static Task<Result<>> remove_if_nobodys(kube::Client* client, kube::Ref ref) {
+  auto pod = co_await client->get(ref);
+  if (!pod) co_return fail(pod.error());
+  if (!*pod) co_return Result<>{};
+  const kube::Meta m = kube::parse_meta(**pod);
+  if (m.deleting || !m.controller.empty()) co_return Result<>{};
+  const json::value* version =
+      find(**pod, "metadata") ? find(*find(**pod, "metadata"), {"resourceVersion"}) : nullptr;
+  co_return co_await client->remove_as_seen(
+      std::move(ref), m.uid.str(), version && version->is_string() ? std::string(version->get_string()) : "");
+}
+
 // Pods whose controller was taken from them are nobody's: the garbage collector leaves them.
 Task<Result<>> Place::remove_uncontrolled(Deploy d) {
   auto pods = co_await cluster_.list_pods({d.target, d.number}, "");
   if (!pods) co_return of_place(pods.error());
-  for (const kube::Pod& p : *pods) {
-    if (p.meta.deleting || !p.meta.controller.empty()) continue;
+  std::erase_if(*pods, [](const kube::Pod& p) { return p.meta.deleting || !p.meta.controller.empty(); });
+  for (size_t i = 0; i < pods->size();) {
     if (auto may = may_act(); !may) co_return may;
-    const std::string name = p.meta.name.str();
-    auto gone = co_await client()->remove({"/api/v1", "pods", d.target.environment, name});
-    if (!gone) {
-      Error e = gone.error();
-      if (e.code == ErrorCode::forbidden) e.hint = "kubectl delete pod " + name + ", or give Lemmy the right";
+    std::vector<Task<Result<>>> some;
+    const size_t from = i, upto = std::min(pods->size(), i + kDeletedTogether);
+    for (; i < upto; ++i)
+      some.push_back(
+          remove_if_nobodys(client(), {"/api/v1", "pods", d.target.environment, (*pods)[i].meta.name.str()}));
+    auto done = co_await all(std::move(some));
+    for (size_t n = 0; n < done.size(); ++n) {
+      if (done[n]) continue;
+      Error e = done[n].error();
+      if (e.code == ErrorCode::forbidden)
+        e.hint = "kubectl delete pod " + (*pods)[from + n].meta.name.str() + ", or give Lemmy the right";
       co_return of_place(std::move(e));
     }
   }

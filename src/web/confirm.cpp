@@ -12,6 +12,10 @@ namespace {
 
 constexpr size_t kReasonBytes = 500;
 
+void add_answers(json::array& lines, const json::value& answers) {
+  if (answers.is_object()) lines.emplace_back(answers.get_object().at("text"));
+}
+
 // It outlives a wait.
 std::optional<Deploy> copy_of(const Deploy* d) { return d ? std::optional(*d) : std::nullopt; }
 
@@ -36,6 +40,7 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form, json::array mea
   if (!build->message.empty()) what += ": " + std::string(split(build->message, '\n').front());
   lines.emplace_back(what);
   lines.emplace_back(serving_line(copy_of(services_.conductor->current(target)), target.environment));
+  add_answers(lines, services_.board->answers(target));
   json::object o = context(call);
   o["title"] = fmt::format("Deploy {} to {}?", target.project, target.environment);
   o["lines"] = std::move(lines);
@@ -56,9 +61,11 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form, json::array mea
 Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwhile, int64_t number,
                                  deploy::Action action) const {
   const Target target = call.target();
+  // Of the moment that the question speaks of: what changes while it is drawn is asked about again.
+  const std::string serving_then = serving_now(target), newest_then = newest_now(target);
+  const std::optional<Deploy> serving = copy_of(services_.conductor->current(target));
   auto stored = co_await services_.store->deploy(target, number);
   if (!stored) co_return error(call, stored.error());
-  const std::optional<Deploy> serving = copy_of(services_.conductor->current(target));
   const bool rolls_back = action == deploy::Action::rollback;
   const bool restores = action == deploy::Action::restore;
   const bool accepts = action == deploy::Action::accept;
@@ -79,6 +86,7 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
                                          : "Its stored manifests are applied again",
                                    short_sha(stored->sha)));
     lines.emplace_back(serving_line(serving, target.environment));
+    add_answers(lines, services_.board->answers(target));
     auto preview = co_await services_.board->rollback_preview(target, number);
     if (!preview) co_return error(call, preview.error());
     std::vector<std::string> taken;
@@ -95,6 +103,7 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
                                    accepts ? ": it failed, and all its pods are ready by now." : " again."));
     if (accepts && stored->cause) lines.emplace_back("It failed because of: " + stored->cause->summary);
     lines.emplace_back(serving_line(serving, target.environment));
+    add_answers(lines, services_.board->answers(target));
     if (serving)
       lines.emplace_back(
           fmt::format("#{} goes on running and answers too, until it is zeroed: by you, or by what the "
@@ -107,8 +116,8 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
   o["title"] = fmt::format("{} #{} of {} in {}?", verb, number, target.project, target.environment);
   o["lines"] = std::move(lines);
   o["action"] = fmt::format("{}/{}", deploy_address(target, number), deploy::name(action));
-  o["fields"] = hidden(
-      {{"after", newest_now(target)}, {"back", local_path(form["back"])}, {"serving", serving_now(target)}});
+  o["fields"] =
+      hidden({{"after", newest_then}, {"back", local_path(form["back"])}, {"serving", serving_then}});
   o["ask_reason"] = true;
   o["reason"] = shorten(valid_utf8(form["reason"]), kReasonBytes);
   o["meanwhile"] = std::move(meanwhile);

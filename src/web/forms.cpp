@@ -14,6 +14,21 @@ namespace {
 
 constexpr size_t kReasonBytes = 500;
 
+bool is_on_its_way(const Deploy& d, deploy::Action action) {
+  switch (action) {
+    case deploy::Action::zero:
+      return d.wanted == Wanted::zeroed;
+    case deploy::Action::remove:
+      return d.wanted == Wanted::deleted;
+    case deploy::Action::restore:
+      return d.wanted == Wanted::running && d.presence != Presence::deleted && d.out_by == 0;
+    case deploy::Action::cancel:
+      return !d.cancel_requested_by.empty();
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 std::string Pages::serving_now(const Target& target) const {
@@ -28,7 +43,11 @@ std::string Pages::newest_now(const Target& target) const {
 
 json::array Pages::meanwhile(const Target& target, Form& form, const std::string& request_id) const {
   json::array out;
-  if (services_.conductor->made_for(target, request_id)) return out;  // clicked twice
+  const std::string reason = shorten(valid_utf8(trim(form["reason"])), kReasonBytes);
+  const bool at_once = form["at_once"] == "yes";
+  if (const Deploy* made = services_.conductor->made_for(target, request_id);
+      made && made->reason == reason && made->at_once == at_once)
+    return out;  // clicked twice
   const std::string &serving = form["serving"], &after = form["after"];
   const Deploy* latest = services_.conductor->latest(target);
   if (!serving.empty() && serving != serving_now(target))
@@ -37,7 +56,7 @@ json::array Pages::meanwhile(const Target& target, Form& form, const std::string
     out.emplace_back(
         fmt::format("{} asked for #{} of build {} here since you looked. Look again: nothing was done yet.",
                     latest->who, latest->number, short_sha(latest->sha)));
-  if (!out.empty() && form["at_once"] == "yes")
+  if (!out.empty() && at_once)
     out.emplace_back(
         "That what serves is taken out at once was ticked before: tick it again if it still shall be.");
   return out;
@@ -71,6 +90,7 @@ Pages::Answer Pages::deploy(route::Call call) {
   if (!form) co_return error(call, form.error());
   const Target target = call.target();
   const config::Environment* environment = call.config->environment(target.environment);
+  if (auto there = services_.conductor->check_target(target); !there) co_return error(call, there.error());
   // Clicked twice, or by two people at once: one deploy.
   std::string request_id;
   if (const std::string& after = (*form)["after"]; !after.empty() && after.size() < 20)
@@ -118,6 +138,10 @@ Pages::Answer Pages::act(route::Call call) {
   const Deploy* d = services_.conductor->find(target, *number);
   const auto all = d ? services_.conductor->possible(*d) : std::vector{*action};
   const bool can = std::ranges::find(all, *action) != all.end();
+  // Clicked twice: it is on its way.
+  if (d && !can && is_on_its_way(*d, *action))
+    co_return see_other((*form)["back"].empty() ? deploy_address(target, *number)
+                                                : local_path((*form)["back"]));
   if (can && (!changed.empty() || (!confirmed && moves_who_serves(target, *number, *action))))
     co_return co_await confirm_act(std::move(call), std::move(*form), std::move(changed), *number, *action);
 

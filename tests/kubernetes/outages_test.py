@@ -6,7 +6,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import TEMPLATE, Config, Lemmy, control_plane, wait_for
+from harness import TEMPLATE, Config, Lemmy, control_plane, new_sha, wait_for
 
 NAMESPACE, RETIRING = "outages", "outages-retire"
 # The branch says how the pods behave.
@@ -27,7 +27,7 @@ class Outages(unittest.TestCase):
         cls.config = Config(cls.work / "config")
         cls.config.environments(f"environments:\n- {{name: {NAMESPACE}}}\n"
                                 f"- {{name: {RETIRING}, retire: {{zero_after: 4s, keep: 5}}}}\n")
-        for name in ("failed", "back", "held", "orphan", "edited", "foreign", "by-hand", "before", "zeroed", "flaps"):
+        for name in ("adrift", "midway", "thrice", "failed", "back", "held", "orphan", "edited", "foreign", "by-hand", "before", "zeroed", "flaps"):
             cls.config.project(name, {NAMESPACE: {"replicas": 2}, RETIRING: {"replicas": 2}},
                                yaml="settle: 1s\ndeadline: 5s\n", template=TEMPLATE.replace(OLD_LINE, BEHAVIOUR))
         cls.lemmy = Lemmy(cls.config.dir, cls.work / "data", cls.plane.kubeconfig)
@@ -174,6 +174,52 @@ class Outages(unittest.TestCase):
         wait_for("their pods are gone", lambda: strays() == [], 40)
         self.assertEqual(self.answers("orphan", second), {second: 2})
         self.assertEqual(self.history("orphan", first).count("its pods run on"), 1)
+
+    def orphan(self, project, number):
+        self.plane.kubectl("delete", "rc", self.controller(project, number), "-n", NAMESPACE, "--cascade=orphan")
+
+    def pods(self, project, number):
+        return self.plane.get("pods", "-n", NAMESPACE, "-l", f"project={project},deploy={number}")["items"]
+
+    def test_a_roll_back_takes_out_pods_without_a_controller_too(self):
+        first, second = self.deploy("adrift"), self.deploy("adrift")
+        self.orphan("adrift", second)
+        code, back = self.lemmy.act("adrift", NAMESPACE, first, "rollback")
+        self.assertEqual(code, 202, back)
+        self.lemmy.wait_phase("adrift", NAMESPACE, back["number"], "live")
+        wait_for("they get no requests", lambda: self.answers("adrift", back["number"]) == {first: 2, back["number"]: 2})
+        self.assertEqual({p["metadata"]["labels"]["lemmy/answers"] for p in self.pods("adrift", second)}, {"no"})
+        code, told = self.lemmy.act("adrift", NAMESPACE, second, "restore")
+        self.assertEqual(code, 202, told)
+        wait_for("they get them again", lambda: self.answers("adrift", second).get(second) == 2)
+
+    def test_pods_whose_controller_is_taken_away_in_the_middle_are_quarantined_and_can_be_deleted(self):
+        first = self.deploy("midway")
+        sha = new_sha()
+        self.lemmy.announce("midway", sha, branch="half")
+        second = self.lemmy.deploy("midway", NAMESPACE, sha)
+        wait_for("one of its pods answers", lambda: self.answers("midway", second).get(second) == 1)
+        self.orphan("midway", second)
+        one = self.lemmy.wait_phase("midway", NAMESPACE, second, "failed")["deploy"]
+        self.assertEqual(one["presence"], "running")
+        wait_for("it is out", lambda: self.answers("midway", second) == {first: 2})
+        code, told = self.lemmy.act("midway", NAMESPACE, second, "delete")
+        self.assertEqual(code, 202, told)
+        self.lemmy.wait_presence("midway", NAMESPACE, second, "deleted")
+        wait_for("its pods are gone", lambda: self.pods("midway", second) == [])
+        self.assertEqual(len(self.pods("midway", first)), 2)
+
+    def test_when_a_roll_back_is_zeroed_only_what_serves_then_gets_requests(self):
+        first, second, third = (self.deploy("thrice") for _ in range(3))
+        self.assertEqual(self.lemmy.act("thrice", NAMESPACE, first, "zero")[0], 202)
+        self.lemmy.wait_presence("thrice", NAMESPACE, first, "zeroed")
+        back = self.lemmy.act("thrice", NAMESPACE, first, "rollback")[1]["number"]
+        self.lemmy.wait_phase("thrice", NAMESPACE, back, "live")
+        wait_for("it alone answers", lambda: self.answers("thrice", back) == {back: 2})
+        self.assertEqual(self.lemmy.act("thrice", NAMESPACE, back, "zero", confirm=True)[0], 202)
+        wait_for("the one that serves", lambda: self.answers("thrice", third) == {third: 2})
+        self.assertNotEqual(self.lemmy.status("thrice", NAMESPACE, second)["deploy"]["out_by"], 0)
+        self.assertNotIn("to get requests again", self.history("thrice", second))
 
     def test_a_service_that_was_applied_as_it_was_before_selects_by_the_label_again(self):
         first = self.deploy("edited")

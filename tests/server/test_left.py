@@ -53,7 +53,7 @@ class LeftBehind(unittest.TestCase):
         self.assertIn("hello-world/staging was taken out of the configuration, and one of its deploys is there", page)
         self.assertIn(f'<a href="{DEPLOYS.removeprefix("/api/v1")}/1">#1</a>', page)
         self.assertNotIn("The configuration on disk has problems", page)
-        self.assertIn("environments.yaml again", page)
+        self.assertIn("environments.yaml and projects/hello-world/environments.json again", page)
         one = self.server.get(f"{DEPLOYS}/1", token=self.tokens["admin"]).json
         self.assertEqual([p["is_ready"] for p in one["pods"]], [True] * len(one["pods"]))
         self.assertGreater(one["deploy"]["wanted_pods"], 0)

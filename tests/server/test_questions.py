@@ -78,6 +78,24 @@ class Questions(Asking):
         self.server.call("POST", f"{API}/1/zero", {"confirm": True})
         wait_until(lambda: self.serving() == number)
 
+    def test_two_answers_to_one_question_are_one_when_they_are_the_same(self):
+        number = self.serving()
+        newest = self.server.get(API).json["deploys"][0]["number"]
+        answer = {"confirm": "yes", "serving": str(number), "after": str(newest), "reason": "A"}
+        self.assertEqual(self.ask(f"{PATH}/1/rollback", **answer)[0], 303)
+        made = newest + 1
+        self.assertEqual(self.ask(f"{PATH}/1/rollback", **answer)[0], 303)
+        self.assertEqual(self.server.get(API).json["deploys"][0]["number"], made)
+        status, page = self.ask(f"{PATH}/1/rollback", **{**answer, "reason": "B", "at_once": "yes"})
+        self.assertEqual(status, 200)
+        self.assertRegex(plain(page), rf"asked for #{made} of build aaaaaaa here since you looked|What serves has changed")
+        self.assertIn('value="B"', page)
+        self.assertEqual(self.server.get(API).json["deploys"][0]["number"], made)
+        wait_until(lambda: self.deploy(made)["finished"])
+        self.assertEqual(self.ask(f"{PATH}/{made}/zero", confirm="yes", serving=str(made))[0], 303)
+        self.assertEqual(self.ask(f"{PATH}/{made}/zero", confirm="yes", serving=str(made))[0], 303)
+        wait_until(lambda: self.deploy(made)["presence"] == "zeroed")
+
     def test_a_key_is_for_one_question(self):
         key = {"Idempotency-Key": "one-question"}
         first = self.server.call("POST", f"{API}/1/rollback", {"serving": self.serving()}, headers=key)

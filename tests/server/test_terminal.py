@@ -8,7 +8,7 @@ import subprocess
 import termios
 import unittest
 
-from harness import LEMMY, Server, rest_of
+from harness import LEMMY, Server, rest_of, wait_until
 from test_playground import HAS_PLAYGROUND
 
 
@@ -41,6 +41,35 @@ class Terminal(unittest.TestCase):
         self.assertTrue(lines, shown)
         self.assertEqual([line for line in lines if len(line) > 29], [], shown)
         self.assertTrue(any(line.endswith("…") for line in lines), lines)
+
+    def test_a_deploy_to_a_protected_environment_is_not_done_when_another_serves_by_the_answer(self):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([LEMMY, "deploy", "hello-world", "production", "--build", "aaaaaaa", "--no-wait",
+                                    "--server", self.server.url], stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
+        os.close(theirs)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(ours, 1000)
+        self.assertIn(b"Nothing serves in production now.", shown)
+        code, _, err = self.server.cli("deploy", "hello-world", "production", "--build", "aaaaaaa", "--timeout", "50s")
+        self.assertEqual(code, 0, err)
+        os.write(ours, b"y\n")
+        shown += rest_of(ours)
+        self.assertEqual(process.wait(20), 5, shown)
+        self.assertIn(b"#1 serves now, and nothing did when this was asked", shown)
+
+    def test_a_build_shows_the_deploy_that_serves_before_a_newer_one(self):
+        here = "/api/v1/projects/hello-world/environments/staging"
+        newest = max([d["number"] for d in self.server.get(f"{here}/deploys").json["deploys"]], default=0)
+        for n in (newest + 1, newest + 2):
+            code, _, err = self.server.cli("deploy", "hello-world", "staging", "--build", "aaaaaaa", "--timeout", "50s")
+            self.assertEqual(code, 0, err)
+        self.assertEqual(self.server.call("POST", f"{here}/deploys/{n}/zero", {"confirm": True}).status, 202)
+
+        def shown():
+            builds = self.server.get("/api/v1/projects/hello-world?limit=100").json["builds"]
+            return next(b for b in builds if b["sha"] == "aaaaaaa")["targets"]["staging"]
+        wait_until(lambda: (shown()["number"], shown()["serving"]) == (newest + 1, True), 20)
 
     def test_what_does_not_fit_in_a_row_stands_below_it_whole(self):
         wide = self.on_terminal(200, "status")

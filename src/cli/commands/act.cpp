@@ -40,9 +40,8 @@ constexpr Kind kKinds[] = {
      "", false},
 };
 constexpr const char* kExitCodes =
-    "\nExit codes: 0 accepted, 2 bad arguments, 3 not allowed, 4 no such deploy, 5 it makes no sense now, or "
-    "it "
-    "serves\nand --confirm is missing, 6 the server cannot be reached";
+    "\nExit codes: 0 accepted, 2 bad arguments, 3 not allowed, 4 no such deploy, 5 it makes no sense now{},\n"
+    "6 the server cannot be reached";
 constexpr const char* kRollbackCodes =
     "\nExit codes: as of `lemmy deploy`; 0 when --preview was shown, 8 when the answer was no";
 
@@ -61,8 +60,12 @@ Error with_flag(Error e, bool confirms) {
   return e;
 }
 
+std::string preview_path(const ActArguments& a) {
+  return deploy_path(a.target, a.number) + "/rollback-preview" + (a.at_once ? "?at_once=true" : "");
+}
+
 Task<Result<int>> preview(std::shared_ptr<Remote> remote, ActArguments a) {
-  auto shown = co_await remote->get(deploy_path(a.target, a.number) + "/rollback-preview");
+  auto shown = co_await remote->get(preview_path(a));
   if (!shown) co_return fail(shown.error());
   if (a.remote.json())
     print_json(*shown);
@@ -73,16 +76,13 @@ Task<Result<int>> preview(std::shared_ptr<Remote> remote, ActArguments a) {
 
 // People see what it changes; programs were asked when somebody wrote them. What served then, 0: nothing.
 Task<Result<int64_t>> ask_first(std::shared_ptr<Remote> remote, ActArguments a) {
-  auto shown = co_await remote->get(deploy_path(a.target, a.number) + "/rollback-preview");
+  auto shown = co_await remote->get(preview_path(a));
   if (!shown) co_return fail(shown.error());
   print_preview(stderr, shown->as_object());
   const int64_t serving = int_or(object_in(shown->as_object(), "serving"), "number");
   if (!bool_or(shown->as_object(), "possible", true))
     co_return fail(ErrorCode::conflict, a.target.str(), field(shown->as_object(), "why"),
                    "nothing was rolled back");
-  if (a.at_once)
-    fmt::print(stderr,
-               "--at-once: from now on, before the new deploy is ready; nothing may answer meanwhile.\n");
   if (says_yes(fmt::format("Roll {} back to #{}?", a.target.str(), a.number))) co_return serving;
   co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was rolled back");
 }
@@ -129,7 +129,9 @@ void add_actions(CLI::App& app, Action& action) {
   for (const Kind& k : kKinds) {
     const bool rollback = *k.done == '\0';
     auto* c = app.add_subcommand(k.name, k.summary);
-    c->footer(std::string(k.manual) + (rollback ? kRollbackCodes : kExitCodes));
+    const std::string codes =
+        fmt::format(fmt::runtime(kExitCodes), k.confirms ? ", or it serves and --confirm is missing" : "");
+    c->footer(std::string(k.manual) + (rollback ? kRollbackCodes : codes));
     auto a = std::make_shared<ActArguments>();
     c->add_option("PROJECT", a->target.project)->required();
     c->add_option("ENVIRONMENT", a->target.environment)->required();

@@ -28,19 +28,31 @@ struct DeployArguments {
   bool no_wait = false, yes = false, check = false;
 };
 
-// A protected environment asks people; programs were asked when somebody wrote them.
-Task<Result<>> confirm(std::shared_ptr<Remote> remote, DeployArguments a) {
-  if (a.yes || !isatty(STDIN_FILENO)) co_return Result<>{};
+// A protected environment asks people; programs were asked when somebody wrote them. Gives what served when
+// it asked (0: nothing), or nullopt: nobody was asked.
+Task<Result<std::optional<int64_t>>> confirm(std::shared_ptr<Remote> remote, DeployArguments a) {
+  if (a.yes || !isatty(STDIN_FILENO)) co_return std::optional<int64_t>();
   auto project = co_await remote->get(project_path(a.target.project) + "?limit=1");
   if (!project) co_return fail(project.error());
   bool is_protected = false;
   for (const json::value& v : array_in(project->as_object(), "environments"))
     if (field(v.as_object(), "name") == a.target.environment)
       is_protected = bool_or(v.as_object(), "protected");
-  if (!is_protected) co_return Result<>{};
+  if (!is_protected) co_return std::optional<int64_t>();
+  json::object now;
+  for (const json::value& v : array_in(object_in(project->as_object(), "project"), "targets"))
+    if (field(v.as_object(), "environment") == a.target.environment) now = v.as_object();
+  const json::object& current = object_in(now, "current");
+  if (current.empty())
+    fmt::print(stderr, "Nothing serves in {} now.\n", a.target.environment);
+  else
+    fmt::print(stderr, "#{} of build {} serves in {} now.\n", field(current, "number"),
+               field(current, "short_sha"), a.target.environment);
+  if (const std::string answers = field(object_in(now, "answers"), "text"); !answers.empty())
+    fmt::print(stderr, "{}\n", answers);
   if (says_yes(fmt::format("{} is protected. Deploy build {} of {} to it?", a.target.environment, a.build,
                            a.target.project)))
-    co_return Result<>{};
+    co_return std::optional(int_or(current, "number"));
   co_return fail(ErrorCode::cancelled, a.target.str(), "nothing was deployed");
 }
 
@@ -48,8 +60,10 @@ Task<Result<int>> deploy(std::shared_ptr<Remote> remote, DeployArguments a) {
   auto limit = parse_duration(a.timeout);
   if (!limit) co_return fail(limit.error());
   if (a.check) co_return co_await dry_run(remote, a.target, a.build, *limit, a.remote.json());
-  if (auto ok = co_await confirm(remote, a); !ok) co_return fail(ok.error());
+  auto serving = co_await confirm(remote, a);
+  if (!serving) co_return fail(serving.error());
   json::object body{{"build", a.build}};
+  if (*serving) body["serving"] = **serving;
   if (!a.reason.empty()) body["reason"] = a.reason;
   net::Headers headers;
   headers.emplace("Idempotency-Key", "cli-" + random_hex(16));

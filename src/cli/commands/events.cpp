@@ -14,7 +14,8 @@ constexpr const char* kEventsManual =
 --follow it goes on with what comes, until Ctrl-C; with --output json that is one event a line, each with an id that no
 other event has. Standard error says when a cursor is so old that events between are gone, or when the server's events
 end before it, as after a restore; then it goes on at their end.
-Exit codes: 0, 2 bad arguments, 3 not allowed, 6 the server cannot be reached (with --follow it is tried again).)";
+Exit codes: 0, 2 bad arguments, 3 not allowed, 6 the server cannot be reached (with --follow it is tried again, once it
+has answered).)";
 
 constexpr milliseconds kPoll{2'000};
 
@@ -24,6 +25,12 @@ struct EventsArguments {
   int limit = 20;
   bool follow = false;
 };
+
+bool is_of_phase(std::string_view what) {
+  for (std::string_view w : {"started", "live", "rolled_back", "failed", "cancelled", "superseded"})
+    if (what == w) return true;
+  return false;
+}
 
 std::string line(const json::object& e) {
   std::string out =
@@ -35,8 +42,7 @@ std::string line(const json::object& e) {
     out += "  by " + who;
   else if (what == "taken_out" && out_by != 0 && out_by != int_or(e, "number"))
     out += fmt::format("  for #{}", out_by);
-  else if (const std::string asked_by = field(e, "asked_by");
-           !asked_by.empty() && field(e, "phase_before") != field(e, "phase"))
+  else if (const std::string asked_by = field(e, "asked_by"); !asked_by.empty() && is_of_phase(what))
     out += "  asked for by " + asked_by;
   if (const std::string cause = field(e, "cause"); !cause.empty()) out += "  " + cause;
   return out;
