@@ -10,7 +10,7 @@ namespace lemmy {
 // whatever the new announcement names.
 struct Build {
   std::string project;
-  std::string sha;  // 7-40 lower-case hex
+  std::string sha;  // 7-64 lower-case hex
   std::string branch;
   std::string image;  // reference, best a digest; may be empty when the template knows it
   std::string url;    // where a person sees the build or commit; http(s) only

@@ -19,9 +19,11 @@ TEST(Names, an_environment_is_a_dns_1123_label) {
   for (auto bad : {"", "Staging", "a/b", "-x", "x-"}) EXPECT_FALSE(check_environment_name(bad)) << bad;
 }
 
-TEST(Names, a_sha_is_7_to_40_lower_case_hex) {
+TEST(Names, a_sha_is_7_to_64_lower_case_hex) {
   EXPECT_TRUE(check_sha("abcdef0"));
-  for (auto bad : {"abcdef", "ABCDEF0", "ghijklm", "", "0123456789012345678901234567890123456789a"})
+  EXPECT_TRUE(check_sha(std::string(64, 'a'))) << "of a repository with SHA-256 objects";
+  for (const std::string& bad : {std::string("abcdef"), std::string("ABCDEF0"), std::string("ghijklm"),
+                                 std::string(), std::string(65, 'a')})
     EXPECT_FALSE(check_sha(bad)) << bad;
 }
 

@@ -31,11 +31,11 @@ Result<> check_environment_name(std::string_view name) {
 }
 
 Result<> check_sha(std::string_view sha) {
-  bool ok = sha.size() >= 7 && sha.size() <= 40;
+  bool ok = sha.size() >= 7 && sha.size() <= 64;  // git's SHA-256 objects
   for (char c : sha) ok = ok && (is_digit(c) || (c >= 'a' && c <= 'f'));
   if (ok) return {};
   return fail(ErrorCode::invalid, "sha", fmt::format("'{}' is not a build sha", sha.substr(0, 80)),
-              "use 7 to 40 lower-case hex digits, as git prints them");
+              "use 7 to 64 lower-case hex digits, as git prints them");
 }
 
 std::string label_value(std::string_view text) {

@@ -11,7 +11,7 @@ namespace lemmy {
 Result<> check_project_name(std::string_view name);
 // DNS-1123 label (RFC 1123), at most 63: it is the Kubernetes namespace.
 Result<> check_environment_name(std::string_view name);
-// 7-40 lower-case hex digits.
+// 7-64 lower-case hex digits.
 Result<> check_sha(std::string_view sha);
 
 // A value that Kubernetes takes for a label: at most 63 of [-A-Za-z0-9_.], alphanumeric at both ends. Other

@@ -79,7 +79,7 @@ Task<net::Response> take_build(Shared state, route::Call call) {
 json::object build_operation() {
   auto text = [](std::string_view about) { return json::object{{"type", "string"}, {"description", about}}; };
   json::object properties{{"project", text("1 to 40 lower-case letters, digits and -")},
-                          {"sha", text("7 to 40 lower-case hex digits")},
+                          {"sha", text("7 to 64 lower-case hex digits")},
                           {"branch", text("the branch that was built")},
                           {"image", text("reference, best with a digest")},
                           {"url", text("where a person sees the build")},

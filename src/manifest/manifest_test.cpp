@@ -19,10 +19,11 @@ struct Render : testing::Test {
     for (auto& f : project.templates)
       if (f.name == "template.json.j2") f.text = text;
   }
-  Result<Manifests> render(const std::string& environment = "production", int64_t n = 7) {
+  Result<Manifests> render(const std::string& environment = "production", int64_t n = 7,
+                           const Build& build = kBuild) {
     auto r = Renderer::create(*config, project);
     if (!r) return fail(r.error());
-    return (*r)->render(environment, kBuild, n);
+    return (*r)->render(environment, build, n);
   }
   static json::value at(const json::value& v, std::initializer_list<std::string_view> path) {
     const json::value* found = find(v, path);
@@ -89,6 +90,16 @@ TEST_F(Render, labels_variables_and_mounts_are_stamped_and_win_over_the_template
     EXPECT_TRUE(env.contains(name)) << name;
   EXPECT_EQ(container["volumeMounts"].as_array()[0].at("mountPath"), "/secrets/hello-world");
   EXPECT_EQ(container["volumeMounts"].as_array()[1].at("mountPath"), "/config/hello-world");
+}
+
+TEST_F(Render, labels_have_the_first_63_digits_of_a_longer_sha_and_variables_all) {
+  Build build = kBuild;
+  build.sha = std::string(64, 'a');
+  auto m = render("production", 7, build);
+  ASSERT_TRUE(m) << m.error().str();
+  for (const char* label : {"build", "app.kubernetes.io/version"})
+    EXPECT_EQ(at(m->rc, {"metadata", "labels", label}).as_string().size(), 63u);
+  EXPECT_NE(json::serialize(m->rc).find('"' + build.sha + '"'), std::string::npos) << "variable BUILD";
 }
 
 TEST_F(Render, the_mounted_config_map_copy_is_named_by_its_content) {

@@ -30,12 +30,12 @@ void put_named(json::array& list, json::object item) {
 void put_labels(json::object& labels, const Stamp& s) {
   labels["project"] = s.project;
   labels["environment"] = s.environment;
-  labels["build"] = s.sha;
+  labels["build"] = label_value(s.sha);  // of 64 digits the first 63: labels take no more
   labels["branch"] = label_value(s.branch);
   labels["deploy"] = std::to_string(s.deploy);
   labels["app.kubernetes.io/name"] = s.project;
   labels["app.kubernetes.io/instance"] = label_value(s.project + "-" + s.environment);
-  labels["app.kubernetes.io/version"] = s.sha;
+  labels["app.kubernetes.io/version"] = label_value(s.sha);
   labels[kManagedBy] = "lemmy";
 }
 

@@ -21,8 +21,12 @@ TEST_P(StoreConformance, a_build_comes_back_as_it_was_given) {
 
 TEST_P(StoreConformance, a_sha_shorter_than_7_or_not_hex_is_invalid) {
   push("abcdef0", 1);
-  for (auto bad :
-       {"", "abcdef", "ABCDEF0", "abcdefg", "abcdef%", "abcdef0123456789abcdef0123456789abcdef012"})
+  const std::string longest(64, 'a');
+  push(longest, 2);
+  EXPECT_EQ(run(store->build("hello", longest))->sha, longest);
+  EXPECT_EQ(run(store->build("hello", longest.substr(0, 50)))->sha, longest);
+  for (const std::string& bad : {std::string(), std::string("abcdef"), std::string("ABCDEF0"),
+                                 std::string("abcdefg"), std::string("abcdef%"), longest + "a"})
     EXPECT_EQ(run(store->build("hello", bad)).error().code, ErrorCode::invalid) << bad;
 }
 

@@ -36,7 +36,7 @@ expect "a wrong project gets a hint" 4 "did you mean 'hello-world'?" \
   "$lemmy" render hello-wrld staging --build abcdef0 --config "$config"
 expect "a wrong environment lists the right ones" 4 "it has: staging, production" \
   "$lemmy" render hello-world prod --build abcdef0 --config "$config"
-expect "a malformed sha is refused" 2 "7 to 40 lower-case hex digits" \
+expect "a malformed sha is refused" 2 "7 to 64 lower-case hex digits" \
   "$lemmy" render hello-world staging --build HEAD --config "$config"
 
 expect "a field's line and key are explained" 0 \

@@ -142,7 +142,7 @@ void add_diff(CLI::App& app, Action& action) {
   auto a = std::make_shared<DiffArguments>();
   c->add_option("PROJECT", a->target.project)->required();
   c->add_option("ENVIRONMENT", a->target.environment)->required();
-  c->add_option("--build", a->build, "7-40 hex digits; the build that runs unless given");
+  c->add_option("--build", a->build, "7-64 hex digits; the build that runs unless given");
   c->add_option("--config", a->dir, "the configuration folder")->capture_default_str();
   c->add_flag("--exit-code", a->exit_code, "1 when there are differences");
   add_remote_options(*c, a->remote);

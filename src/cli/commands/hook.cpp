@@ -117,7 +117,7 @@ void add_hook(CLI::App& app, Action& action) {
   c->footer(kHookManual);
   auto a = std::make_shared<HookArguments>();
   c->add_option("--project", a->build.project)->required();
-  c->add_option("--sha", a->build.sha, "7-40 lower-case hex digits")->required();
+  c->add_option("--sha", a->build.sha, "7-64 lower-case hex digits")->required();
   c->add_option("--branch", a->build.branch)->required();
   c->add_option("--image", a->build.image, "reference, best with a digest");
   c->add_option("--url", a->build.url, "where a person sees the build");

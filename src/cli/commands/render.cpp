@@ -58,7 +58,7 @@ int render(RenderArguments a) {
   if (a.explain && a.sha.empty()) a.sha = std::string(40, '0');
   if (a.sha.empty())
     return report(
-        Error{ErrorCode::invalid, "--build", "it is missing", "7 to 40 hex digits of the build's sha"});
+        Error{ErrorCode::invalid, "--build", "it is missing", "7 to 64 hex digits of the build's sha"});
   if (auto ok = check_sha(a.sha); !ok) return report(ok.error());
   auto config = config::load(a.dir);
   if (!config) return report(config.error());
@@ -106,7 +106,7 @@ void add_render(CLI::App& app, Action& action) {
   auto a = std::make_shared<RenderArguments>();
   c->add_option("PROJECT", a->project)->required();
   c->add_option("ENVIRONMENT", a->environment)->required();
-  c->add_option("--build", a->sha, "7-40 hex digits");
+  c->add_option("--build", a->sha, "7-64 hex digits");
   c->add_option("--branch", a->branch)->capture_default_str();
   c->add_option("--image", a->image, "as the build system announced it");
   c->add_option("--deploy", a->number, "the deploy's number")->check(number_from_1())->capture_default_str();
