@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdlib>
+
 #include "base/strings.h"
 #include "cli/explained.h"
 #include "cli/table.h"
@@ -150,6 +153,14 @@ Task<Result<>> read_stream(net::ClientStream* stream, Seen* seen, Clock::time_po
 Task<Result<int>> follow_deploy(std::shared_ptr<Remote> remote, Follow f) {
   const std::string later =
       fmt::format("the deploy goes on; see: lemmy status {} {}", f.target.project, f.target.environment);
+  const auto executor = co_await asio::this_coro::executor;
+  asio::signal_set interrupted(executor, SIGINT, SIGTERM);
+  interrupted.async_wait([later](const boost::system::error_code& ec, int signal) {
+    if (ec) return;
+    fmt::print(stderr, "\n{}\n", later);
+    std::fflush(nullptr);
+    std::_Exit(128 + signal);
+  });
   const auto deadline = Clock::now() + f.at_most;
   auto contact = Clock::now();
   Seen seen;

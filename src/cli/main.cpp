@@ -1,9 +1,23 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 
+#include "base/strings.h"
 #include "cli/command.h"
+
+namespace {
+
+// The command that was meant, when a word is none.
+void suggest(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
+  if (word.starts_with("-") || std::ranges::find(names, word) != names.end()) return;
+  if (auto near = lemmy::nearest(word, names)) fmt::print(stderr, "Did you mean 'lemmy {}'?\n", *near);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Lemmy, a deployment conduit"};
@@ -29,9 +43,19 @@ int main(int argc, char** argv) {
   lemmy::cli::add_token(app, action);
   lemmy::cli::add_store(app, action);
   try {
-    app.parse(argc, argv);
+    // `lemmy help` and `lemmy help COMMAND`, as people try them.
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (!words.empty() && words[0] == "help") {
+      words.erase(words.begin());
+      words.resize(std::min<size_t>(words.size(), 1));
+      words.emplace_back("--help");
+    }
+    std::ranges::reverse(words);  // as CLI11 takes them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : lemmy::exit_code(lemmy::ErrorCode::invalid);
+    const int code = app.exit(e);
+    if (code != 0 && argc > 1) suggest(app, argv[1]);
+    return code == 0 ? 0 : lemmy::exit_code(lemmy::ErrorCode::invalid);
   }
   if (!action) {
     fmt::print(stderr, "{}", app.help());

@@ -32,6 +32,8 @@ expect "render prints the final JSON" 0 '"replicas": 2' \
   "$lemmy" render hello-world staging --build abcdef0 --show final --config "$config"
 expect "manifests are a List" 0 '"kind": "List"' \
   "$lemmy" render hello-world production --build abcdef0 --show manifests --config "$config"
+expect "a misspelt command gets a hint" 2 "Did you mean 'lemmy status'?" "$lemmy" statu
+expect "help is a command too" 0 "Show what runs where" "$lemmy" help status
 expect "a wrong project gets a hint" 4 "did you mean 'hello-world'?" \
   "$lemmy" render hello-wrld staging --build abcdef0 --config "$config"
 expect "a wrong environment lists the right ones" 4 "it has: staging, production" \

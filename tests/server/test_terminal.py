@@ -3,6 +3,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -41,6 +42,21 @@ class Terminal(unittest.TestCase):
         self.assertTrue(lines, shown)
         self.assertEqual([line for line in lines if len(line) > 29], [], shown)
         self.assertTrue(any(line.endswith("…") for line in lines), lines)
+
+    def test_who_stops_waiting_is_told_that_the_deploy_goes_on(self):
+        here = "/api/v1/projects/crashy/environments/staging/deploys"
+        answer = self.server.hook({"project": "crashy", "sha": "bbbbbbb", "branch": "main"}, secret="")
+        self.assertEqual(answer.status, 202, answer.body)
+        process = subprocess.Popen([LEMMY, "deploy", "crashy", "staging", "--build", "bbbbbbb", "--server", self.server.url],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: self.server.get(here).json["deploys"])
+        for line in process.stderr:
+            if "queued" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("the deploy goes on; see: lemmy status crashy staging", err)
 
     def test_a_deploy_to_a_protected_environment_is_not_done_when_another_serves_by_the_answer(self):
         ours, theirs = pty.openpty()
