@@ -139,6 +139,7 @@ Task<Result<Deploy>> Conductor::accept(Act a, Deploy d) {
   std::string text = "accepted though it had failed, as all its pods are ready";
   if (!a.reason.empty()) text += ": " + shorten(valid_utf8(a.reason), 1000);
   const Target target = d.target;
+  state(target).unready.erase(d.number);  // whoever accepts it says that it is ready
   Move move = go_live(std::move(d), next_serves(target), now(), std::move(text));
   move.events.back().who = a.who;
   auto saved = co_await save(std::move(move.deploy), std::move(move.events));

@@ -88,6 +88,10 @@ Task<Worker::Did> Worker::admit() {
   }
   // Nobody goes out while somebody who is to be let in is not in yet.
   Did did = co_await admit(true);
+  if (!letting_in_)
+    letting_in_since_.reset();
+  else if (!letting_in_since_)
+    letting_in_since_ = Clock::now();
   if (did != Did::nothing || letting_in_) co_return did;
   co_return co_await admit(false);
 }

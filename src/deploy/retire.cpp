@@ -11,6 +11,9 @@ constexpr milliseconds kStrange{2'000}, kAskLater{5'000};
 // The garbage collector takes pods with their controller, unless whoever deleted it wanted them to stay:
 // https://kubernetes.io/docs/concepts/architecture/garbage-collection/#orphaned-dependents
 constexpr milliseconds kCollected{10'000};
+// So long what answers is kept while what is let in for it cannot be.
+constexpr milliseconds kLetIn{120'000};
+constexpr const char* kWaitsForOthers = "it answers until what is to answer in its place does";
 constexpr const char* kUncontrolled =
     "somebody deleted its controller in the cluster, and its pods run on: nothing replaces them when they "
     "end; "
@@ -81,6 +84,13 @@ Task<Worker::Did> Worker::retire() {
     if (!to_zero && !to_delete && !to_restore) continue;
     if (waits(d.number)) continue;
     auto place = c_.place(d);
+    // What is to answer in its place does not yet.
+    if ((to_zero || to_delete) && place && letting_in_since_ && d.out_by == 0 &&
+        (*place)->look(d).ready > 0 && Clock::now() - *letting_in_since_ < kLetIn) {
+      look_within(milliseconds{1'000});
+      if (const Did did = co_await note(d, kWaitsForOthers); did != Did::nothing) co_return did;
+      continue;
+    }
     Result<> done;
     if (!place)
       done = fail(place.error());
@@ -119,11 +129,12 @@ Task<Worker::Did> Worker::notice() {
     auto missing = [&](const Sight& s) { return !s.there && !gone; };
     if (!too_much(sight) && !missing(sight)) {
       unseen_.erase(d.number);
+      if (sight.there) uncontrolled_.erase(d.number);
       if (d.note == kUncontrolled && sight.there) co_return co_await note(d, "");
       continue;
     }
     const bool runs_on = missing(sight) && sight.pods > 0;
-    if (runs_on && d.note == kUncontrolled) continue;
+    if (runs_on && (d.note == kUncontrolled || uncontrolled_.contains(d.number))) continue;
     const milliseconds strange = runs_on ? kCollected : kStrange;
     auto [since, is_new] = unseen_.emplace(d.number, Clock::now());
     if (is_new || Clock::now() - since->second < strange) {
@@ -138,7 +149,10 @@ Task<Worker::Did> Worker::notice() {
     }
     const Deploy* fresh = c_.find(target_, d.number);
     if (!fresh || fresh->revision != d.revision) co_return Did::something;
-    if (runs_on) co_return co_await warn(d, kUncontrolled);
+    if (runs_on) {
+      uncontrolled_.insert(d.number);
+      co_return co_await warn(d, kUncontrolled);
+    }
     Deploy next = d;
     next.note.clear();
     want(next, next.wanted);

@@ -22,6 +22,7 @@ Task<> Worker::run() {
     wait_ = kNoWait;
     const Did did = co_await step();
     if (did != Did::something) turns_.clear();
+    if (did == Did::something && turns_.empty()) continue;  // it looked, and wrote nothing
     auto restless = std::ranges::max_element(turns_, {}, [](const auto& one) { return one.second; });
     if (did == Did::something && restless->second < kRestless) continue;
     if (did == Did::something) {

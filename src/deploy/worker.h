@@ -99,6 +99,8 @@ class Worker {
     Retry retry;
   };
   std::map<int64_t, Admission> admissions_;
+  std::set<int64_t> uncontrolled_;  // whose pods run on without a controller, as their history says
+  std::optional<Clock::time_point> letting_in_since_;
   bool letting_in_ = false;  // who is to get requests does not yet, and nobody else could answer meanwhile
 };
 

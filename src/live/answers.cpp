@@ -71,6 +71,11 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
   const json::value who = answers(target);
   if (who.is_object()) out.emplace_back(text_or(who.get_object(), "text"));
   if (!d || !serving || serving->number != number) return out;
+  const kube::Cluster* cluster = cluster_of(*d);
+  const bool gone = cluster && cluster->is_live() && !cluster->rc({target, number});
+  if (gone && !deleted)
+    out.push_back(fmt::format(
+        "The controller of #{} is gone: zeroed, its pods are deleted, and it cannot be restored.", number));
   if (const Deploy* next = from_.conductor->current(target, number)) {
     json::object shown;
     add_shown(shown, *next);
@@ -82,9 +87,6 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
   if (who.is_object())
     for (const json::value& o : who.get_object().at("deploys").get_array())
       if (const int64_t n = int_or(o.get_object(), "number"); n != number) others.push_back(n);
-  const kube::Cluster* cluster = cluster_of(*d);
-  const bool gone = cluster && cluster->is_live() && !cluster->rc({target, number});
-  if (gone) out.push_back(fmt::format("The controller of #{} is gone: it cannot be restored.", number));
   const char* until =
       deleted || gone ? "another one is deployed" : "it is restored or another one is deployed";
   out.push_back(others.empty() ? fmt::format("{}, nothing answers requests until {}.", word, until)

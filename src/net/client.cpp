@@ -229,7 +229,7 @@ Result<std::shared_ptr<Client>> Client::create(asio::any_io_executor executor, c
     o.verify = !tls.insecure_skip_verify;
   }
   if (proxy && proxy->kind == Proxy::Kind::https) {
-    auto context = make_tls_context({});
+    auto context = make_tls_context(tls);  // as Go's programs trust both
     if (!context) return fail(context.error());
     o.proxy_context = *context;
   }

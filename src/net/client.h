@@ -48,7 +48,8 @@ class ClientStream {
 class Client {
  public:
   // base: http://host:port or https://host:port, a path prefix is kept. Fails with invalid on a bad URL or
-  // PEM. resolver: null for one of its own. proxy: every connection is made through it, also of http.
+  // PEM. resolver: null for one of its own. proxy: every connection is made through it, also of http; an
+  // https one is trusted by `tls`, as the server is.
   static Result<std::shared_ptr<Client>> create(asio::any_io_executor executor, const std::string& base,
                                                 TlsOptions tls = {},
                                                 std::shared_ptr<Resolver> resolver = nullptr,

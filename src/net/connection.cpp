@@ -174,7 +174,7 @@ Task<Result<std::unique_ptr<Connection>>> connect(asio::any_io_executor executor
   if (!tcp_stream) co_return fail(tcp_stream.error());
   if (proxy.kind == Proxy::Kind::https) {
     Tunnel tunnel(std::move(*tcp_stream), *origin.proxy_context);
-    auto shaken = co_await shake_hands(&tunnel, true, proxy.host, proxy.text);
+    auto shaken = co_await shake_hands(&tunnel, !origin.tls || origin.verify, proxy.host, proxy.text);
     if (!shaken) co_return fail(shaken.error());
     auto asked = co_await ask_http_proxy(&tunnel, proxy, origin.host, origin.port);
     if (!asked) co_return fail(asked.error());

@@ -20,7 +20,7 @@ struct Origin {
   bool tls = false, verify = true;
   std::shared_ptr<asio::ssl::context> context;
   std::optional<Proxy> proxy;
-  std::shared_ptr<asio::ssl::context> proxy_context;  // of an https proxy: trusted by the system's store
+  std::shared_ptr<asio::ssl::context> proxy_context;  // of an https proxy: trusted as the server is
 };
 
 class Connection {

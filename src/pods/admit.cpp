@@ -36,13 +36,13 @@ Task<Result<>> patch(kube::Client* client, kube::Ref ref, json::object changes) 
 bool Place::is_admitted(const Deploy& d, bool answers) const {
   if (!cluster_.is_live()) return true;  // nothing is known that would have to be changed
   const kube::ReplicationController* rc = cluster_.rc(d.target.environment, d.object_name);
+  if (rc && rc->meta.deleting) return true;
   if (!rc) {  // somebody took it away from its pods, which stay as they are
     for (const kube::Pod* p : cluster_.pods({d.target, d.number}, ""))
       if (!p->meta.deleting && p->answers != as(answers) && (!answers || p->answers == kube::Answers::no))
         return false;
-    return true;
+    return answers || !still_answers(d, "");
   }
-  if (rc->meta.deleting) return true;
   // Of a Lemmy of before, whose Service selects all: until anything of the target has the label.
   const auto says = [](const kube::ReplicationController* c) { return c->answers != kube::Answers::unsaid; };
   if (answers && !says(rc) && std::ranges::none_of(cluster_.controllers(d.target), says)) return true;
@@ -50,11 +50,15 @@ bool Place::is_admitted(const Deploy& d, bool answers) const {
   if (!answers && cluster_.autoscaler(d.target.environment, d.object_name)) return false;
   for (const kube::Pod* p : cluster_.pods({d.target, d.number}, rc->meta.uid.view()))
     if (!p->meta.deleting && p->answers != as(answers)) return false;
-  // The labels are right, and the Service may select by others: somebody applied it as it was before.
-  const auto answering = answers ? std::nullopt : cluster_.answering(d.target);
-  return !answering || std::ranges::none_of(*answering, [&](const kube::Pod* p) {
-    return p->meta.deploy == d.number && p->meta.controller == rc->meta.uid && !p->meta.deleting;
-  });
+  return answers || !still_answers(d, rc->meta.uid.view());
+}
+
+// The labels are right, and the Service may select by others: somebody applied it as it was before.
+bool Place::still_answers(const Deploy& d, std::string_view controller) const {
+  const auto answering = cluster_.answering(d.target);
+  return answering && std::ranges::any_of(*answering, [&](const kube::Pod* p) {
+           return p->meta.deploy == d.number && p->meta.controller == controller && !p->meta.deleting;
+         });
 }
 
 Task<Result<>> Place::admit(Deploy d, bool answers) {

@@ -97,7 +97,8 @@ class Place : public deploy::Place {
   // Before it is applied for the first time; gives "". rejected: there is one that is not Lemmy's.
   Task<Result<std::string>> nobody_elses(json::object manifest);
   Result<> may_act() const;
-  int crash_loops(const Deploy& d) const;  // of its project
+  bool still_answers(const Deploy& d, std::string_view controller) const;  // by the cluster's endpoints
+  int crash_loops(const Deploy& d) const;                                  // of its project
   kube::Client* client() const { return &cluster_.client(); }
 
   kube::Cluster& cluster_;

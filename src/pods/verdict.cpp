@@ -111,12 +111,37 @@ std::optional<Cause> waiting_cause(const kube::Pod& pod) {
   return std::nullopt;
 }
 
-// Restarts may end it: what it needs to start comes a little later.
-static bool may_start_yet(const kube::Pod& pod, const Cause& cause, int crash_loops) {
-  if (cause.reason != kCrashLoop) return false;
-  auto c = std::ranges::find(pod.containers, cause.container, [](const auto& one) { return one.name.str(); });
-  return c != pod.containers.end() && c->restarts < crash_loops;
+namespace {
+
+// What is wrong with a pod that does not run: what nothing will end, before what may pass.
+struct Fault {
+  Cause cause;
+  bool final = false;        // of a container that can never start
+  bool may_start = false;    // restarts may end it: what it needs to start comes a little later
+  bool may_be_made = false;  // configuration is missing
+};
+
+std::optional<Fault> fault_of(const kube::Pod& pod, int crash_loops) {
+  if (pod.ready || is_over(pod)) return std::nullopt;
+  std::optional<Fault> out;
+  for (const kube::Container& c : pod.containers) {
+    auto cause = fatal_container(pod, c);
+    if (!cause) continue;
+    const bool starts = cause->reason == kCrashLoop && c.restarts < crash_loops;
+    const bool made = cause->reason == kConfigError && may_be_made(cause->message);
+    const bool final = !starts && !made;
+    if (!out || (final && !out->final)) {
+      const Fault before = out.value_or(Fault{});
+      out = Fault{std::move(*cause), final, before.may_start, before.may_be_made};
+    }
+    out->may_start = out->may_start || starts;
+    out->may_be_made = out->may_be_made || made;
+  }
+  if (out && out->final) out->may_start = out->may_be_made = false;
+  return out;
 }
+
+}  // namespace
 
 Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::ReplicationController* rc,
               int crash_loops) {
@@ -133,11 +158,11 @@ Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::Replication
     }
     ++v.pods;
     v.ready += pod->ready;
-    if (auto c = fatal_cause(*pod)) {
+    if (auto f = fault_of(*pod, crash_loops)) {
       ++v.fatal;
-      patient += may_start_yet(*pod, *c, crash_loops);
-      v.may_be_made = v.may_be_made || (c->reason == kConfigError && may_be_made(c->message));
-      if (!fatal) fatal = std::move(c);
+      patient += f->may_start;
+      v.may_be_made = v.may_be_made || f->may_be_made;
+      if (!fatal) fatal = std::move(f->cause);
     } else if (!waiting) {
       waiting = waiting_cause(*pod);
     }

@@ -71,6 +71,26 @@ TEST(Verdict, a_crash_loop_may_end_until_it_was_started_again_so_often) {
   EXPECT_TRUE(judge({&p, &other}, nullptr, 3).failed);
 }
 
+TEST(Verdict, one_container_that_may_start_yet_hides_none_that_never_can) {
+  kube::Pod p = pod({Kind::waiting, "CrashLoopBackOff", "back-off", 0, {}},
+                    kube::ContainerState{Kind::terminated, "Error", "", 3, {}});
+  p.containers[0].restarts = 1;
+  kube::Container proxy = p.containers[0];
+  proxy.name = "proxy";
+  proxy.state = {Kind::waiting, "ErrImagePull", "manifest unknown", 0, {}};
+  for (bool first : {false, true}) {
+    kube::Pod both = p;
+    both.containers.insert(first ? both.containers.begin() : both.containers.end(), proxy);
+    const Verdict v = judge({&both}, nullptr, 3);
+    EXPECT_TRUE(v.failed) << first;
+    EXPECT_EQ(v.cause->container, "proxy") << first;
+  }
+  kube::Pod late = waiting("CreateContainerConfigError", "secret \"x\" not found");
+  late.containers.push_back(proxy);
+  EXPECT_TRUE(judge({&late}, nullptr, 3).failed);
+  EXPECT_FALSE(judge({&late}, nullptr, 3).may_be_made);
+}
+
 TEST(Verdict, configuration_that_is_missing_may_be_made_and_that_which_is_wrong_is_not) {
   kube::Pod p = waiting("CreateContainerConfigError", "secret \"x\" not found");
   EXPECT_TRUE(judge({&p}, nullptr).failed);

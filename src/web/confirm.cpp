@@ -16,6 +16,14 @@ void add_answers(json::array& lines, const json::value& answers) {
   if (answers.is_object()) lines.emplace_back(answers.get_object().at("text"));
 }
 
+// By a roll back that is there, as soon as it is live.
+std::vector<std::string> taken_out(const deploy::Conductor& conductor, const Deploy& by) {
+  std::vector<std::string> out;
+  for (const int64_t n : conductor.taken_out_by_rollback(by.target, *by.rollback_of).out)
+    if (n < by.number) out.push_back(fmt::format("#{}", n));
+  return out;
+}
+
 // It outlives a wait.
 std::optional<Deploy> copy_of(const Deploy* d) { return d ? std::optional(*d) : std::nullopt; }
 
@@ -104,7 +112,14 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
     if (accepts && stored->cause) lines.emplace_back("It failed because of: " + stored->cause->summary);
     lines.emplace_back(serving_line(serving, target.environment));
     add_answers(lines, services_.board->answers(target));
-    if (serving)
+    const std::vector<std::string> taken = accepts && stored->rollback_of
+                                               ? taken_out(*services_.conductor, *stored)
+                                               : std::vector<std::string>{};
+    if (!taken.empty())
+      lines.emplace_back(fmt::format("{} {} no more requests then: it is a roll back, and takes {} place.",
+                                     join_and(taken), taken.size() == 1 ? "gets" : "get",
+                                     taken.size() == 1 ? "its" : "their"));
+    else if (serving)
       lines.emplace_back(
           fmt::format("#{} goes on running and answers too, until it is zeroed: by you, or by what the "
                       "environment does with deploys that served before.",

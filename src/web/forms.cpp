@@ -22,6 +22,8 @@ bool is_on_its_way(const Deploy& d, deploy::Action action) {
       return d.wanted == Wanted::deleted;
     case deploy::Action::restore:
       return d.wanted == Wanted::running && d.presence != Presence::deleted && d.out_by == 0;
+    case deploy::Action::accept:
+      return d.phase == Phase::live;
     case deploy::Action::cancel:
       return !d.cancel_requested_by.empty();
     default:

@@ -189,6 +189,10 @@ class Outages(unittest.TestCase):
         self.lemmy.wait_phase("adrift", NAMESPACE, back["number"], "live")
         wait_for("they get no requests", lambda: self.answers("adrift", back["number"]) == {first: 2, back["number"]: 2})
         self.assertEqual({p["metadata"]["labels"]["lemmy/answers"] for p in self.pods("adrift", second)}, {"no"})
+        self.plane.kubectl("patch", "service", "adrift", "-n", NAMESPACE, "--type=json", "-p",
+                           '[{"op": "remove", "path": "/spec/selector/lemmy~1answers"}]')
+        wait_for("the selector is back", lambda: self.plane.get("service", "adrift", "-n", NAMESPACE)["spec"][
+            "selector"].get("lemmy/answers") == "yes")
         code, told = self.lemmy.act("adrift", NAMESPACE, second, "restore")
         self.assertEqual(code, 202, told)
         wait_for("they get them again", lambda: self.answers("adrift", second).get(second) == 2)

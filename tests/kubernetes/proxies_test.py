@@ -1,4 +1,5 @@
 """An API server that is reached through a proxy, and on behalf of somebody else."""
+import base64
 import json
 import shutil
 import subprocess
@@ -69,14 +70,24 @@ class Reached(unittest.TestCase):
         proxy = self.proxy("socks5", login="ada:secret")
         self.reaches(proxy, f"socks5://ada:secret@127.0.0.1:{proxy.port}")
 
-    def test_an_https_proxy_that_the_system_trusts(self):
+    def test_an_https_proxy_that_is_trusted_as_the_server_is(self):
         both = self.work / "proxy.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=proxy",
                         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.work / "key", "-out", self.work / "cert"],
                        check=True, capture_output=True)
         both.write_text((self.work / "key").read_text() + (self.work / "cert").read_text())
         proxy = self.proxy(certificate=both)
-        self.reaches(proxy, f"https://127.0.0.1:{proxy.port}", SSL_CERT_FILE=str(self.work / "cert"))
+        url = f"https://127.0.0.1:{proxy.port}"
+        config = json.loads(self.kubeconfig({"proxy-url": url}).read_text())
+        cluster = config["clusters"][0]["cluster"]
+        trusted = base64.b64decode(cluster["certificate-authority-data"]).decode() + (self.work / "cert").read_text()
+        cluster["certificate-authority-data"] = base64.b64encode(trusted.encode()).decode()
+        kubeconfig = self.work / "trusting"
+        kubeconfig.write_text(json.dumps(config))
+        self.start(kubeconfig)
+        status = self.deployed()
+        self.assertEqual(status["deploy"]["phase"], "live", status["cause"])
+        self.assertEqual(set(proxy.asked), {("api.proxied.test", self.port)})
 
     def test_the_proxy_of_the_environment(self):
         proxy = self.proxy()
