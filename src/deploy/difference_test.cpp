@@ -5,6 +5,8 @@
 namespace lemmy::deploy {
 namespace {
 
+using enum Deployer;
+
 using testing::HasSubstr;
 
 Made made(int64_t number, const std::string& sha, const std::string& mode) {
@@ -77,7 +79,7 @@ TEST(Difference, of_the_same_says_that_the_cause_lies_elsewhere) {
 
 TEST(Difference, of_deploys_to_hosts_is_that_of_their_variables) {
   Made before = made(3, "aaaaaaa1", "slow"), after = made(4, "aaaaaaa1", "fast");
-  before.deploy.deployer = after.deploy.deployer = Deployer::ansible;
+  before.deploy.deployer = after.deploy.deployer = ansible;
   auto d = difference(before, after);
   ASSERT_EQ(d.at("fields").as_array().size(), 1u);
   EXPECT_EQ(d.at("fields").as_array()[0].at("object"), "variables");
@@ -89,7 +91,7 @@ TEST(Difference, says_why_fields_cannot_be_compared) {
   auto d = difference(before, after);
   EXPECT_TRUE(d.at("fields").as_array().empty());
   EXPECT_THAT(std::string(d.at("fields_why").as_string()), HasSubstr("#3"));
-  after.deploy.deployer = Deployer::ansible;
+  after.deploy.deployer = ansible;
   EXPECT_THAT(std::string(difference(before, after).at("fields_why").as_string()), HasSubstr("to hosts"));
 }
 
