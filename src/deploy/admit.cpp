@@ -10,6 +10,7 @@ namespace lemmy::deploy {
 // A label of ours that the watch has not shown yet.
 constexpr milliseconds kUnseenLabels{2'000};
 constexpr milliseconds kFirstTry{500}, kLongestTry{60'000};
+constexpr milliseconds kLongestNeeded{5'000};  // while nobody else answers
 // Pods that are ready again within that were never missed by those who count on them.
 constexpr milliseconds kUnready{3'000};
 // Pods that crash again and again must not move requests each time.
@@ -88,10 +89,6 @@ Task<Worker::Did> Worker::admit() {
   }
   // Nobody goes out while somebody who is to be let in is not in yet.
   Did did = co_await admit(true);
-  if (!letting_in_)
-    letting_in_since_.reset();
-  else if (!letting_in_since_)
-    letting_in_since_ = Clock::now();
   if (did != Did::nothing || letting_in_) co_return did;
   co_return co_await admit(false);
 }
@@ -132,7 +129,8 @@ Task<Worker::Did> Worker::admit(bool answers) {
     crash_point();
     a.failed = !done;
     // Also when it was done: somebody may set it back for ever.
-    look_within(a.retry.failed(done ? kUnseenLabels : kFirstTry, kLongestTry));
+    const milliseconds longest = answers && !others ? kLongestNeeded : kLongestTry;
+    look_within(a.retry.failed(done ? kUnseenLabels : kFirstTry, longest));
     if (done) continue;
     const Did did = co_await cannot_admit(d, done.error());
     if (did != Did::nothing) co_return did;

@@ -106,7 +106,9 @@ class Conductor {
   bool may_know(const Target& target, int64_t number) const;
   // The one that serves; nullptr: none. Without the deploy `but`: the one that would serve then.
   const Deploy* current(const Target& target, int64_t but = 0) const;
-  TakenOut taken_out_by_rollback(const Target& target, int64_t to) const;  // deploy/machine.h
+  // deploy/machine.h; follows: what served when the roll back began, nullopt: what serves now.
+  TakenOut taken_out_by_rollback(const Target& target, int64_t to,
+                                 std::optional<int64_t> follows = std::nullopt) const;
   // The one that was made for this request id; nullptr: none that is in memory, or the id is empty.
   const Deploy* made_for(const Target& target, const std::string& request_id) const;
   bool several_run(const Target& target) const;      // more than one deploy has pods

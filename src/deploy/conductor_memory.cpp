@@ -99,10 +99,12 @@ const Deploy* Conductor::current(const Target& target, int64_t but) const {
   return best;
 }
 
-TakenOut Conductor::taken_out_by_rollback(const Target& target, int64_t to) const {
+TakenOut Conductor::taken_out_by_rollback(const Target& target, int64_t to,
+                                          std::optional<int64_t> follows) const {
   const TargetState* s = peek(target);
   const Deploy* serving = current(target);
-  return s ? deploy::taken_out_by_rollback(s->copy(), to, serving ? serving->number : 0) : TakenOut{};
+  return s ? deploy::taken_out_by_rollback(s->copy(), to, follows.value_or(serving ? serving->number : 0))
+           : TakenOut{};
 }
 
 const Deploy* Conductor::made_for(const Target& target, const std::string& request_id) const {

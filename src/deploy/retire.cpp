@@ -76,6 +76,29 @@ Task<Result<>> Worker::restore(Deploy d, Place* place) {
   co_return co_await keep(std::move(d), std::move(e));
 }
 
+// What is to answer in its place does not yet, or whether it does cannot be seen; and nothing else does. Not
+// for ever.
+bool Worker::is_needed_yet(const Deploy& d) {
+  if (d.out_by != 0 || !d.serving_since) return false;
+  bool others = false, blind = false, answered = false;
+  for (const Deploy& o : c_.state(target_).copy()) {
+    auto place = c_.place(o);
+    if (!place || !traits_of(o).scales) continue;
+    const Sight sight = (*place)->look(o);
+    blind = blind || sight.blind;
+    if (o.number == d.number || !runs(o)) continue;
+    others = true;
+    answered =
+        answered || (!sight.blind && o.out_by == 0 && sight.ready > 0 && (*place)->is_admitted(o, true));
+  }
+  if (!others || answered || (!blind && !letting_in_)) {
+    needed_since_.reset();
+    return false;
+  }
+  if (!needed_since_) needed_since_ = Clock::now();
+  return Clock::now() - *needed_since_ < kLetIn;
+}
+
 Task<Worker::Did> Worker::retire() {
   for (const Deploy& d : c_.state(target_).copy()) {
     const bool to_zero = d.wanted == Wanted::zeroed && d.presence == Presence::running;
@@ -84,9 +107,7 @@ Task<Worker::Did> Worker::retire() {
     if (!to_zero && !to_delete && !to_restore) continue;
     if (waits(d.number)) continue;
     auto place = c_.place(d);
-    // What is to answer in its place does not yet.
-    if ((to_zero || to_delete) && place && letting_in_since_ && d.out_by == 0 &&
-        (*place)->look(d).ready > 0 && Clock::now() - *letting_in_since_ < kLetIn) {
+    if ((to_zero || to_delete) && place && is_needed_yet(d)) {
       look_within(milliseconds{1'000});
       if (const Did did = co_await note(d, kWaitsForOthers); did != Did::nothing) co_return did;
       continue;

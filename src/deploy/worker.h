@@ -51,6 +51,7 @@ class Worker {
   Task<Did> wait_for_picture(Deploy d, Error why);
   // retire.cpp: wanted and presence brought together, and what somebody did behind our back.
   Task<Did> retire();
+  bool is_needed_yet(const Deploy& d);
   Task<Result<>> zero(Deploy d, Place* place);
   Task<Result<>> remove(Deploy d, Place* place);
   Task<Result<>> restore(Deploy d, Place* place);
@@ -100,7 +101,7 @@ class Worker {
   };
   std::map<int64_t, Admission> admissions_;
   std::set<int64_t> uncontrolled_;  // whose pods run on without a controller, as their history says
-  std::optional<Clock::time_point> letting_in_since_;
+  std::optional<Clock::time_point> needed_since_;  // retire() waits for who is let in
   bool letting_in_ = false;  // who is to get requests does not yet, and nobody else could answer meanwhile
 };
 

@@ -19,7 +19,8 @@ void add_answers(json::array& lines, const json::value& answers) {
 // By a roll back that is there, as soon as it is live.
 std::vector<std::string> taken_out(const deploy::Conductor& conductor, const Deploy& by) {
   std::vector<std::string> out;
-  for (const int64_t n : conductor.taken_out_by_rollback(by.target, *by.rollback_of).out)
+  for (const int64_t n :
+       conductor.taken_out_by_rollback(by.target, *by.rollback_of, by.follows.value_or(0)).out)
     if (n < by.number) out.push_back(fmt::format("#{}", n));
   return out;
 }
@@ -119,7 +120,7 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
       lines.emplace_back(fmt::format("{} {} no more requests then: it is a roll back, and takes {} place.",
                                      join_and(taken), taken.size() == 1 ? "gets" : "get",
                                      taken.size() == 1 ? "its" : "their"));
-    else if (serving)
+    if (serving && std::ranges::find(taken, fmt::format("#{}", serving->number)) == taken.end())
       lines.emplace_back(
           fmt::format("#{} goes on running and answers too, until it is zeroed: by you, or by what the "
                       "environment does with deploys that served before.",
