@@ -141,11 +141,12 @@ Task<> Clusters::look() {
     it = entries_.find(name);
     if (it == entries_.end() || it->second.written != written(definition) || !it->second.cluster) continue;
     Result<> used;
-    if (access) note_unknown(name, it->second, *access);
-    if (access)
+    if (access) {
+      note_unknown(name, it->second, *access);
       used = it->second.cluster->use(*access);
-    else
+    } else {
       used = fail(access.error());
+    }
     const std::string error = used ? "" : used.error().str();
     if (error == std::exchange(it->second.error, error)) continue;
     if (error.empty())

@@ -99,7 +99,7 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     if (auto ok = check_serving(a.target, a.serving, key, a.number); !ok) co_return fail(ok.error());
     if (a.action == Action::rollback) co_return co_await roll_back(a, d);
     std::string why = a.reason.empty() ? "" : ": " + shorten(valid_utf8(a.reason), 1000);
-    if (a.action == Action::accept) co_return co_await accept(a, std::move(d));
+    if (a.action == Action::accept) co_return co_await accept(a, std::move(d), why);
     std::string text;
     if (a.action == Action::cancel) {
       d.cancel_requested_by = a.who;
@@ -134,10 +134,9 @@ Task<Result<Deploy>> Conductor::act(Act a) {
 }
 
 // A conflict is the caller's to look at: it may not be so any more.
-Task<Result<Deploy>> Conductor::accept(Act a, Deploy d) {
+Task<Result<Deploy>> Conductor::accept(Act a, Deploy d, std::string why) {
   in_places(d, [](DeployPlace& p) { p.cause.reset(); });
-  std::string text = "accepted though it had failed, as all its pods are ready";
-  if (!a.reason.empty()) text += ": " + shorten(valid_utf8(a.reason), 1000);
+  std::string text = "accepted though it had failed, as all its pods are ready" + why;
   const Target target = d.target;
   state(target).unready.erase(d.number);  // whoever accepts it says that it is ready
   Move move = go_live(std::move(d), next_serves(target), now(), std::move(text));

@@ -161,7 +161,7 @@ class Conductor {
   Task<Result<Deploy>> make(Deploy deploy, DeployEvent first);
   Task<Result<Deploy>> change(Deploy deploy, std::vector<DeployEvent> events);
   Task<Result<Deploy>> roll_back(Act act, Deploy earlier);
-  Task<Result<Deploy>> accept(Act act, Deploy failed);
+  Task<Result<Deploy>> accept(Act act, Deploy failed, std::string why);  // why: ": " and the reason, or empty
   Result<Place*> place(const Deploy& deploy) const;
   int64_t next_serves(const Target& target) const;  // above those of all others
   // A later deploy that failed or was cancelled had begun on the hosts that `deploy` runs on.

@@ -31,6 +31,7 @@ static std::optional<Error> misfit(const std::string& message, const std::string
   }
   return e;
 }
+
 Error api_error(int status, std::string_view body, const std::string& where) {
   auto v = parse_json(body, where);
   std::string message(v && v->is_object() ? text_or(v->get_object(), "message") : "");

@@ -45,6 +45,14 @@ json::value answers_json(const kube::Cluster* cluster, const Target& target, con
   return json::object{{"deploys", std::move(deploys)}, {"text", in_words(pods, serves)}};
 }
 
+std::vector<int64_t> answering(const json::value& answers) {
+  std::vector<int64_t> out;
+  if (answers.is_object())
+    for (const json::value& one : answers.get_object().at("deploys").get_array())
+      out.push_back(int_or(one.get_object(), "number"));
+  return out;
+}
+
 std::string numbers_text(const std::vector<int64_t>& numbers) {
   std::vector<std::string> each;
   for (const int64_t n : numbers) each.push_back(fmt::format("#{}", n));
@@ -83,10 +91,8 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
                               build(*next), int_or(shown, "ready"), int_or(shown, "wanted_pods")));
     return out;
   }
-  std::vector<int64_t> others;
-  if (who.is_object())
-    for (const json::value& o : who.get_object().at("deploys").get_array())
-      if (const int64_t n = int_or(o.get_object(), "number"); n != number) others.push_back(n);
+  std::vector<int64_t> others = answering(who);
+  std::erase(others, number);
   const char* until =
       deleted || gone ? "another one is deployed" : "it is restored or another one is deployed";
   out.push_back(others.empty() ? fmt::format("{}, nothing answers requests until {}.", word, until)

@@ -77,9 +77,10 @@ json::object Board::deploy_json(const Deploy& d) const {
   o["finished"] = is_finished(d.phase);
   const Deploy* serving = from_.conductor->current(d.target);
   o["serving"] = serving && serving->number == d.number;
-  o["recovered"] = from_.conductor->has_recovered(d);
+  const auto possible = from_.conductor->possible(d);
+  o["recovered"] = std::ranges::find(possible, deploy::Action::accept) != possible.end();
   json::array actions;
-  for (deploy::Action a : from_.conductor->possible(d)) actions.emplace_back(deploy::name(a));
+  for (deploy::Action a : possible) actions.emplace_back(deploy::name(a));
   o["actions"] = std::move(actions);
   return o;
 }

@@ -178,11 +178,9 @@ Task<Result<json::object>> Board::preview_once(Target target, int64_t number, bo
       on_pods && possible ? from_.conductor->taken_out_by_rollback(target, number) : deploy::TakenOut{};
   std::vector<int64_t> stays = taken.stay;
   const json::value who = on_pods && possible ? answers(target) : json::value(nullptr);
-  if (who.is_object())  // what no deploy is known of may answer too
-    for (const json::value& one : who.get_object().at("deploys").get_array())
-      if (const int64_t n = int_or(one.get_object(), "number");
-          std::ranges::find(taken.out, n) == taken.out.end() && std::ranges::find(stays, n) == stays.end())
-        stays.push_back(n);
+  for (const int64_t n : answering(who))  // what no deploy is known of may answer too
+    if (std::ranges::find(taken.out, n) == taken.out.end() && std::ranges::find(stays, n) == stays.end())
+      stays.push_back(n);
   std::ranges::sort(stays);
   std::vector<int64_t> supersedes;
   for (const Deploy* q : from_.conductor->queued(target)) supersedes.push_back(q->number);

@@ -51,11 +51,8 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
 
 // "; #1 and #2 answer too": those that the text does not speak of.
 static std::string others_answer(const json::value& answers, const std::vector<int64_t>& told) {
-  std::vector<int64_t> others;
-  if (answers.is_object())
-    for (const json::value& one : answers.get_object().at("deploys").get_array())
-      if (const int64_t n = int_or(one.get_object(), "number"); std::ranges::find(told, n) == told.end())
-        others.push_back(n);
+  std::vector<int64_t> others = answering(answers);
+  std::erase_if(others, [&](int64_t n) { return std::ranges::find(told, n) != told.end(); });
   if (others.empty()) return "";
   return fmt::format("; {} answer{} too", numbers_text(others), others.size() == 1 ? "s" : "");
 }

@@ -15,6 +15,8 @@ json::value error_json(const std::optional<Error>& e);
 json::array links_json(const config::Project* project);  // nullptr: none
 // "answers" of Board::status().
 json::value answers_json(const kube::Cluster* cluster, const Target& target, const Deploy* serving);
+// Numbers in "answers", lowest first; none when that is null.
+std::vector<int64_t> answering(const json::value& answers);
 // "#1, #2 and #3".
 std::string numbers_text(const std::vector<int64_t>& numbers);
 json::value autoscaler_json(const kube::Autoscaler* hpa);

@@ -124,21 +124,11 @@ TEST_F(Admitting, what_a_lemmy_of_before_left_goes_on_answering_while_it_is_take
                                           pods::Surroundings{&pool, store.get(), [this] { return config; }});
     bool answers = co_await answer({first});
     EXPECT_TRUE(answers);
-    size_t fewest = SIZE_MAX;
-    bool over = false;
-    auto watch = [&]() -> Task<> {
-      while (!over) {
-        if (auto pods = cluster->answering(kTarget)) fewest = std::min(fewest, pods->size());
-        co_await sleep_for(1ms);
-      }
-    };
-    Group watching(loop.get_executor());
-    watching.spawn("watching", watch());
-    const int64_t second = co_await ask_live();
-    answers = co_await answer({first, second});
-    EXPECT_TRUE(answers);
-    over = true;
-    co_await watching.join(5s);
+    const size_t fewest = co_await fewest_while([&]() -> Task<> {
+      const int64_t second = co_await ask_live();
+      answers = co_await answer({first, second});
+      EXPECT_TRUE(answers);
+    });
     EXPECT_GE(fewest, 1u) << "there was a moment in which nobody answered";
     auto now = co_await cluster->client().get(service());
     EXPECT_EQ(text_or(find(json::value(**now), {"spec", "selector"})->as_object(), kAnswersLabel), "yes");

@@ -16,6 +16,23 @@ struct Admitting : Conducting {
       for (const kube::Pod* p : *pods) out.insert(p->meta.deploy);
     return out;
   }
+  // How many pods got requests at the fewest, while `body` went on.
+  Task<size_t> fewest_while(std::function<Task<>()> body) {
+    size_t fewest = SIZE_MAX;
+    bool over = false;
+    auto watch = [&]() -> Task<> {
+      while (!over) {
+        if (auto pods = cluster->answering(kTarget)) fewest = std::min(fewest, pods->size());
+        co_await sleep_for(1ms);
+      }
+    };
+    Group watching(loop.get_executor());
+    watching.spawn("watching", watch());
+    co_await body();
+    over = true;
+    co_await watching.join(5s);
+    co_return fewest;
+  }
   Task<bool> answer(std::set<int64_t> who) {
     co_return co_await playground::Bench::until([this, who] { return answering() == who; }, 10s);
   }

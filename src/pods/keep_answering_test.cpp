@@ -17,27 +17,17 @@ TEST_F(Admitting, what_answers_is_not_zeroed_before_what_takes_its_place_has_its
     bool answers = co_await answer({back->number});
     EXPECT_TRUE(answers);
     sim->faults().answer(500, {"PATCH", "/pods/", false, 4});
-    size_t fewest = SIZE_MAX;
-    bool over = false;
-    auto watch = [&]() -> Task<> {
-      while (!over) {
-        if (auto pods = cluster->answering(kTarget)) fewest = std::min(fewest, pods->size());
-        co_await sleep_for(1ms);
-      }
-    };
-    Group watching(loop.get_executor());
-    watching.spawn("watching", watch());
-    Act zero{kTarget, back->number, Action::zero, "ada", "", ""};
-    zero.confirmed = true;
-    zeroed = co_await conductor->act(zero);
-    EXPECT_TRUE(zeroed) << zeroed.error().str();
-    bool gone =
-        co_await becomes(back->number, [](const Deploy& d) { return d.presence == Presence::zeroed; }, 40s);
-    EXPECT_TRUE(gone);
-    answers = co_await answer({second});
-    EXPECT_TRUE(answers);
-    over = true;
-    co_await watching.join(5s);
+    const size_t fewest = co_await fewest_while([&]() -> Task<> {
+      Act zero{kTarget, back->number, Action::zero, "ada", "", ""};
+      zero.confirmed = true;
+      zeroed = co_await conductor->act(zero);
+      EXPECT_TRUE(zeroed) << zeroed.error().str();
+      bool gone =
+          co_await becomes(back->number, [](const Deploy& d) { return d.presence == Presence::zeroed; }, 40s);
+      EXPECT_TRUE(gone);
+      answers = co_await answer({second});
+      EXPECT_TRUE(answers);
+    });
     EXPECT_GE(fewest, 1u) << "there was a moment in which nobody answered";
   });
 }
