@@ -33,7 +33,7 @@ Result<std::string> read_secret_file(const std::string& file) { return read_file
 HookKeys read_hook_keys(const config::Access& access, const Environment& getenv, const Files& files) {
   HookKeys out;
   for (const config::Hook& hook : access.hooks) {
-    HookKey key{hook.name, "", hook.token_hash, hook.projects, "", {}};
+    HookKey key{hook.name, "", hook.token_hash, hook.projects, "", {}, hook.sign};
     auto problem = [&](std::string what, std::string hint = "") {
       out.problems.push_back(
           {ErrorCode::invalid, "access.yaml hooks." + hook.name, std::move(what), std::move(hint)});
@@ -77,6 +77,7 @@ void keep_secrets(HookKeys& now, const HookKeys& before, const config::Access& a
     if (last == before.keys.end() || last->file != hook.secret_file || at - last->read_at > longest) continue;
     now.keys.push_back(*last);
     now.keys.back().projects = hook.projects;
+    now.keys.back().sign = hook.sign;
   }
 }
 
@@ -89,23 +90,54 @@ std::string sign_hook(std::string_view secret, std::string_view body, std::strin
   return "sha256=" + to_hex(hmac_sha256(secret, message));
 }
 
+std::string sign_hook_call(std::string_view secret, std::string_view body, std::string_view timestamp,
+                           std::string_view delivery, std::string_view path) {
+  return "v2=" + to_hex(hmac_sha256(secret, fmt::format("{}.{}.{}.{}", timestamp, delivery, path, body)));
+}
+
+static Result<const HookKey*> verify_signature(const std::vector<HookKey>& keys, const HookRequest& r,
+                                               Time now) {
+  const std::string sent = lower(trim(r.signature));
+  const bool whole = sent.starts_with("v2=");
+  const size_t digits = sent.size() - std::min(sent.size(), sent.find('=') + 1);
+  if (!(whole || sent.starts_with("sha256=")) || digits != 64)
+    return refused("X-Lemmy-Signature is not a signature", "send sha256= or v2= and 64 hex digits");
+  if (r.has_query)
+    return refused("a signed call has fields in its query, which no signature covers",
+                   "send them in the body");
+  if (whole && (r.timestamp.empty() || r.delivery.empty()))
+    return refused("a v2 signature is over X-Lemmy-Timestamp and X-Lemmy-Delivery too", "send both");
+  const HookKey* found = nullptr;
+  for (const HookKey& key : keys) {
+    if (key.secret.empty()) continue;
+    if (constant_time_equal(whole ? sign_hook_call(key.secret, r.body, r.timestamp, r.delivery, r.path)
+                                  : sign_hook(key.secret, r.body, r.timestamp),
+                            sent))
+      found = &key;
+  }
+  if (!found)
+    return refused("X-Lemmy-Signature fits no hook",
+                   fmt::format("sign {} as they are sent, with a secret of access.yaml",
+                               whole                 ? "\"timestamp.delivery.path.body\""
+                               : r.timestamp.empty() ? "the body's bytes"
+                                                     : "\"timestamp.body\""));
+  if (!r.timestamp.empty())
+    if (auto ok = check_timestamp(r.timestamp, now); !ok) return fail(ok.error());
+  if (found->sign == config::Signs::all && !whole)
+    return refused(fmt::format("hook {} takes v2 signatures only", found->name),
+                   "docs/configuration.md#signatures has an example");
+  if (found->sign == config::Signs::timestamp && r.timestamp.empty())
+    return refused(fmt::format("hook {} takes calls with a signed X-Lemmy-Timestamp only", found->name),
+                   "docs/configuration.md#signatures has an example");
+  return found;
+}
+
 Result<HookCaller> verify_hook(const std::vector<HookKey>& keys, const HookRequest& request, Time now) {
   const HookKey* found = nullptr;
   if (!request.signature.empty()) {
-    std::string sent = lower(trim(request.signature));
-    if (!sent.starts_with("sha256=") || sent.size() != 71)
-      return refused("X-Lemmy-Signature is not a signature", "send sha256= and 64 hex digits");
-    for (const HookKey& key : keys)
-      if (!key.secret.empty() &&
-          constant_time_equal(sign_hook(key.secret, request.body, request.timestamp), sent))
-        found = &key;
-    if (!found)
-      return refused("X-Lemmy-Signature fits no hook",
-                     request.timestamp.empty()
-                         ? "sign the body's bytes as they are sent, with a secret of access.yaml"
-                         : "sign \"timestamp.body\" as they are sent, with a secret of access.yaml");
-    if (!request.timestamp.empty())
-      if (auto ok = check_timestamp(request.timestamp, now); !ok) return fail(ok.error());
+    auto by = verify_signature(keys, request, now);
+    if (!by) return fail(by.error());
+    found = *by;
   } else {
     std::string_view token = bearer(request.authorization);
     if (token.empty())

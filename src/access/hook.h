@@ -1,6 +1,6 @@
 #pragma once
-// How callers of /hooks prove themselves: HMAC-SHA256 of the body, or a bearer token. docs/configuration.md
-// has examples of both.
+// How callers of /hooks prove themselves: by an HMAC-SHA256 or a bearer token. docs/configuration.md has
+// examples of each.
 #include "access/access.h"
 
 namespace lemmy::access {
@@ -12,6 +12,7 @@ struct HookKey {
   std::vector<std::string> projects;
   std::string file;                                    // that the secret was read from; empty: none
   std::chrono::steady_clock::time_point read_at = {};  // of keep_secrets: when it was last seen there
+  config::Signs sign = config::Signs::body;            // the least that must be signed
 };
 
 struct HookKeys {
@@ -31,9 +32,12 @@ void keep_secrets(HookKeys& now, const HookKeys& before, const config::Access& a
 
 struct HookRequest {
   std::string_view body;
-  std::string_view signature;      // X-Lemmy-Signature: sha256=<64 hex>
-  std::string_view timestamp;      // X-Lemmy-Timestamp: seconds since 1970; then "timestamp.body" is signed
+  std::string_view signature;      // X-Lemmy-Signature: sha256=<64 hex> or v2=<64 hex>
+  std::string_view timestamp;      // X-Lemmy-Timestamp: seconds since 1970
   std::string_view authorization;  // Authorization: Bearer <token>
+  std::string_view delivery = "";  // X-Lemmy-Delivery
+  std::string_view path = "";      // decoded, without the query
+  bool has_query = false;          // no signature covers it
 };
 
 struct HookCaller {
@@ -49,5 +53,8 @@ Result<HookCaller> verify_hook(const std::vector<HookKey>& keys, const HookReque
 
 // What a caller sends: "sha256=..." over the body, or over "timestamp.body".
 std::string sign_hook(std::string_view secret, std::string_view body, std::string_view timestamp = "");
+// "v2=..." over "timestamp.delivery.path.body": nothing of it can be sent again as something else.
+std::string sign_hook_call(std::string_view secret, std::string_view body, std::string_view timestamp,
+                           std::string_view delivery, std::string_view path);
 
 }  // namespace lemmy::access

@@ -61,6 +61,49 @@ TEST(Hooks, a_time_stamp_is_signed_too_and_bars_replay) {
             "X-Lemmy-Timestamp is not a time");
 }
 
+TEST(Hooks, a_whole_signature_is_good_for_this_call_only) {
+  const std::string at = "1700000000", sent = sign_hook_call(kSecret, kBody, at, "d-1", "/hooks/build");
+  auto with = [&](auto change) {
+    HookRequest r{kBody, sent, at, "", "d-1", "/hooks/build", false};
+    change(r);
+    return verify(r);
+  };
+  EXPECT_TRUE(with([](HookRequest&) {}));
+  EXPECT_FALSE(with([](HookRequest& r) { r.delivery = "d-2"; }));
+  EXPECT_FALSE(with([](HookRequest& r) { r.path = "/hooks/instance"; }));
+  EXPECT_FALSE(with([](HookRequest& r) { r.body = "{}"; }));
+  EXPECT_FALSE(with([](HookRequest& r) { r.timestamp = "1700000001"; }));
+  EXPECT_EQ(with([](HookRequest& r) { r.delivery = ""; }).error().hint, "send both");
+  EXPECT_EQ(with([](HookRequest& r) { r.has_query = true; }).error().hint, "send them in the body");
+}
+
+TEST(Hooks, no_signature_covers_a_query) {
+  const std::string sent = sign_hook(kSecret, "");
+  HookRequest r{"", sent, "", "", "", "/hooks/instance", true};
+  EXPECT_FALSE(verify(r));
+  r.has_query = false;
+  EXPECT_TRUE(verify(r));
+}
+
+TEST(Hooks, may_take_nothing_less_than_it_says) {
+  const std::string at = "1700000000";
+  const std::string plain = sign_hook(kSecret, kBody), timed = sign_hook(kSecret, kBody, at),
+                    whole = sign_hook_call(kSecret, kBody, at, "d-1", "/hooks/build");
+  const HookRequest by_body{kBody, plain, ""}, by_time{kBody, timed, at},
+      by_all{kBody, whole, at, "", "d-1", "/hooks/build"};
+  std::vector<HookKey> ci{{"ci", kSecret, "", {}}};
+  auto taken = [&](config::Signs least) {
+    ci[0].sign = least;
+    std::string out;
+    for (const HookRequest* r : {&by_body, &by_time, &by_all})
+      out += verify_hook(ci, *r, kHookNow) ? '+' : '-';
+    return out;
+  };
+  EXPECT_EQ(taken(config::Signs::body), "+++");
+  EXPECT_EQ(taken(config::Signs::timestamp), "-++");
+  EXPECT_EQ(taken(config::Signs::all), "--+");
+}
+
 TEST(Hooks, a_bearer_token_fits_only_hooks_that_have_one) {
   EXPECT_EQ(verify({kBody, "", "", "Bearer a-token"})->name, "bot");
   EXPECT_FALSE(verify({kBody, "", "", "Bearer another"}));

@@ -18,6 +18,22 @@ void RateLimiter::limit(int per_minute) {
   find_.clear();
 }
 
+double RateLimiter::tries_at(const Bucket& b, Clock::time_point now) const {
+  if (now <= b.at) return b.tries;
+  return std::min(most_tries_, b.tries + std::chrono::duration<double>(now - b.at).count() * per_second_);
+}
+
+std::chrono::milliseconds RateLimiter::until_one(double tries) const {
+  // Sums of fractions end a hair below the whole.
+  if (tries >= 1 - 1e-9) return std::chrono::milliseconds{0};
+  return std::chrono::milliseconds{static_cast<int64_t>(std::ceil((1 - tries) / per_second_ * 1000 - 1e-6))};
+}
+
+std::chrono::milliseconds RateLimiter::look(const std::string& key, Clock::time_point now) const {
+  auto it = find_.find(key);
+  return it == find_.end() ? std::chrono::milliseconds{0} : until_one(tries_at(*it->second, now));
+}
+
 std::chrono::milliseconds RateLimiter::wait(const std::string& key, Clock::time_point now) {
   auto it = find_.find(key);
   if (it == find_.end()) {
@@ -31,18 +47,11 @@ std::chrono::milliseconds RateLimiter::wait(const std::string& key, Clock::time_
     buckets_.splice(buckets_.begin(), buckets_, it->second);
   }
   Bucket& b = *it->second;
-  if (now > b.at) {
-    b.tries =
-        std::min(most_tries_, b.tries + std::chrono::duration<double>(now - b.at).count() * per_second_);
-    b.at = now;
-  }
-  // Sums of fractions end a hair below the whole.
-  if (b.tries >= 1 - 1e-9) {
-    b.tries = std::max(0.0, b.tries - 1);
-    return std::chrono::milliseconds{0};
-  }
-  return std::chrono::milliseconds{
-      static_cast<int64_t>(std::ceil((1 - b.tries) / per_second_ * 1000 - 1e-6))};
+  b.tries = tries_at(b, now);
+  b.at = std::max(b.at, now);
+  const auto wait = until_one(b.tries);
+  if (wait.count() == 0) b.tries = std::max(0.0, b.tries - 1);
+  return wait;
 }
 
 }  // namespace lemmy::access

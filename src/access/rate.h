@@ -16,6 +16,8 @@ class RateLimiter {
   void limit(int per_minute);
   // Zero: go ahead, and this try is counted. Else: how long to wait; this try is not counted.
   std::chrono::milliseconds wait(const std::string& key, Clock::time_point now);
+  // The same without counting anything.
+  std::chrono::milliseconds look(const std::string& key, Clock::time_point now) const;
   size_t size() const { return buckets_.size(); }
 
  private:
@@ -24,6 +26,9 @@ class RateLimiter {
     double tries;
     Clock::time_point at;
   };
+  double tries_at(const Bucket& bucket, Clock::time_point now) const;
+  std::chrono::milliseconds until_one(double tries) const;
+
   double most_tries_ = 0;
   double per_second_ = 0;
   size_t most_;

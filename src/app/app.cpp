@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "base/open_files.h"
 #include "base/strings.h"
 #include "store/copying.h"
 #include "store/measured.h"
@@ -119,8 +120,12 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   hooks::add_routes(*router_, services, {[this] { return keys_; }, open, [this] { return instance_keys_; }});
   api::add_routes(*router_, services);
   web::add_pages(*router_, services);
+  // Half of the file descriptors are for the store, clusters, and child programs' pipes.
+  net::ServerLimits limits;
+  limits.connections = std::min(limits.connections, std::max<size_t>(raise_open_files() / 2, 16));
   server_ = std::make_unique<net::Server>(
-      loop_.get_executor(), [this](net::Request request) { return router_->handle(std::move(request)); });
+      loop_.get_executor(), [this](net::Request request) { return router_->handle(std::move(request)); },
+      limits);
   auto port = server_->listen(options_.host, options_.port);
   if (!port) co_return one(port.error());
   group_.spawn("configuration", follow_config());

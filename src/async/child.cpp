@@ -11,6 +11,8 @@
 #include <mutex>
 #include <set>
 
+#include "base/open_files.h"
+
 extern char** environ;
 
 namespace lemmy {
@@ -61,6 +63,7 @@ auto again(F f) {  // while a signal interrupts it
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   ::signal(SIGINT, SIG_DFL);
+  restore_open_files();
   if (o.dies_with_thread) ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
   ::dup2(out.write.get(), 1);

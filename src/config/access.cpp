@@ -96,8 +96,20 @@ Access read_access(Reader& r, const Known* known) {
   });
   r.entries("hooks", kHook, [&](const std::string& name, Reader& h) {
     check_access_name(h, name);
-    Hook hook{name, h.text("secret_file"), h.text("secret_env"), token_hash(h, "token_hash"),
-              project_list(h, known)};
+    Hook hook{name,
+              h.text("secret_file"),
+              h.text("secret_env"),
+              token_hash(h, "token_hash"),
+              project_list(h, known),
+              Signs::body};
+    const std::string sign = h.text("sign", "body");
+    if (sign == "timestamp")
+      hook.sign = Signs::timestamp;
+    else if (sign == "all")
+      hook.sign = Signs::all;
+    else if (sign != "body")
+      h.problem("sign", "a signature cannot be of '" + sign + "'", "body, timestamp or all");
+    if (h.has("sign") && h.has("token_hash")) h.problem("sign", "a token signs nothing", "leave it out");
     if (h.has("secret_file") + h.has("secret_env") + h.has("token_hash") != 1)
       h.problem("", "exactly one of secret_file, secret_env and token_hash is expected");
     a.hooks.push_back(std::move(hook));

@@ -122,6 +122,9 @@ struct Token {
   bool operator==(const Token&) const = default;
 };
 
+// The least that a hook's signature must cover (docs/configuration.md#signatures).
+enum class Signs { body, timestamp, all };
+
 // Who may call /hooks. Exactly one of the three says how the caller proves itself.
 struct Hook {
   std::string name;
@@ -129,6 +132,7 @@ struct Hook {
   std::string secret_env;             // name of an environment variable with the HMAC key
   std::string token_hash;             // SHA-256 of a bearer token, 64 hex digits
   std::vector<std::string> projects;  // empty: all
+  Signs sign = Signs::body;
   bool operator==(const Hook&) const = default;
 };
 
@@ -167,7 +171,7 @@ struct Access {
   std::vector<Hook> hooks;
   std::optional<Role> anonymous;              // of people who are not signed in; none: they must
   milliseconds session_lifetime{43'200'000};  // 12 h
-  int logins_per_minute = 10;                 // of one address, and for one user name
+  int logins_per_minute = 10;                 // access/log_ins.h
   int hooks_per_minute = 600;                 // of one address
 
   const User* user(std::string_view name) const;

@@ -33,7 +33,8 @@ inline const Section kAccess{"access.yaml",
                              {"users", "tokens", "hooks", "instances", "anonymous", "session", "limits"}};
 inline const Section kUser{"access.yaml: a user", {"role", "password_hash"}};
 inline const Section kToken{"access.yaml: a token", {"role", "hash", "projects", "expires"}};
-inline const Section kHook{"access.yaml: a hook", {"secret_file", "secret_env", "token_hash", "projects"}};
+inline const Section kHook{"access.yaml: a hook",
+                           {"secret_file", "secret_env", "token_hash", "projects", "sign"}};
 inline const Section kInstances{"access.yaml: instances", {"tokens", "aws", "gce"}};
 inline const Section kInstanceToken{"access.yaml: a token of instances",
                                     {"project", "environment", "token_hash"}};

@@ -88,7 +88,7 @@ json::object build_operation() {
                           {"timestamp", text("RFC 3339, or seconds since 1970")}};
   return {{"requestBody", call_body(std::move(properties), {"project", "sha", "branch"})},
           {"parameters",
-           json::array{header_parameter("X-Lemmy-Signature", "sha256= and the HMAC-SHA256 of the body"),
+           json::array{header_parameter("X-Lemmy-Signature", "sha256= or v2= and an HMAC-SHA256"),
                        header_parameter("X-Lemmy-Timestamp", "seconds since 1970; signed when sent"),
                        header_parameter("X-Lemmy-Delivery", "the same id again is counted once")}},
           {"responses", {{"202", {{"description", "It is kept; duplicates are answered alike"}}}}}};

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/strings.h"
+#include "net/connections.h"
 
 namespace lemmy::hooks {
 
@@ -40,7 +41,7 @@ net::Response answer(const Error& e, const std::string& path) {
 
 static milliseconds rate_wait(State& state, const net::Request& request) {
   state.limiter.limit(state.services.config()->access.hooks_per_minute);
-  return state.limiter.wait(request.remote, Clock::now());
+  return state.limiter.wait(net::one_caller(request.remote), Clock::now());
 }
 
 // Without access.yaml nobody signs, so a web page somewhere must not be able to push builds through the
@@ -64,7 +65,10 @@ Result<access::HookCaller> identify(const State& state, const net::Request& requ
                              {.body = request.body,
                               .signature = net::header(request.headers, "X-Lemmy-Signature"),
                               .timestamp = net::header(request.headers, "X-Lemmy-Timestamp"),
-                              .authorization = net::header(request.headers, "Authorization")},
+                              .authorization = net::header(request.headers, "Authorization"),
+                              .delivery = trim(net::header(request.headers, "X-Lemmy-Delivery")),
+                              .path = request.path,
+                              .has_query = !request.query.empty()},
                              now);
 }
 

@@ -4,13 +4,13 @@
 #include <array>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <set>
 
 #include "async/race.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/chunk_stream.h"
+#include "net/connections.h"
+#include "net/refusal.h"
 #include "net/request_head.h"
 
 namespace lemmy::net {
@@ -21,35 +21,32 @@ namespace http = beast::http;
 using asio::ip::tcp;
 constexpr std::chrono::seconds kWriteTime{30};
 constexpr size_t kMostDrained = 16 << 20;
-
-Response problem(int status, std::string title, std::string detail, std::string type = "about:blank") {
-  Response r;
-  r.status = status;
-  r.headers.emplace("Content-Type", "application/problem+json");
-  r.body =
-      json::serialize(json::object{{"type", type}, {"title", title}, {"status", status}, {"detail", detail}});
-  return r;
-}
+constexpr size_t kRefused = 64;  // told so at once; others are only closed
 
 }  // namespace
 
 struct Server::State {
-  explicit State(asio::any_io_executor e) : executor(e), acceptor(e), group(e) {}
+  State(asio::any_io_executor e, Handler h, ServerLimits l)
+      : executor(e), acceptor(e), handler(std::move(h)), limits(l), connections(l.connections), group(e) {}
   asio::any_io_executor executor;
   tcp::acceptor acceptor;
   Handler handler;
   ServerLimits limits;
+  Connections connections;
   Group group;
   bool stopping = false;
-  std::set<beast::tcp_stream*> idle, streaming, all;
+  size_t refusing = 0;
 
   struct Answering {
+    Connections::Handle connection;
     bool head = false, keep_alive = false, gzip = false;
     unsigned version = 11;
   };
   Task<bool> respond(beast::tcp_stream& stream, Response& out, Answering how);
   Task<bool> respond_stream(beast::tcp_stream& stream, Response& out, Answering how);
-  static Task<> serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> stream);
+  static Task<> serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> stream,
+                      std::string remote);
+  static Task<> refuse(std::shared_ptr<State> self, tcp::socket socket);
   static Task<> accept(std::shared_ptr<State> self);
 };
 
@@ -77,10 +74,10 @@ Task<bool> Server::State::respond_stream(beast::tcp_stream& stream, Response& ou
   auto [ec, n] = co_await asio::async_write(stream, asio::buffer(text), kTuple);
   if (ec || stopping) co_return false;
   if (how.head) co_return how.keep_alive;
-  streaming.insert(&stream);
+  connections.now(how.connection, Connections::Doing::streaming);
   auto run = out.stream;  // keeps the closure alive while its coroutine runs
   const size_t first = co_await race(run(chunks), until_gone(&stream));
-  streaming.erase(&stream);
+  connections.now(how.connection, Connections::Doing::answering);
   const bool gone = first != 0 || !chunks->open();
   chunks->close();
   if (gone) co_return false;
@@ -115,16 +112,19 @@ static boost::system::error_code parse_what_is_there(RequestParser& parser, beas
   return ec;
 }
 
-Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> owned) {
+Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::tcp_stream> owned,
+                            std::string remote) {
+  using Doing = Connections::Doing;
   beast::tcp_stream& stream = *owned;
-  self->all.insert(&stream);
+  const auto connection = self->connections.add(one_caller(remote), [&stream] {
+    boost::system::error_code ignored;
+    stream.socket().close(ignored);
+  });
   struct Leave {
     State& s;
-    beast::tcp_stream* p;
-    ~Leave() { s.idle.erase(p), s.streaming.erase(p), s.all.erase(p); }
-  } leave{*self, &stream};
-  boost::system::error_code peer_ec;
-  auto peer = stream.socket().remote_endpoint(peer_ec);
+    Connections::Handle c;
+    ~Leave() { s.connections.remove(c); }
+  } leave{*self, connection};
   beast::flat_buffer buffer;
   bool keep = true, refused = false;
   for (bool first = true; keep && !self->stopping; first = false) {
@@ -132,12 +132,12 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
     parser.header_limit(self->limits.header_bytes);
     parser.body_limit(self->limits.body_bytes);
     if (!first && buffer.size() == 0) {  // idle: wait for the first byte of the next request
-      self->idle.insert(&stream);
+      self->connections.now(connection, Doing::idle);
       stream.expires_after(self->limits.idle_time);
       auto [ec, n] = co_await stream.async_read_some(buffer.prepare(4096), kTuple);
-      self->idle.erase(&stream);
       if (ec) break;
       buffer.commit(n);
+      self->connections.now(connection, Doing::reading);
     }
     Request request;
     const auto deadline = Clock::now() + self->limits.header_time;
@@ -162,27 +162,16 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       if (!ec) std::tie(ec, std::ignore) = co_await http::async_read(stream, buffer, parser, kTuple);
     }
     Response response;
-    Answering how;
+    Answering how{connection};
     if (ec == http::error::end_of_stream || ec == asio::error::connection_reset ||
         ec == asio::error::operation_aborted)
       break;
     unsigned version = parser.get().version() ? parser.get().version() : 11;
     if (ec || doubt) {
+      if (ec == beast::error::timeout) break;  // Beast has closed the socket
       keep = false;
       refused = true;
-      if (doubt)
-        response = problem(400, "Malformed request", doubt);
-      else if (ec == http::error::header_limit)
-        response = problem(431, "Request header too large", "send less than 32 KiB of headers");
-      else if (ec == http::error::body_limit)
-        response = problem(413, std::string(title(ErrorCode::too_large)),
-                           "the limit of a body is " + std::to_string(self->limits.body_bytes) + " bytes",
-                           "urn:lemmy:error:" + std::string(name(ErrorCode::too_large)));
-      else if (ec == beast::error::timeout)
-        response = problem(408, "Too slow", "the request did not come in time");
-      else
-        response = problem(400, "Malformed request", ec.message());
-      if (ec == beast::error::timeout) break;  // Beast has closed the socket
+      response = refusal(ec, doubt, self->limits);
     } else if (!take_target(request, parser)) {
       keep = false;
       response = problem(400, "Malformed request", "the address is not a valid path");
@@ -191,8 +180,9 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       how.head = request.method == "HEAD";
       how.gzip = takes_gzip(header(request.headers, "Accept-Encoding"));
       request.body = std::move(parser.get().body());
-      request.remote = peer_ec ? "" : peer.address().to_string();
+      request.remote = remote;
       stream.expires_never();
+      self->connections.now(connection, Doing::answering);
       std::string failure;
       try {
         response = co_await self->handler(std::move(request));
@@ -226,17 +216,37 @@ Task<> Server::State::accept(std::shared_ptr<State> self) {
       co_await sleep_for(std::chrono::milliseconds{100});
       continue;
     }
-    if (self->all.size() >= self->limits.connections) continue;  // closes it
+    const auto peer = socket.remote_endpoint(ec);
+    const std::string remote = ec ? "" : peer.address().to_string();
+    if (!self->connections.make_room(one_caller(remote))) {
+      if (self->refusing < kRefused) self->group.spawn("http refusal", refuse(self, std::move(socket)));
+      continue;  // or closes it
+    }
     socket.set_option(tcp::no_delay(true), ec);
-    self->group.spawn("http connection", serve(self, std::make_unique<beast::tcp_stream>(std::move(socket))));
+    self->group.spawn("http connection",
+                      serve(self, std::make_unique<beast::tcp_stream>(std::move(socket)), remote));
   }
 }
 
-Server::Server(asio::any_io_executor executor, Handler handler, ServerLimits limits)
-    : state_(std::make_shared<State>(executor)) {
-  state_->handler = std::move(handler);
-  state_->limits = limits;
+Task<> Server::State::refuse(std::shared_ptr<State> self, tcp::socket socket) {
+  struct Count {
+    size_t& n;
+    explicit Count(size_t& at) : n(++at) {}
+    ~Count() { --n; }
+  } count{self->refusing};
+  beast::tcp_stream stream(std::move(socket));
+  Response busy = problem(503, "Too many connections", "this server has as many connections as it takes");
+  busy.headers.emplace("Retry-After", "5");
+  const std::string text = response_head(busy, 11, false) + body_of(busy);
+  stream.expires_after(std::chrono::seconds{2});
+  co_await asio::async_write(stream, asio::buffer(text), kTuple);
+  boost::system::error_code ignored;
+  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  co_await drain(stream);
 }
+
+Server::Server(asio::any_io_executor executor, Handler handler, ServerLimits limits)
+    : state_(std::make_shared<State>(executor, std::move(handler), limits)) {}
 
 Server::~Server() {
   state_->stopping = true;
@@ -272,13 +282,13 @@ Task<bool> Server::stop(std::chrono::milliseconds grace) {
   state->stopping = true;
   boost::system::error_code ignored;
   state->acceptor.close(ignored);
-  for (auto* s : state->idle) s->socket().cancel(ignored);
-  for (auto* s : state->streaming) s->socket().close(ignored);
+  state->connections.close(Connections::Doing::idle);
+  state->connections.close(Connections::Doing::streaming);
   bool all_ended = co_await state->group.join(grace);
   if (!all_ended) state->group.cancel();
   co_return all_ended;
 }
 
-size_t Server::connections() const { return state_->all.size(); }
+size_t Server::connections() const { return state_->connections.size(); }
 
 }  // namespace lemmy::net

@@ -7,8 +7,9 @@ namespace lemmy::net {
 
 struct ServerLimits {
   size_t header_bytes = 32 * 1024;
-  size_t body_bytes = 1 << 20;                    // over it: 413 problem+json
-  size_t connections = 4096;                      // over it: 503 and close
+  size_t body_bytes = 1 << 20;  // over it: 413 problem+json
+  // At so many whoever has most loses one that does nothing; who has most gets 503 (net/connections.h).
+  size_t connections = 4096;
   std::chrono::milliseconds header_time{10'000};  // slow senders (also of the body) are cut off
   std::chrono::milliseconds idle_time{75'000};    // keep-alive
 };

@@ -19,6 +19,14 @@ bool is_local_name(const std::string& host) {
   return host == "localhost" || host == "127.0.0.1" || host == "[::1]" || host.ends_with(".localhost");
 }
 
+// A proxy on this machine makes everybody look like this machine.
+bool came_through_a_proxy(const net::Headers& headers) {
+  for (const char* name :
+       {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"})
+    if (headers.contains(std::string_view(name))) return true;
+  return false;
+}
+
 std::string origin_host(std::string_view origin) {
   size_t scheme = origin.find("://");
   return scheme == origin.npos ? std::string(origin) : lower(origin.substr(scheme + 3));
@@ -80,6 +88,10 @@ Result<> Router::identify(Call& call, const Route& route) const {
   if (open && !is_local_name(host_without_port(net::header(headers, "Host"))))
     return fail(ErrorCode::forbidden, where, "this server answers to localhost only",
                 "open http://localhost, or make an access.yaml");
+  if (open && came_through_a_proxy(headers))
+    return fail(ErrorCode::forbidden, where,
+                "this request came through a proxy, and anybody might have sent it",
+                "behind a proxy make an access.yaml: docs/configuration.md");
   call.csrf = nobody_csrf_;
   call.who.role = access::Role::viewer;
   call.who.name = "anonymous";
@@ -136,31 +148,6 @@ Result<> Router::check_origin(const Call& call, const Route& route) const {
       !net::header(r.headers, "Content-Type").starts_with("application/x-www-form-urlencoded"))
     return {};
   return refuse("the form's token is missing or old");
-}
-
-Task<Result<std::string>> Router::sign_in(Call call, std::string name, std::string password, Pool* pool) {
-  for (access::RateLimiter* tries : {&logins_by_address_, &logins_by_name_})
-    tries->limit(call.config->access.logins_per_minute);
-  auto clock = access::RateLimiter::Clock::now();
-  auto wait =
-      std::max(logins_by_address_.wait(call.request.remote, clock), logins_by_name_.wait(name, clock));
-  if (wait.count() > 0)
-    co_return fail(ErrorCode::rate_limited, "login", "too many tries",
-                   "try again in " + format_duration(std::max<milliseconds>(wait, seconds{1})));
-  auto who = co_await pool->run([config = call.config, name, password = std::move(password)] {
-    return access::log_in(config->access, name, password);
-  });
-  const config::User* user = who ? call.config->access.user(who->name) : nullptr;
-  if (!user) co_return fail(ErrorCode::unauthorized, "login", "name or password is wrong");
-  auto lifetime = call.config->access.session_lifetime;
-  bool https = net::header(call.request.headers, "X-Forwarded-Proto") == "https";
-  co_return fmt::format("{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{}", kCookie,
-                        access::make_session(settings_.session_key, *user, lifetime, now()),
-                        lifetime.count() / 1000, https ? "; Secure" : "");
-}
-
-std::string Router::sign_out_cookie(const Call&) const {
-  return fmt::format("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", kCookie);
 }
 
 }  // namespace lemmy::route

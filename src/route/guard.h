@@ -5,6 +5,7 @@
 namespace lemmy::route {
 
 inline constexpr std::string_view kCookie = "lemmy_session";
+inline constexpr std::string_view kDeviceCookie = "lemmy_device";  // access/log_ins.h
 
 // Who called: the peer, or whom a proxy on this machine names last in X-Forwarded-For. Others could write
 // anything there.

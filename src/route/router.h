@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "access/access.h"
-#include "access/rate.h"
+#include "access/log_ins.h"
 #include "access/session.h"
 #include "async/task.h"
 #include "config/config.h"
@@ -59,6 +59,10 @@ struct Settings {
   std::function<net::Response(const Call&, const Error&)> error_page;
 };
 
+struct SignedIn {
+  std::vector<std::string> cookies;  // of Set-Cookie fields
+};
+
 class Router {
  public:
   explicit Router(Settings settings);
@@ -84,9 +88,9 @@ class Router {
   // role behind it has ended or has changed since, forbidden when the configuration of now does not allow it.
   Result<Call> again(const Call& call) const;
 
-  // What a log-in form sends. The value of the Set-Cookie header, or unauthorized / rate_limited. `pool`:
-  // hashing takes 0.1 s.
-  Task<Result<std::string>> sign_in(Call call, std::string name, std::string password, Pool* pool);
+  // What a log-in form sends. Errors: unauthorized, rate_limited (access/log_ins.h). `pool`: hashing takes
+  // 0.1 s.
+  Task<Result<SignedIn>> sign_in(Call call, std::string name, std::string password, Pool* pool);
   std::string sign_out_cookie(const Call& call) const;  // Set-Cookie that ends the session
 
  private:
@@ -102,8 +106,8 @@ class Router {
   Settings settings_;
   std::string nobody_csrf_;  // of who is not signed in
   std::vector<Route> routes_;
-  std::vector<std::vector<std::string>> segments_;                // of each route's pattern
-  access::RateLimiter logins_by_address_{1}, logins_by_name_{1};  // as the configuration says at each try
+  std::vector<std::vector<std::string>> segments_;  // of each route's pattern
+  access::LogIns log_ins_;                          // as the configuration says at each try
 };
 
 // problem+json of an error: type, title, status, detail, instance, where, hint.

@@ -17,14 +17,14 @@ Pages::Answer Pages::login(route::Call call) {
   if (!form) co_return error(call, form.error());
   const std::string next = local_path((*form)["next"]);
   const std::string name = (*form)["name"];
-  auto cookie = co_await router_->sign_in(call, name, (*form)["password"],
-                                          services_.passwords ? services_.passwords : services_.pool);
-  if (cookie) {
+  auto signed_in = co_await router_->sign_in(call, name, (*form)["password"],
+                                             services_.passwords ? services_.passwords : services_.pool);
+  if (signed_in) {
     net::Response r = see_other(next);
-    r.headers.emplace("Set-Cookie", *cookie);
+    for (const std::string& cookie : signed_in->cookies) r.headers.emplace("Set-Cookie", cookie);
     co_return r;
   }
-  const Error& e = cookie.error();
+  const Error& e = signed_in.error();
   json::object o = context(call);
   o["trouble"] = e.what + (e.hint.empty() ? "" : "; " + e.hint);
   o["name"] = name;

@@ -36,6 +36,7 @@ class Answer:
     def __init__(self, response, whole_stream):
         self.status = response.status
         self.headers = {k.lower(): v for k, v in response.getheaders()}
+        self.cookies = [v for k, v in response.getheaders() if k.lower() == "set-cookie"]
         endless = self.headers.get("content-type") == "text/event-stream" and not whole_stream
         self.body = b"" if endless else response.read()
 

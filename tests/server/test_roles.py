@@ -68,7 +68,7 @@ class Roles(unittest.TestCase):
             answer = self.server.form("/login", {"name": "dora", "password": PASSWORD,
                                                  "csrf": csrf[1] if csrf else ""})
         self.assertIn("set-cookie", answer.headers, answer.body[:300])
-        return answer.headers["set-cookie"].split(";")[0]
+        return answer.cookies[0].split(";")[0]
 
     def test_wrong_log_ins_are_as_many_as_access_yaml_allows(self):
         server, _ = secured(limits="{logins_per_minute: 3}")

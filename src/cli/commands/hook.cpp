@@ -47,11 +47,12 @@ Task<Result<json::value>> call(std::shared_ptr<Remote> remote, HookArguments a, 
   if (!secret) co_return fail(secret.error());
   const std::string body = json::serialize(o);
   net::Headers headers;
-  headers.emplace("X-Lemmy-Delivery", a.delivery.empty() ? "cli-" + random_hex(16) : a.delivery);
+  const std::string delivery = a.delivery.empty() ? "cli-" + random_hex(16) : a.delivery;
+  headers.emplace("X-Lemmy-Delivery", delivery);
   if (!secret->empty()) {
     const std::string at = std::to_string(to_millis(now()) / 1000);
     headers.emplace("X-Lemmy-Timestamp", at);
-    headers.emplace("X-Lemmy-Signature", access::sign_hook(*secret, body, at));
+    headers.emplace("X-Lemmy-Signature", access::sign_hook_call(*secret, body, at, delivery, path));
   }
   auto answer = co_await remote->post(path, body, headers);
   if (!answer) {

@@ -1,0 +1,49 @@
+// Signing in by a password, and out.
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "net/connections.h"
+#include "route/guard.h"
+
+namespace lemmy::route {
+namespace {
+
+constexpr seconds kDeviceLifetime{365 * 86'400};
+
+}  // namespace
+
+Task<Result<SignedIn>> Router::sign_in(Call call, std::string name, std::string password, Pool* pool) {
+  log_ins_.limit(call.config->access.logins_per_minute);
+  const access::LogIns::Try t{
+      net::one_caller(call.request.remote), name,
+      access::known_device(settings_.session_key, name, cookie_value(call.request.headers, kDeviceCookie))};
+  const auto wait = log_ins_.wait(t, access::LogIns::Clock::now());
+  if (wait.count() > 0)
+    co_return fail(ErrorCode::rate_limited, "login", "too many tries",
+                   "try again in " + format_duration(std::max<milliseconds>(wait, seconds{1})));
+  auto who = co_await pool->run([config = call.config, name, password = std::move(password)] {
+    return access::log_in(config->access, name, password);
+  });
+  const config::User* user = who ? call.config->access.user(who->name) : nullptr;
+  if (!user) {
+    log_ins_.was_wrong(t, access::LogIns::Clock::now());
+    co_return fail(ErrorCode::unauthorized, "login", "name or password is wrong");
+  }
+  const auto lifetime = call.config->access.session_lifetime;
+  const bool https = net::header(call.request.headers, "X-Forwarded-Proto") == "https";
+  const char* secure = https ? "; Secure" : "";
+  SignedIn out;
+  out.cookies.push_back(fmt::format("{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{}", kCookie,
+                                    access::make_session(settings_.session_key, *user, lifetime, now()),
+                                    lifetime.count() / 1000, secure));
+  out.cookies.push_back(fmt::format("{}={}; Path=/login; HttpOnly; SameSite=Strict; Max-Age={}{}",
+                                    kDeviceCookie, access::make_device(settings_.session_key, user->name),
+                                    kDeviceLifetime.count(), secure));
+  co_return out;
+}
+
+std::string Router::sign_out_cookie(const Call&) const {
+  return fmt::format("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", kCookie);
+}
+
+}  // namespace lemmy::route
