@@ -63,6 +63,28 @@ const json::array& array_in(const json::object& o, std::string_view key) {
   return v && v->is_array() ? v->get_array() : none;
 }
 
+// Of a terminal that is narrower than all but the last column: a row is some lines, one for each of its
+// fields.
+std::string Table::records(size_t columns) const {
+  size_t names = 0;
+  for (const std::string& heading : headings_) names = std::max(names, width(heading));
+  std::string out;
+  for (const auto& row : rows_) {
+    if (!out.empty()) out += "\n";
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (row[i].empty() || (row[i] == "-" && i > 0)) continue;
+      const bool own_line = names + 2 + width(row[i]) > columns && !headings_[i].empty();
+      out += i == 0 || headings_[i].empty()
+                 ? row[i] + "\n"
+                 : fmt::format(
+                       "  {}{}{}\n", headings_[i],
+                       own_line ? std::string("\n    ") : std::string(names + 1 - width(headings_[i]), ' '),
+                       row[i]);
+    }
+  }
+  return out;
+}
+
 std::string Table::text(bool colour, size_t columns) const {
   std::vector<size_t> widths(headings_.size());
   for (size_t i = 0; i < widths.size(); ++i) {
@@ -86,6 +108,7 @@ std::string Table::text(bool colour, size_t columns) const {
     }
     out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
   };
+  if (columns != 0 && before_last > columns) return records(columns);
   line(headings_, true);
   for (const auto& row : rows_) line(row, false);
   return out;

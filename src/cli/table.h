@@ -22,11 +22,13 @@ class Table {
   explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
-  // columns: of the terminal; 0: any. The last column stands below its row when not all of it fits.
+  // columns: of the terminal; 0: any. The last column stands below its row when not all of it fits, and each
+  // field on a line of its own when not even the others do.
   std::string text(bool colour, size_t columns = 0) const;
   void print() const;  // to standard output
 
  private:
+  std::string records(size_t columns) const;
   std::vector<std::string> headings_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -15,8 +15,11 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
   if (over && traits_of(d).scales) {
     const bool running = d.presence == Presence::running, zeroed = d.presence == Presence::zeroed;
     if (running && d.wanted == Wanted::running) out.push_back(Action::zero);
-    // What runs and was taken out is let in again.
-    const bool out_of_turn = running && d.wanted == Wanted::running && d.out_by != 0 && d.serving_since;
+    // What runs and was taken out is let in again, but not while what takes its place is under way: that is
+    // cancelled.
+    const Deploy* by = find(d.target, d.out_by);
+    const bool out_of_turn = running && d.wanted == Wanted::running && d.out_by != 0 && d.serving_since &&
+                             (!by || is_finished(by->phase));
     if ((zeroed && d.wanted == Wanted::zeroed) || out_of_turn) out.push_back(Action::restore);
     if ((running || zeroed) && d.wanted != Wanted::deleted) out.push_back(Action::remove);
   }
@@ -38,6 +41,15 @@ bool Conductor::has_recovered(const Deploy& d) const {
   return !s.blind && s.there && asked > 0 && s.ready >= asked;
 }
 
+// Of a failed deploy that would be accepted if it were ready; empty: that is not what is missing.
+std::string Conductor::not_ready(const Deploy& d) const {
+  auto at = d.phase == Phase::failed && runs(d) ? place(d) : fail(ErrorCode::not_found, "", "");
+  if (!at) return "";
+  const Sight s = (*at)->look(d);
+  if (s.blind) return "the cluster cannot be seen now, and so not whether all its pods are ready";
+  return fmt::format("{} of {} pods are ready: it can be accepted once all are", s.ready, asked_for(d, s));
+}
+
 bool Conductor::touched_since(const Deploy& d) const {
   const TargetState* s = peek(d.target);
   if (!s || !traits_of(d).in_place) return false;
@@ -56,6 +68,9 @@ Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
   if (std::find(can.begin(), can.end(), act.action) == can.end()) {
     std::vector<std::string> names;
     for (Action a : can) names.emplace_back(name(a));
+    if (act.action == Action::accept)
+      if (const std::string missing = not_ready(d); !missing.empty())
+        return fail(ErrorCode::conflict, where, missing, "possible are: " + join(names, ", "));
     return fail(ErrorCode::conflict, where,
                 fmt::format("it cannot be {} now: its phase is {}, its pods are {}",
                             act.action == Action::cancel    ? "cancelled"
@@ -94,12 +109,18 @@ Task<Result<Deploy>> Conductor::act(Act a) {
     auto loaded = co_await load(a.target, a.number);
     if (!loaded) co_return fail(loaded.error());
     Deploy d = *loaded;
+    // Clicked twice: the other one was quicker.
+    if (attempt > 0 && a.action == Action::accept && d.phase == Phase::live) co_return d;
     if (auto ok = check_act(a, d); !ok) co_return fail(ok.error());
     const std::string key = a.action == Action::rollback ? a.request_id : "";
     if (auto ok = check_serving(a.target, a.serving, key, a.number); !ok) co_return fail(ok.error());
     if (a.action == Action::rollback) co_return co_await roll_back(a, d);
     std::string why = a.reason.empty() ? "" : ": " + shorten(valid_utf8(a.reason), 1000);
-    if (a.action == Action::accept) co_return co_await accept(a, std::move(d), why);
+    if (a.action == Action::accept) {
+      auto accepted = co_await accept(a, std::move(d), why);
+      if (!accepted && accepted.error().code == ErrorCode::conflict && attempt < 5) continue;
+      co_return accepted;
+    }
     std::string text;
     if (a.action == Action::cancel) {
       d.cancel_requested_by = a.who;
@@ -133,7 +154,6 @@ Task<Result<Deploy>> Conductor::act(Act a) {
   }
 }
 
-// A conflict is the caller's to look at: it may not be so any more.
 Task<Result<Deploy>> Conductor::accept(Act a, Deploy d, std::string why) {
   in_places(d, [](DeployPlace& p) { p.cause.reset(); });
   std::string text = "accepted though it had failed, as all its pods are ready" + why;

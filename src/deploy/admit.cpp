@@ -39,7 +39,10 @@ Readiness Worker::readiness() {
     }
     auto place = c_.place(d);
     const Sight sight = place ? (*place)->look(d) : Sight{.blind = place.error()};
-    if (sight.blind || (sight.ready > 0 && !unready.contains(d.number))) continue;
+    if (sight.blind) continue;
+    if (sight.ready > 0 && sight.ready < std::max(sight.wanted, asked_for(d, sight)))
+      out[d.number] = Ready::part;
+    if (sight.ready > 0 && !unready.contains(d.number)) continue;
     auto& u = unready.try_emplace(d.number, at).first->second;
     Clock::duration left{};
     if (sight.ready > 0) {
@@ -56,7 +59,7 @@ Readiness Worker::readiness() {
       u.missed = u.missed || left <= Clock::duration{};
       out[d.number] = u.missed ? Ready::no : Ready::unsure;
     }
-    if (out[d.number] != Ready::no) look_within(std::chrono::ceil<milliseconds>(left));
+    if (out.at(d.number) != Ready::no) look_within(std::chrono::ceil<milliseconds>(left));
   }
   return out;
 }

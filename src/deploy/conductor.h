@@ -87,6 +87,7 @@ class Conductor {
   // It failed, and all the pods that it was asked to have are ready by now: whoever accepts it makes it
   // serve.
   bool has_recovered(const Deploy& deploy) const;
+  std::string not_ready(const Deploy& deploy) const;
   // Which of the actions make sense now.
   std::vector<Action> possible(const Deploy& deploy) const;
 
@@ -109,6 +110,8 @@ class Conductor {
   // deploy/machine.h; follows: what served when the roll back began, nullopt: what serves now.
   TakenOut taken_out_by_rollback(const Target& target, int64_t to,
                                  std::optional<int64_t> follows = std::nullopt) const;
+  // Who would be let in if the deploy were zeroed now, by the pods that are seen.
+  std::vector<int64_t> let_in_without(const Target& target, int64_t number) const;
   // The one that was made for this request id; nullptr: none that is in memory, or the id is empty.
   const Deploy* made_for(const Target& target, const std::string& request_id) const;
   bool several_run(const Target& target) const;      // more than one deploy has pods

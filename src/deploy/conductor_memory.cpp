@@ -107,6 +107,22 @@ TakenOut Conductor::taken_out_by_rollback(const Target& target, int64_t to,
            : TakenOut{};
 }
 
+std::vector<int64_t> Conductor::let_in_without(const Target& target, int64_t number) const {
+  const TargetState* s = peek(target);
+  std::vector<Deploy> deploys = s ? s->copy() : std::vector<Deploy>();
+  Readiness ready;
+  for (Deploy& d : deploys) {
+    if (d.number == number) want(d, Wanted::zeroed);
+    auto at = runs(d) ? place(d) : fail(ErrorCode::not_found, "", "");
+    if (!at) continue;
+    if (const Sight v = (*at)->look(d); !v.blind && v.ready == 0) ready[d.number] = Ready::no;
+  }
+  std::vector<int64_t> out;
+  for (const Turn& turn : turns(deploys, true, ready))
+    if (turn.out_by == 0) out.push_back(turn.number);
+  return out;
+}
+
 const Deploy* Conductor::made_for(const Target& target, const std::string& request_id) const {
   const TargetState* s = peek(target);
   if (s && !request_id.empty())

@@ -57,8 +57,8 @@ int starting_replicas(int own, int min, int max, int serving_wants);
 std::vector<std::pair<int64_t, int64_t>> superseded(const std::vector<Deploy>& deploys);
 
 // Whether a deploy can answer requests, by its pods. no: none has been ready for some seconds; unsure: none
-// is at the moment; again: some are, after none was, and not yet for long.
-enum class Ready { yes, again, unsure, no };
+// is at the moment; again: some are, after none was, and not yet for long; part: some are, but not all.
+enum class Ready { yes, part, again, unsure, no };
 using Readiness = std::map<int64_t, Ready>;  // by number; missing: yes, nothing else is known
 
 // Its pods are there, and are meant to be.

@@ -77,23 +77,27 @@ Task<Result<>> Worker::restore(Deploy d, Place* place) {
 }
 
 // What is to answer in its place does not yet, or whether it does cannot be seen; and nothing else does. Not
-// for ever.
+// for ever, once its own cluster can be seen: before, it could not be done either.
 bool Worker::is_needed_yet(const Deploy& d) {
-  if (d.out_by != 0 || !d.serving_since) return false;
+  if (d.out_by != 0) return false;
   bool others = false, blind = false, answered = false;
+  Sight own;
   for (const Deploy& o : c_.state(target_).copy()) {
     auto place = c_.place(o);
     if (!place || !traits_of(o).scales) continue;
     const Sight sight = (*place)->look(o);
     blind = blind || sight.blind;
+    if (o.number == d.number) own = sight;
     if (o.number == d.number || !runs(o)) continue;
     others = true;
     answered =
         answered || (!sight.blind && o.out_by == 0 && sight.ready > 0 && (*place)->is_admitted(o, true));
   }
-  if (!others || answered || (!blind && !letting_in_)) {
+  const bool may_answer = own.blind || own.ready > 0;
+  const bool waits = others && !answered && may_answer && (blind || letting_in_);
+  if (!waits || own.blind) {
     needed_since_.reset();
-    return false;
+    return waits;
   }
   if (!needed_since_) needed_since_ = Clock::now();
   return Clock::now() - *needed_since_ < kLetIn;

@@ -18,14 +18,17 @@ static Ready of(const Readiness& ready, const Deploy& d) {
   return it == ready.end() ? Ready::yes : it->second;
 }
 
+static bool answers(const Readiness& ready, const Deploy& d) {
+  return of(ready, d) == Ready::yes || of(ready, d) == Ready::part;
+}
+
 static bool other_in(const Deploy& than, const Deploy& d) {
   return d.number != than.number && d.target == than.target && runs(d) && d.out_by == 0;
 }
 
 bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys, const Readiness& ready) {
-  return std::ranges::any_of(deploys, [&](const Deploy& d) {
-    return other_in(than, d) && d.serving_since && of(ready, d) == Ready::yes;
-  });
+  return std::ranges::any_of(
+      deploys, [&](const Deploy& d) { return other_in(than, d) && d.serving_since && answers(ready, d); });
 }
 
 static bool never_live(const Deploy& d) {
@@ -33,7 +36,7 @@ static bool never_live(const Deploy& d) {
 }
 
 static bool could_answer(const Readiness& ready, const Deploy& d) {
-  return of(ready, d) == Ready::yes || of(ready, d) == Ready::again;
+  return answers(ready, d) || of(ready, d) == Ready::again;
 }
 
 // Of those that could be let in while nothing answers, the one that served last.
@@ -90,7 +93,7 @@ static std::optional<Turn> taken_out(const Deploy& d, const std::vector<Deploy>&
                                      const Readiness& ready) {
   for (const Deploy& by : deploys) {
     // None is taken out for a roll back that is known to have no pod ready: let_in would let it in again at
-    // once.
+    // once. One that was zeroed or lost its pods has to have all of them again.
     const bool can_answer =
         is_finished(by.phase) ? of(ready, by) == Ready::yes : by.at_once || of(ready, by) != Ready::no;
     if (auto turn = out_by(by, d); turn && can_answer) return turn;

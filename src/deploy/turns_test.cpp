@@ -119,6 +119,19 @@ TEST_F(Turns, what_a_roll_back_took_out_is_let_in_while_that_is_not_ready) {
   EXPECT_EQ(now(), (Each{{2, 3}})) << "as before";
 }
 
+TEST_F(Turns, a_roll_back_that_comes_back_takes_out_with_all_its_pods_only) {
+  back.phase = Phase::live;
+  back.serves = 3;
+  back.serving_since = Time{};
+  ready[3] = Ready::part;
+  EXPECT_EQ(now(), Each{}) << "one pod would answer for all";
+  ready[3] = Ready::yes;
+  EXPECT_EQ(now(), (Each{{2, 3}}));
+  bad.out_by = 3;
+  ready[3] = Ready::part;
+  EXPECT_EQ(now(), Each{}) << "what is out stays out while some answer";
+}
+
 TEST_F(Turns, what_was_live_once_is_let_in_before_what_never_was) {
   Deploy failed = made(4, Phase::failed);
   failed.out_by = 4;
@@ -168,8 +181,8 @@ TEST_F(Turns, come_to_rest) {
     for (Phase of_bad : {Phase::live, Phase::failed, Phase::cancelled})
       for (bool at_once : {false, true})
         for (bool served : {false, true})
-          for (Ready three : {Ready::yes, Ready::again, Ready::unsure, Ready::no})
-            for (Ready two : {Ready::yes, Ready::again, Ready::unsure, Ready::no})
+          for (Ready three : {Ready::yes, Ready::part, Ready::again, Ready::unsure, Ready::no})
+            for (Ready two : {Ready::yes, Ready::part, Ready::again, Ready::unsure, Ready::no})
               for (int64_t out_by : {0, 2, 3}) {
                 back.phase = phase;
                 back.at_once = at_once;
@@ -190,7 +203,7 @@ TEST_F(Turns, come_to_rest) {
                                     << " out by " << out_by;
                 ++seen;
               }
-  EXPECT_EQ(seen, 9 * 3 * 2 * 2 * 4 * 4 * 3);
+  EXPECT_EQ(seen, 9 * 3 * 2 * 2 * 5 * 5 * 3);
 }
 
 TEST_F(Turns, one_that_is_ready_again_takes_nobody_out_yet) {

@@ -110,6 +110,7 @@ class Cluster {
   Task<> probe(Feed* feed);
   Task<Result<std::vector<Pod>>> list_chosen_pods(Target target, std::string selector);
   void set_trouble(std::optional<Error>* slot, std::optional<Error> error);
+  void tell_if_live();
   void again(Feed& feed, bool from_the_list);
   std::array<Feed*, 5> feeds();
 
@@ -131,6 +132,7 @@ class Cluster {
   Group group_;
   Signal wake_;                  // waits of back-offs are over
   std::optional<Error> silent_;  // it does not answer, whatever the watches say
+  bool troubled_ = true, told_live_ = false;
   std::optional<std::set<std::string>> namespaces_;
   Kept<Pod> pods_;
   Kept<ReplicationController> rcs_;

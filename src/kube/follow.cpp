@@ -16,11 +16,19 @@ milliseconds since(Clock::time_point t) { return std::chrono::floor<milliseconds
 }  // namespace
 
 void Cluster::set_trouble(std::optional<Error>* slot, std::optional<Error> error) {
-  bool was = trouble().has_value();
   *slot = std::move(error);
-  if (was == trouble().has_value()) return;
-  log::info(was ? "cluster is live" : "cluster is in trouble",
-            {{"cluster", name_}, {"what", *slot ? (*slot)->str() : ""}});
+  tell_if_live();
+}
+
+// Who waits for the picture is woken when it can be believed, by whatever that comes about: also when the
+// last list of several is read, though no trouble was known of it.
+void Cluster::tell_if_live() {
+  const auto why = trouble();
+  if (std::exchange(troubled_, why.has_value()) != why.has_value())
+    log::info(why ? "cluster is in trouble" : "cluster is live",
+              {{"cluster", name_}, {"what", why ? why->str() : ""}});
+  const bool live = is_live();
+  if (std::exchange(told_live_, live) == live) return;
   for (const Target& t : targets()) changed_(t);
   changed_({});
 }
@@ -72,6 +80,7 @@ Task<> Cluster::list_once(Feed* f, std::string target) {
     set_trouble(&f->trouble, std::nullopt);
     if (synced()) wake_.notify();
   }
+  tell_if_live();
 }
 
 Task<> Cluster::watch_once(Feed* f, std::string target) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
 
 #include "base/strings.h"
 #include "domain/names.h"
@@ -65,6 +66,46 @@ json::value Board::answers(const Target& target) const {
   return answers_json(cluster, target, serving);
 }
 
+std::vector<std::string> Board::under_way(const Target& target, bool another_one) const {
+  std::vector<std::string> out;
+  const Deploy* active = from_.conductor->active(target);
+  if (active && active->phase != Phase::queued)
+    out.push_back(fmt::format("#{} of build {} is under way, and serves once it is live{}.", active->number,
+                              short_sha(active->sha), another_one ? "; the new one waits until then" : ""));
+  std::vector<int64_t> queued;
+  for (const Deploy* q : from_.conductor->queued(target)) queued.push_back(q->number);
+  if (!queued.empty())
+    out.push_back(fmt::format("{} {}{}.", numbers_text(queued), queued.size() == 1 ? "waits" : "wait",
+                              another_one ? ", and will be superseded" : ""));
+  return out;
+}
+
+std::vector<std::string> Board::if_it_serves(const Target& target, int64_t number) const {
+  std::vector<std::string> out;
+  const Deploy* d = from_.conductor->find(target, number);
+  const Deploy* serving = from_.conductor->current(target);
+  if (!d) return out;
+  std::vector<int64_t> taken;
+  if (d->rollback_of)
+    taken = from_.conductor->taken_out_by_rollback(target, *d->rollback_of, d->follows.value_or(0)).out;
+  std::erase_if(taken, [&](int64_t n) { return n >= number; });
+  if (!taken.empty())
+    out.push_back(fmt::format(
+        "#{0} is a roll back to #{1}: {2} {3} no more requests as soon as all pods of #{0} are ready.",
+        number, *d->rollback_of, numbers_text(taken), taken.size() == 1 ? "gets" : "get"));
+  std::set<int64_t> stay;
+  for (const int64_t n : answering(answers(target))) stay.insert(n);
+  if (serving) stay.insert(serving->number);
+  stay.erase(number);
+  for (const int64_t n : taken) stay.erase(n);
+  if (!stay.empty())
+    out.push_back(
+        fmt::format("{} {} on answering beside it until zeroed: by you, or by what the environment does "
+                    "with deploys that served before.",
+                    numbers_text({stay.begin(), stay.end()}), stay.size() == 1 ? "goes" : "go"));
+  return out;
+}
+
 std::vector<std::string> Board::if_taken_away(const Target& target, int64_t number, bool deleted) const {
   std::vector<std::string> out;
   auto build = [](const Deploy& d) { return fmt::format("#{} of build {}", d.number, short_sha(d.sha)); };
@@ -78,6 +119,7 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
         fmt::format("{} serves {} in {} now.", build(*serving), target.project, target.environment));
   const json::value who = answers(target);
   if (who.is_object()) out.emplace_back(text_or(who.get_object(), "text"));
+  for (std::string& line : under_way(target, false)) out.push_back(std::move(line));
   if (!d || !serving || serving->number != number) return out;
   const kube::Cluster* cluster = cluster_of(*d);
   const bool gone = cluster && cluster->is_live() && !cluster->rc({target, number});
@@ -91,13 +133,21 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
                               build(*next), int_or(shown, "ready"), int_or(shown, "wanted_pods")));
     return out;
   }
-  std::vector<int64_t> others = answering(who);
-  std::erase(others, number);
+  std::set<int64_t> then;
+  for (const int64_t n : answering(who)) then.insert(n);
+  for (const int64_t n : from_.conductor->let_in_without(target, number)) then.insert(n);
+  then.erase(number);
+  std::vector<std::string> others;
+  for (const int64_t n : then) {
+    const Deploy* other = from_.conductor->find(target, n);
+    const bool failed = other && other->phase == Phase::failed;
+    others.push_back(fmt::format("#{}{}", n, failed ? ", which failed" : ""));
+  }
   const char* until =
       deleted || gone ? "another one is deployed" : "it is restored or another one is deployed";
   out.push_back(others.empty() ? fmt::format("{}, nothing answers requests until {}.", word, until)
                                : fmt::format("{}, nothing serves until {}; what answers then is {}.", word,
-                                             until, numbers_text(others)));
+                                             until, join_and(others)));
   return out;
 }
 

@@ -118,6 +118,11 @@ class Board {
 
   // Who gets requests in the target now: as "answers" of status().
   json::value answers(const Target& target) const;
+  // What moves or waits there, for people who are about to do something: no, one or two sentences.
+  // another_one: they ask for one more deploy.
+  std::vector<std::string> under_way(const Target& target, bool another_one) const;
+  // For people who are about to accept or restore it: who gets no more requests then, and who goes on.
+  std::vector<std::string> if_it_serves(const Target& target, int64_t number) const;
   // For people who are about to zero or delete it: who serves and who answers now, and then. One sentence
   // each.
   std::vector<std::string> if_taken_away(const Target& target, int64_t number, bool deleted) const;

@@ -49,12 +49,23 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   return out;
 }
 
-// "; #1 and #2 answer too": those that the text does not speak of.
-static std::string others_answer(const json::value& answers, const std::vector<int64_t>& told) {
+// "; #2 still serves; #1 answers too", as far as that is known. `told`: the text says already how it is with
+// what serves.
+static std::string who_answers(const json::value& answers, const Deploy* serving, bool told,
+                               std::string_view serves) {
   std::vector<int64_t> others = answering(answers);
-  std::erase_if(others, [&](int64_t n) { return std::ranges::find(told, n) != told.end(); });
-  if (others.empty()) return "";
-  return fmt::format("; {} answer{} too", numbers_text(others), others.size() == 1 ? "s" : "");
+  const bool known = answers.is_object();
+  bool too = false;
+  std::string out;
+  if (serving) {
+    too = std::erase(others, serving->number) > 0;
+    if (!told)
+      out = too || !known ? fmt::format("; #{} {}", serving->number, serves)
+                          : fmt::format("; #{}, which serves, gets no requests", serving->number);
+  }
+  if (others.empty()) return out;
+  return out + fmt::format("; {} answer{}{}", numbers_text(others), others.size() == 1 ? "s" : "",
+                           too ? " too" : "");
 }
 
 json::object Board::target_json(const std::string& project, const std::string& environment, bool configured,
@@ -70,7 +81,8 @@ json::object Board::target_json(const std::string& project, const std::string& e
   const json::value answers = !latest || (lines && !conductor.several_run(target))
                                   ? json::value(nullptr)
                                   : answers_json(cluster, target, current);
-  std::vector<int64_t> told;
+  bool told = current != nullptr;
+  std::string_view serves = "serves";
   auto [health, text] = current  ? health_of_serving(*current, answers)
                         : latest ? Health{"zeroed", "nothing runs"}
                                  : Health{"none", configured ? "never deployed" : ""};
@@ -79,21 +91,20 @@ json::object Board::target_json(const std::string& project, const std::string& e
     text = fmt::format("#{} failed{}", latest->number,
                        latest->cause ? ": " + latest->cause->summary : std::string());
     const bool reached = latest->deployer == Deployer::ansible && !latest->object_name.empty();
-    told.push_back(latest->number);
-    if (current)
-      text += reached ? fmt::format("; hosts that it did not reach run #{}", current->number)
-                      : fmt::format("; #{} still serves", current->number);
-    if (conductor.has_recovered(*latest)) text += "; all its pods are ready by now: accept it, or zero it";
+    if (conductor.has_recovered(*latest))
+      text += fmt::format("; all pods of #{0} are ready by now: accept #{0}, or zero it", latest->number);
+    if (current && reached) text += fmt::format("; hosts that it did not reach run #{}", current->number);
+    told = reached;
+    serves = "still serves";
   }
   if (active || !queued.empty()) {
     const Deploy& d = active ? *active : *queued.front();
     health = "busy";
     text = fmt::format("#{} {}", d.number, d.note.empty() ? std::string(title(d.phase)) : d.note);
-    told = {d.number};
-  } else if (current) {
-    told.push_back(current->number);
+    told = d.deployer == Deployer::ansible;  // some of its hosts may run the new one
+    serves = "serves";
   }
-  text += others_answer(answers, told);
+  text += who_answers(answers, current, told, serves);
   auto config = from_.config();
   const config::Project* p = config->project(project);
   const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;

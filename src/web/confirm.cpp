@@ -16,13 +16,8 @@ void add_answers(json::array& lines, const json::value& answers) {
   if (answers.is_object()) lines.emplace_back(answers.get_object().at("text"));
 }
 
-// By a roll back that is there, as soon as it is live.
-std::vector<std::string> taken_out(const deploy::Conductor& conductor, const Deploy& by) {
-  std::vector<std::string> out;
-  for (const int64_t n :
-       conductor.taken_out_by_rollback(by.target, *by.rollback_of, by.follows.value_or(0)).out)
-    if (n < by.number) out.push_back(fmt::format("#{}", n));
-  return out;
+void add(json::array& lines, std::vector<std::string> more) {
+  for (std::string& line : more) lines.emplace_back(std::move(line));
 }
 
 // It outlives a wait.
@@ -50,6 +45,7 @@ Pages::Answer Pages::confirm_deploy(route::Call call, Form form, json::array mea
   lines.emplace_back(what);
   lines.emplace_back(serving_line(copy_of(services_.conductor->current(target)), target.environment));
   add_answers(lines, services_.board->answers(target));
+  add(lines, services_.board->under_way(target, true));
   json::object o = context(call);
   o["title"] = fmt::format("Deploy {} to {}?", target.project, target.environment);
   o["lines"] = std::move(lines);
@@ -113,21 +109,10 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
     if (accepts && stored->cause) lines.emplace_back("It failed because of: " + stored->cause->summary);
     lines.emplace_back(serving_line(serving, target.environment));
     add_answers(lines, services_.board->answers(target));
-    const std::vector<std::string> taken = accepts && stored->rollback_of
-                                               ? taken_out(*services_.conductor, *stored)
-                                               : std::vector<std::string>{};
-    if (!taken.empty())
-      lines.emplace_back(fmt::format("{} {} no more requests then: it is a roll back, and takes {} place.",
-                                     join_and(taken), taken.size() == 1 ? "gets" : "get",
-                                     taken.size() == 1 ? "its" : "their"));
-    if (serving && std::ranges::find(taken, fmt::format("#{}", serving->number)) == taken.end())
-      lines.emplace_back(
-          fmt::format("#{} goes on running and answers too, until it is zeroed: by you, or by what the "
-                      "environment does with deploys that served before.",
-                      serving->number));
+    add(lines, services_.board->under_way(target, false));
+    add(lines, services_.board->if_it_serves(target, number));
   } else {
-    for (std::string& line : services_.board->if_taken_away(target, number, action == deploy::Action::remove))
-      lines.emplace_back(std::move(line));
+    add(lines, services_.board->if_taken_away(target, number, action == deploy::Action::remove));
   }
   o["title"] = fmt::format("{} #{} of {} in {}?", verb, number, target.project, target.environment);
   o["lines"] = std::move(lines);

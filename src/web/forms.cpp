@@ -113,6 +113,13 @@ Pages::Answer Pages::deploy(route::Call call) {
   co_return see_other(deploy_address(made->target, made->number));
 }
 
+Pages::Answer Pages::look_instead(route::Call call) {
+  const std::string& path = call.request.path;
+  const auto has = [&](std::string_view name) { return call.request.params.contains(name); };
+  const bool of_one = has("number") || has("run") || has("release");
+  co_return see_other(of_one ? path.substr(0, path.rfind('/')) : "/projects/" + call.param("project"));
+}
+
 Pages::Answer Pages::run_instance(route::Call call) {
   auto form = fields(call.request);
   if (!form) co_return error(call, form.error());

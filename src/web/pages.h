@@ -27,6 +27,7 @@ class Pages : public std::enable_shared_from_this<Pages> {
 
   Answer deploy(route::Call call);  // forms
   Answer act(route::Call call);
+  Answer look_instead(route::Call call);  // the address of a form, asked for as a page: where the form stands
   Answer run_instance(route::Call call);
   Answer release_form(route::Call call);  // which environments, and why
   Answer release(route::Call call);
@@ -73,7 +74,7 @@ class Pages : public std::enable_shared_from_this<Pages> {
   Answer html(route::Call call, std::string name, json::object context, int status = 200) const;
   json::object context(const route::Call& call) const;  // of a page that does not update itself
   Answer confirm_deploy(route::Call call, Form form, json::array meanwhile) const;
-  Answer confirm_roll_back(route::Call call, release::Release release) const;
+  Answer confirm_roll_back(route::Call call, release::Release release, Form form, bool changed) const;
   // Forms of questions say in "serving" what served when they were asked, and those of deploys in "after"
   // what the target's newest deploy was: what has changed since is asked about once more. Its sentences;
   // empty: nothing has.

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/crypto.h"
 #include "base/strings.h"
 #include "domain/names.h"
@@ -18,6 +20,16 @@ release::Releases releases_of(const live::Services& s) { return {s.conductor, s.
 
 std::string release_path(const std::string& project, const std::string& id) {
   return fmt::format("/projects/{}/releases/{}", project, id);
+}
+
+// Where each goes back to, for a question that is answered later.
+std::string ways_text(const release::Release& release, const std::map<std::string, release::WayBack>& ways) {
+  std::vector<std::string> each;
+  for (const Deploy& d : release.deploys) {
+    const release::WayBack& way = ways.at(d.target.environment);
+    each.push_back(fmt::format("{}.{}.{}", d.target.environment, static_cast<int>(way.kind), way.to));
+  }
+  return join(each, ",");
 }
 
 // Clicked twice: one release.
@@ -81,20 +93,30 @@ Pages::Answer Pages::roll_back_release(route::Call call) {
   std::vector<std::string> names;
   for (const Deploy& d : old->deploys) names.push_back(d.target.environment);
   if (auto ok = route::may_deploy(call, names); !ok) co_return error(call, ok.error());
-  if ((*form)["confirm"] != "yes") co_return co_await confirm_roll_back(std::move(call), std::move(*old));
+  if ((*form)["confirm"] != "yes")
+    co_return co_await confirm_roll_back(std::move(call), std::move(*old), std::move(*form), false);
+  auto ways = co_await releases.ways_back(*old);
+  if (!ways) co_return error(call, ways.error());
+  const std::string key = request_id((*form)["key"]);
+  const bool done = !key.empty() && std::ranges::any_of(names, [&](const std::string& e) {
+    return services_.conductor->made_for({old->project, e}, key + "/" + e) != nullptr;
+  });
+  if (auto then = form->find("ways"); !done && then != form->end() && then->second != ways_text(*old, *ways))
+    co_return co_await confirm_roll_back(std::move(call), std::move(*old), std::move(*form), true);
   release::ReleaseRollBack request;
   request.project = old->project;
   request.release = old->id;
   request.who = call.who.name;
   request.reason = shorten(valid_utf8(trim((*form)["reason"])), kReasonBytes);
-  request.request_id = request_id((*form)["key"]);
+  request.request_id = key;
   request.partial = (*form)["partial"] == "yes";
   auto made = co_await live::in_time(releases.roll_back(std::move(request)));
   if (!made) co_return error(call, made.error());
   co_return see_other(release_path(made->project, made->id));
 }
 
-Pages::Answer Pages::confirm_roll_back(route::Call call, release::Release release) const {
+Pages::Answer Pages::confirm_roll_back(route::Call call, release::Release release, Form form,
+                                       bool changed) const {
   auto releases = releases_of(services_);
   auto ways = co_await releases.ways_back(release);
   if (!ways) co_return error(call, ways.error());
@@ -108,16 +130,23 @@ Pages::Answer Pages::confirm_roll_back(route::Call call, release::Release releas
                              : way.kind == Kind::cannot
                                  ? "cannot be rolled back, and stays as it is: " + way.why
                                  : "stays as it is: " + way.why;
-    lines.emplace_back(d.target.environment + ": " + line + ".");
+    std::string serves;
+    if (const Deploy* serving = services_.conductor->current(d.target); serving && way.kind == Kind::goes)
+      serves = fmt::format(" from #{} of build {}, which serves", serving->number, short_sha(serving->sha));
+    lines.emplace_back(d.target.environment + ": " + line + serves + ".");
   }
   json::object o = context(call);
   o["title"] = fmt::format("Roll back release {} of {}?", release.id, release.project);
   o["lines"] = std::move(lines);
   o["changes"] = nullptr;
   o["action"] = release_path(release.project, release.id) + "/rollback";
-  o["fields"] = hidden({{"key", random_hex(12)}, {"partial", cannot ? "yes" : ""}});
+  o["fields"] = hidden(
+      {{"key", random_hex(12)}, {"partial", cannot ? "yes" : ""}, {"ways", ways_text(release, *ways)}});
+  if (changed)
+    o["meanwhile"] =
+        json::array{"Something there has changed since you were asked. Look again: nothing was done yet."};
   o["ask_reason"] = true;
-  o["reason"] = "";
+  o["reason"] = shorten(valid_utf8(form["reason"]), kReasonBytes);
   o["danger"] = cannot;
   o["button"] = cannot ? "Roll back the others" : "Roll back together";
   o["back"] = release_path(release.project, release.id);

@@ -58,6 +58,10 @@ void add_pages(route::Router& router, live::Services services) {
   add("GET", one + "/logs", Who::viewer, "The log of a container", &Pages::logs);
   add("POST", deploys, Who::deployer, "Deploys a build", &Pages::deploy);
   add("POST", one + "/{action}", Who::deployer, "Cancel, zero, delete, restore, roll back", &Pages::act);
+  // A question's address is reloaded, gone back to, and shared.
+  for (const std::string& form :
+       {deploys, dry_runs, releases, one + "/{action}", dry_run + "/cancel", release + "/rollback"})
+    add("GET", form, Who::viewer, "Leads to the page that the form stands on", &Pages::look_instead);
   add("GET", "/deliveries", Who::viewer, "What called the hooks", &Pages::deliveries);
   add("GET", "/store", Who::viewer, "How much is kept, and what is let go", &Pages::store);
   add("GET", "/login", Who::anyone, "The form to sign in", &Pages::login_form);

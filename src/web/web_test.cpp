@@ -50,6 +50,17 @@ TEST(Assets, are_compressed_for_who_takes_it_and_are_another_thing_then) {
   for (auto* r : {&plain, &packed}) EXPECT_EQ(net::header((*r)->headers, "Vary"), "Accept-Encoding");
 }
 
+// An update takes forms by their ids: one without might become another one while somebody presses its button.
+TEST(Templates, every_form_that_does_something_on_a_page_that_changes_has_an_id) {
+  for (const char* name :
+       {"home", "project", "status", "instances", "release", "dry_run", "parts", "failure", "hosts"}) {
+    const auto all = embedded();
+    auto file = std::ranges::find(all, fmt::format("templates/{}.html.j2", name), &Embedded::path);
+    ASSERT_NE(file, all.end()) << name;
+    EXPECT_THAT(std::string(file->text), testing::Not(HasSubstr("<form method"))) << name;
+  }
+}
+
 TEST(Assets, templates_are_not_served) {
   EXPECT_FALSE(serve_asset({}, "home.html.j2"));
   EXPECT_FALSE(serve_asset({}, "../templates/home.html.j2"));

@@ -112,7 +112,7 @@ class Verdict(unittest.TestCase):
         here = "/api/v1/projects/recovers/environments/verdicts"
         said = self.lemmy.call("GET", here)[1]
         self.assertEqual((said["health"], said["current"]), ("bad", None))
-        self.assertIn("all its pods are ready by now: accept it", said["health_text"])
+        self.assertIn("all pods of #1 are ready by now: accept #1", said["health_text"])
         code, told = self.lemmy.call("POST", f"{here}/deploys/1/accept", {"reason": "the database was late"})
         self.assertEqual(code, 202, told)
         status = self.lemmy.status("recovers", "verdicts", 1)

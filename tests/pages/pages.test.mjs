@@ -83,7 +83,7 @@ test("the next deploy leaves the one before it running; that one is zeroed and r
   await row(1).getByText("zeroed").waitFor();
   await press(row(1), "Restore");
   await page.getByRole("heading", { name: /^Restore #1/ }).waitFor();
-  await page.getByText("#2 goes on running and answers too").waitFor();
+  await page.getByText("#2 goes on answering beside it").waitFor();
   await clean("confirm-restore");
   await page.getByRole("button", { name: "Restore #1" }).click();
   await row(1).getByText(/2\/2 ready/).waitFor();
@@ -213,6 +213,33 @@ test("everything works without JavaScript", async () => {
   }
   assert.match(await plain.locator("#deploy-1").innerText(), /deleted/);
   await plain.context().close();
+});
+
+test("a button never becomes another one under the focus or the pointer", async () => {
+  await announce(server.url, "hello-world", "c0ffee1" + "0".repeat(33), "Another change");
+  await page.goto(`${server.url}/projects/hello-world`);
+  await page.getByRole("button", { name: "c0ffee1 to staging" }).click();
+  await page.getByRole("button", { name: "Cancel" }).focus();
+  await phase("Live");
+  assert.equal(await page.evaluate(() => document.activeElement.closest("form")?.id), undefined);
+  // The same with the pointer: what was put there meanwhile takes no press before it was moved.
+  const pressed = await page.evaluate(() => {
+    const form = document.querySelector("form[id^=act]"), box = form.getBoundingClientRect();
+    document.dispatchEvent(new PointerEvent("pointermove", { clientX: box.x + 5, clientY: box.y + 5 }));
+    const other = form.outerHTML.replace(/act-[^"]*/, "act-another");
+    const done = [];
+    form.parentNode.addEventListener("submit", (e) => (e.preventDefault(), done.push(e.target.id)));
+    const press = () => document.querySelector("#act-another button").dispatchEvent(
+      new MouseEvent("click", { bubbles: true, cancelable: true, detail: 1 }));
+    apply({ gone: [form.id], put: [[form.parentNode.id || (form.parentNode.id = "here"), "", other]] });
+    press();
+    const atOnce = done.length;
+    document.dispatchEvent(new PointerEvent("pointermove", { clientX: box.x + 6, clientY: box.y + 5 }));
+    press();
+    return [atOnce, done.length];
+  });
+  assert.deepEqual(pressed, [0, 1]);
+  await page.goto(`${server.url}/projects/hello-world`);
 });
 
 test("a page says when the server is gone, and goes on by itself when it is back", async () => {

@@ -81,7 +81,7 @@ test("a release is followed live on its page, side by side", hosts, async () => 
 test("a release is rolled back in all its environments together, after a question", hosts, async () => {
   await page.getByRole("button", { name: "Roll back together" }).click();
   await page.getByRole("heading", { name: /^Roll back release/ }).waitFor();
-  await page.getByText("hosts: back to #1.").waitFor();
+  await page.getByText(/^hosts: back to #1 from #2 of build/).waitFor();
   await clean("confirm-release-rollback");
   await page.getByRole("button", { name: "Roll back together" }).click();
   await page.waitForURL("**/projects/shop/releases/*");

@@ -70,7 +70,7 @@ class Questions(Asking):
         wait_until(lambda: self.deploy(1)["presence"] == "zeroed")
         status, page = self.ask(f"{PATH}/1/restore", back=f"{PATH}/{number}")
         self.assertEqual(status, 200)
-        self.assertIn(f"#{number} goes on running and answers too", page)
+        self.assertIn(f"#{number} goes on answering beside it", page)
         self.assertEqual(self.deploy(1)["presence"], "zeroed")
         fields = dict(re.findall(r'name="(confirm|serving|after|back)" value="([^"]*)"', page))
         self.assertEqual(self.ask(f"{PATH}/1/restore", **fields)[0], 303)

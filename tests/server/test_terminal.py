@@ -90,10 +90,16 @@ class Terminal(unittest.TestCase):
     def test_what_does_not_fit_in_a_row_stands_below_it_whole(self):
         wide = self.on_terminal(200, "status")
         row = next(line for line in wide.splitlines() if line.startswith("hello-world") and "production" in line)
-        narrow = self.on_terminal(60, "status").splitlines()
+        narrow = self.on_terminal(75, "status").splitlines()
         at = next(i for i, line in enumerate(narrow) if line.startswith("hello-world") and "production" in line)
         self.assertTrue(row.strip().endswith(narrow[at + 1].strip()), (row, narrow[at:at + 2]))
         self.assertTrue(narrow[at + 1].startswith("    "), narrow)
+
+    def test_what_is_wider_than_the_terminal_is_a_field_a_line(self):
+        narrow = self.on_terminal(40, "status").splitlines()
+        at = next(i for i, line in enumerate(narrow) if line.split() == ["ENVIRONMENT", "production"]
+                  and narrow[i - 1] == "hello-world")
+        self.assertEqual(narrow[at + 1].split()[0], "HEALTH")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ constexpr const char* kStatusManual =
 of the newest; with a number that deploy, and why it failed: the cause, a sample of the pods that fail alike with its
 log, and what differs from the last good deploy. The health is ok, busy, bad, zeroed, none or unknown (the cluster cannot be seen).
 #3* is the deploy that serves; PODS is "running, out" when its pods run and are kept from requests; POSSIBLE names the
-commands that make sense for it now (lemmy zero, delete, restore, rollback, cancel). What has Lemmy's labels and nobody
+commands that make sense for it now (lemmy zero, delete, restore, rollback, cancel, accept). What has Lemmy's labels and nobody
 who looks after it is told on standard error.
 Exit codes: 0 whatever the health, 3 not allowed, 4 no such project or environment, 6 the server cannot be reached.)";
 
@@ -24,13 +24,18 @@ struct StatusArguments {
   int64_t number = 0;
 };
 
+std::string health_text(const json::object& target) {
+  const std::string text = field(target, "health_text");
+  return bool_or(target, "configured", true) ? text : text + "; it is not in the configuration any more";
+}
+
 void add_row(Table& table, const std::string& project, const json::object& target) {
   const json::object& current = object_in(target, "current");
   const bool runs = !current.empty();
   table.add({project, field(target, "environment"), field(target, "health"),
              runs ? field(current, "short_sha") : "-", runs ? "#" + field(current, "number") : "-",
              runs ? field(current, "ready") + "/" + field(current, "wanted_pods") : "-",
-             runs ? field(current, "age") : "-", field(target, "health_text")});
+             runs ? field(current, "age") : "-", health_text(target)});
 }
 
 void print_targets(const json::array& projects) {
@@ -83,6 +88,11 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
   }
   if (const json::object& answers = object_in(status, "answers"); !answers.empty())
     fmt::print("{}\n", field(answers, "text"));
+  if (bool_or(d, "recovered"))
+    fmt::print(
+        "All pods of #{0} are ready by now: accept makes it the one that serves; zero it if it is not "
+        "wanted.\n",
+        int_or(d, "number"));
   if (int_or(d, "out_by") != 0 && field(d, "presence") == "running")
     fmt::print("The pods of #{} are kept from requests.\n", int_or(d, "number"));
   Table pods({"POD", "STATUS", "READY", "RESTARTS", "NODE", "AGE", ""});
@@ -162,7 +172,7 @@ Task<Result<int>> environment(std::shared_ptr<Remote> remote, StatusArguments a)
     co_return 0;
   }
   const json::object& target = state->as_object();
-  fmt::print("{}: {}, {}\n", a.target.str(), field(target, "health"), field(target, "health_text"));
+  fmt::print("{}: {}, {}\n", a.target.str(), field(target, "health"), health_text(target));
   if (list.empty()) co_return 0;
   print_deploys(list);
   if (newest.is_object()) print_deploy(newest.get_object(), newest.get_object().at("failure"), false);

@@ -33,6 +33,16 @@ setInterval(() => tick(document), 5000);
 document.addEventListener("submit", (event) => {
   for (const button of event.target.querySelectorAll("button")) setTimeout(() => (button.disabled = true));
 });
+// An update may put another button under the pointer that was about to press one: that is not what was meant.
+let pointer = null, pressesAgain = 0;
+const aimed = () => (pointer && document.elementFromPoint(...pointer)?.closest("form[id]")?.id) ?? null;
+document.addEventListener("pointermove", (event) => {
+  pointer = [event.clientX, event.clientY];
+  pressesAgain = 0;
+}, { passive: true });
+document.addEventListener("click", (event) => {
+  if (event.detail > 0 && performance.now() < pressesAgain && event.target.closest("form")) event.preventDefault();
+}, true);
 window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
 });
@@ -84,8 +94,13 @@ function become(fresh) {
   if (now) Idiomorph.morph(now, fresh, { morphStyle: "outerHTML", callbacks: gently });
   return now !== null;
 }
+function apply(change) {
+  const before = aimed(), fits = put(change), after = aimed();
+  if (after !== before && after) pressesAgain = performance.now() + 800;
+  return fits;
+}
 // Gives false when the page is not what the server takes it for.
-function apply({ title, html, gone = [], set = [], put = [] }) {
+function put({ title, html, gone = [], set = [], put: moved = [] }) {
   if (title !== undefined) document.title = title;
   if (html !== undefined) {
     Idiomorph.morph(main, made(html), { morphStyle: "innerHTML", callbacks: gently });
@@ -93,7 +108,7 @@ function apply({ title, html, gone = [], set = [], put = [] }) {
   }
   for (const id of gone) document.getElementById(id)?.remove();
   let fits = set.every((element) => become(made(element).firstElementChild));
-  for (const [parent, after, element] of put) {
+  for (const [parent, after, element] of moved) {
     const fresh = made(element).firstElementChild;
     const into = document.getElementById(parent), before = after ? document.getElementById(after) : null;
     if (!into || (after && before?.parentNode !== into)) fits = false;
