@@ -41,7 +41,8 @@ struct Project {
   std::string description;
   std::vector<std::string> owners;
   std::vector<Link> links;
-  milliseconds deadline{600'000};  // without progress
+  milliseconds deadline{600'000};   // without progress
+  milliseconds timeout{3'600'000};  // of a playbook run, in all
   milliseconds settle{10'000};
   int crash_loops = 3;  // a container that was started again so often, and crashes, has failed
   milliseconds wait_for_config{60'000};  // for a Secret, a ConfigMap or a key that is not there

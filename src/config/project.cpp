@@ -127,6 +127,7 @@ void Loader::project_yaml(const fs::path& dir, Project& p) {
       p.links.push_back(link);
     });
     p.deadline = r.duration("deadline", seconds{1}, hours{24}).value_or(p.deadline);
+    p.timeout = r.duration("timeout", seconds{1}, hours{24}).value_or(p.timeout);
     p.settle = r.duration("settle", seconds{0}, hours{1}).value_or(p.settle);
     p.crash_loops = r.number("crash_loops", p.crash_loops, 0, 100);
     p.wait_for_config = r.duration("wait_for_config", seconds{0}, hours{1}).value_or(p.wait_for_config);

@@ -6,6 +6,7 @@
 #include "deploy/crash_point.h"
 #include "deploy/measure.h"
 #include "hosts/instances.h"
+#include "hosts/place.h"
 
 namespace lemmy::hosts {
 namespace {
@@ -102,6 +103,7 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
                                           {"hosts", std::to_string(hosts.size())},
                                           {"run", run}});
   plan.only = hosts;
+  s.progress->expect(hosts);
   auto outcome = co_await around_.runs->run(plan, s.progress, [this, target] { around_.changed(target); });
   auto text = co_await around_.runs->log(plan.id, kRunLog);
   if (text) {
@@ -117,7 +119,7 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
 
   const bool cut = outcome && (outcome->cancelled || outcome->timed_out);
   std::string why = !outcome             ? outcome.error().str()
-                    : outcome->timed_out ? "the run took too long and was ended"
+                    : outcome->timed_out ? why_ended(plan, *outcome, *s.progress)
                     : !outcome->finished ? "ansible-playbook ended before its recap: it was killed"
                                          : s.progress->trouble();
   size_t converged = 0;

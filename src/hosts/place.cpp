@@ -31,6 +31,9 @@ Cause cause_of(const ansible::Failure& f) {
                                shell_word(f.host) + " in the Ansible folder"
            : f.file_line.empty() ? ""
                                  : "look at " + f.file_line;
+  // What is known of these words says more.
+  if (const std::string known = ansible::hint_for(f.message + "\n" + f.output); !known.empty())
+    c.hint = f.file_line.empty() || f.unreachable ? known : known + "; " + c.hint;
   c.log_tail = f.output;
   return c;
 }
@@ -44,6 +47,7 @@ std::string counted(const ansible::Progress& p) {
   std::map<ansible::HostState, std::vector<std::string>> by_state;
   std::vector<std::string> cut;  // nothing failed there, and not all was done
   for (const auto& [name, host] : p.hosts()) {
+    if (!host.meant && host.state < ansible::HostState::failed) continue;
     const bool begun = host.state != ansible::HostState::waiting;
     const bool off = begun && host.state < ansible::HostState::failed && !host.complete;
     (off ? cut : by_state[host.state]).push_back(name);
@@ -66,19 +70,21 @@ std::vector<std::string> names_in(const std::string& document) {
   const json::value* hosts = parsed ? find(*parsed, {"hosts"}) : nullptr;
   if (!hosts || !hosts->is_array()) return out;
   for (const json::value& h : hosts->get_array())
-    if (h.is_object()) out.emplace_back(text_or(h.get_object(), "name"));
+    if (h.is_object() && bool_or(h.get_object(), "meant", true))
+      out.emplace_back(text_or(h.get_object(), "name"));
   return out;
+}
+
+int complete_of(const ansible::Progress& p) {
+  return static_cast<int>(
+      std::ranges::count_if(p.hosts(), [](const auto& h) { return h.second.meant && h.second.complete; }));
 }
 
 class Shown : public deploy::Report {
  public:
   explicit Shown(std::shared_ptr<const ansible::Progress> p) : progress_(std::move(p)) {}
   json::object to_json() const override { return ansible::to_json(*progress_); }
-  int ready() const override {
-    int n = 0;
-    for (const auto& [name, host] : progress_->hosts()) n += host.complete;
-    return n;
-  }
+  int ready() const override { return complete_of(*progress_); }
 
  private:
   std::shared_ptr<const ansible::Progress> progress_;
@@ -87,14 +93,17 @@ class Shown : public deploy::Report {
 constexpr std::string_view kKilled =
     "ansible-playbook ended before its recap: it was killed, or the machine has no memory left";
 
-std::string why_ended(const ansible::Plan& plan, const ansible::Progress& p) {
-  std::string text = fmt::format("the run was ended: no word of Ansible for {}, or over {} in all",
-                                 format_duration(plan.silence), format_duration(plan.limit));
+}  // namespace
+
+std::string why_ended(const ansible::Plan& plan, const ansible::Outcome& outcome,
+                      const ansible::Progress& p) {
+  std::string text = outcome.silent ? fmt::format("the run was ended: no word of Ansible for {} (deadline)",
+                                                  format_duration(plan.silence))
+                                    : fmt::format("the run was ended: over {} in all (timeout)",
+                                                  format_duration(plan.limit));
   if (!p.task().empty()) text += fmt::format(", in task '{}'", p.task());
   return text;
 }
-
-}  // namespace
 
 Error no_ansible() {
   return {ErrorCode::not_found, "ansible", "Ansible is not installed here",
@@ -179,9 +188,7 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   if (outcome->cancelled && cancelled_.contains(made->id))
     co_return deploy::Applied{How::cancelled, std::move(d), ""};
 
-  int complete = 0;
-  for (const auto& [name, host] : progress->hosts()) complete += host.complete;
-  in_places(d, [&](DeployPlace& p) { p.running = complete; });
+  in_places(d, [&](DeployPlace& p) { p.running = complete_of(*progress); });
   if (outcome->exit_code == 0 && outcome->finished && !progress->first_failure()) {
     std::string text = "live: " + counted(*progress);
     co_return deploy::Applied{How::live, std::move(d), std::move(text)};
@@ -190,10 +197,12 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   if (progress->first_failure())
     cause = cause_of(*progress->first_failure());
   else
-    cause.summary = outcome->timed_out            ? why_ended(*made, *progress)
-                    : !outcome->finished          ? std::string(kKilled)
-                    : progress->trouble().empty() ? fmt::format("Ansible ended with {}", outcome->exit_code)
-                                                  : progress->trouble();
+    cause.summary = outcome->timed_out      ? why_ended(*made, *outcome, *progress)
+                    : !outcome->finished    ? std::string(kKilled)
+                    : !progress->in_error() ? fmt::format("Ansible ended with {}", outcome->exit_code)
+                                            : progress->trouble();
+  if (outcome->timed_out && cause.hint.empty())
+    cause.hint = "deadline and timeout are set in project.yaml; what the task started may go on on the hosts";
   if (cause.hint.empty()) cause.hint = "the run's log says more";
   std::string text = cause.summary + "; hosts: " + counted(*progress);
   in_places(d, [&](DeployPlace& p) { p.cause = cause; });

@@ -7,6 +7,9 @@
 
 namespace lemmy::hosts {
 
+// Of a run that was ended by one of its two limits.
+std::string why_ended(const ansible::Plan& plan, const ansible::Outcome& outcome,
+                      const ansible::Progress& progress);
 Error no_ansible();  // what hosts need, and this server does not have
 
 class Place : public deploy::Place {

@@ -42,6 +42,7 @@ Task<Result<ansible::Plan>> plan_for(Surroundings around, Deploy d) {
   plan.playbook = p->playbook;
   plan.hosts = config::hosts_pattern(*p, d.target.environment);
   plan.silence = p->deadline;
+  plan.limit = p->timeout;
   // As it was asked for: a hook may have announced the build anew since.
   build->branch = d.branch;
   build->image = d.image;
