@@ -63,6 +63,10 @@ Task<Result<std::vector<InventoryHost>>> inventory_hosts(Pool* pool, Tools tools
 // What `ansible-inventory --list` prints. Pure.
 Result<std::vector<InventoryHost>> read_inventory(std::string_view text);
 
+// Whether Ansible can read the plan's playbook with what it names, on no host and with no inventory. Errors:
+// invalid, in Ansible's words; not_found: there is no Ansible, or no playbook; unavailable, timeout.
+Task<Result<>> check_syntax(Pool* pool, Tools tools, Plan plan);
+
 class Runs {
  public:
   // runs_dir holds a folder for each run: its private data, its log, and who runs it (pid and start time).
@@ -80,6 +84,8 @@ class Runs {
   void cancel(const std::string& id);
   // Removes the folder of a run that has ended, with its log.
   Task<> forget(std::string id);
+  // The same for all with such ids that do not run now: what earlier servers left.
+  Task<> forget_all(std::function<bool(const std::string& id)> which);
   // The end of it, with a first line that says so when it is not all.
   Task<Result<std::string>> log(std::string id, size_t most_bytes) const;
 

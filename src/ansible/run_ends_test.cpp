@@ -98,6 +98,18 @@ TEST_F(Sample, what_people_have_set_up_for_ansible_holds_and_an_ini_in_the_inven
   EXPECT_EQ(ansible_environment(tools, tree, root + "/home").count("ANSIBLE_FILTER_PLUGINS"), 0u);
 }
 
+TEST_F(Sample, a_playbook_is_read_without_hosts_and_inventory) {
+  put("inventory/broken.sh", "#!/bin/sh\nexit 1\n");
+  auto good = plan("good", "    - {name: Look, command: 'echo {{ lemmy.build.sha }}'}\n", "one");
+  auto bad = plan("bad", "    - {name: Look, comand: 'true'}\n", "one");
+  auto read = wait(check_syntax(&pool, tools, good));
+  auto refused = wait(check_syntax(&pool, tools, bad));
+  EXPECT_TRUE(read) << read.error().str();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().where, "ansible/playbooks/bad.yml");
+  EXPECT_NE(refused.error().what.find("comand"), std::string::npos) << refused.error().str();
+}
+
 TEST_F(Sample, a_callback_of_people_is_called_in_a_run) {
   put("own/mine.py",
       "from ansible.plugins.callback import CallbackBase\n"

@@ -51,6 +51,7 @@ struct Project {
   std::string hosts;         // Ansible host pattern; empty: the default, see hosts_pattern
   std::string playbook;      // in ansible/playbooks/; "<project>.yml" unless said
   bool boot_newest = false;  // hosts that boot get the newest build, not the one deployed last
+  std::string boot_branch;   // of boot_newest: only builds of this branch; empty: any
   std::vector<ProjectEnvironment> environments;  // in the order of the file
   std::vector<File> templates;                   // template.json.j2 and what it includes
   std::vector<File> files;                       // config/ -> ConfigMap; at most 1 MiB together

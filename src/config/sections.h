@@ -23,7 +23,7 @@ inline const Section kRetention{
 inline const Section kProject{
     "project.yaml",
     {"deployer", "description", "owners", "links", "deadline", "timeout", "settle", "crash_loops",
-     "wait_for_config", "history", "service", "hosts", "playbook", "boot"}};
+     "wait_for_config", "history", "service", "hosts", "playbook", "boot", "boot_branch"}};
 inline const Section kLink{"project.yaml: a link", {"title", "url"}};
 inline const Section kValues{"environments.json: an environment",
                              {"replicas", "autoscale", "env", "resources", "deployer", "vars"}};

@@ -13,11 +13,6 @@ namespace {
 
 constexpr milliseconds kFirstWrite{500}, kLastWrite{15'000};
 
-std::string folder_of(const Target& target, const std::string& run) {
-  // A deploy's folder ends in its number alone.
-  return fmt::format("{}.{}.boot-{}", target.project, target.environment, run);
-}
-
 std::string document_of(const std::string& run) { return "log-" + run; }
 
 // Frees what a batch has taken, also when its coroutine is cancelled or its frame is destroyed.
@@ -36,7 +31,7 @@ std::shared_ptr<const ansible::Progress> Instances::progress(const Target& targe
 Task<Result<std::string>> Instances::run_log(Target target, std::string run) const {
   auto it = targets_.find(target);
   if (it != targets_.end() && it->second->run == run && around_.runs) {
-    auto so_far = co_await around_.runs->log(folder_of(target, run), kRunLog);
+    auto so_far = co_await around_.runs->log(run_id(target, run), kRunLog);
     // Not found: it ended while it was looked for.
     if (so_far || so_far.error().code != ErrorCode::not_found) co_return so_far;
   }
@@ -68,7 +63,7 @@ Task<> Instances::record_surely(std::vector<Instance> instances) {
 Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan plan,
                                   std::vector<Instance> batch) {
   const std::string run = run_name(desired.deploy, now());
-  plan.id = folder_of(target, run);
+  plan.id = run_id(target, run);
   auto turn = conductor_.take_hosts(target, plan.id);
   if (!turn) co_return kNever;  // a deploy came meanwhile
   state(target);
@@ -137,6 +132,7 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
   co_await around_.runs->forget(plan.id);
   deploy::count_run(cut ? "cut" : converged == batch.size() ? "ok" : "failed");
   deploy::count_converged(converged);
+  conductor_.hosts_ran(target);
   log::info("instances have their build", {{"project", target.project},
                                            {"environment", target.environment},
                                            {"build", desired.sha},

@@ -32,6 +32,7 @@ class Place : public deploy::Place {
   int restored_to(const Deploy& deploy, const std::optional<Deploy>&) const override {
     return deploy.replicas;
   }
+  Task<Result<int>> still_has(Deploy serving, std::vector<Deploy> later) override;
   void cancel(const Deploy& deploy) override;
   void cut(const std::string& run) override;
   std::string waits_for(const Deploy& deploy) const override;

@@ -4,6 +4,7 @@
 #include "async/race.h"
 #include "base/strings.h"
 #include "hosts/place.h"
+#include "hosts/run_document.h"
 
 namespace lemmy::hosts {
 
@@ -75,8 +76,7 @@ Task<Result<deploy::Prepared>> Place::write_down(Deploy d, std::shared_ptr<Askin
     put = co_await around_.store->put_document(d.target, d.number, "final", pretty_json(made->variables));
   ansible::Progress all;
   all.expect(*hosts);
-  if (put)
-    put = co_await around_.store->put_document(d.target, d.number, "hosts", json::serialize(to_json(all)));
+  if (put) put = co_await around_.store->put_document(d.target, d.number, "hosts", run_document(all, {}, {}));
   if (!put) co_return of_store(put.error());
   d.replicas = static_cast<int>(hosts->size());
   in_places(d, [&](DeployPlace& p) { p.object = made->hosts; });

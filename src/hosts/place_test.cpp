@@ -15,5 +15,15 @@ TEST(RunId, is_of_one_deploy_only) {
   EXPECT_EQ(run_id(a), run_id(b)) << "the same after a restart";
 }
 
+TEST(RunId, tells_what_is_repeated_under_it) {
+  Deploy d;
+  d.target = {"web", "prod"};
+  d.number = 12;
+  EXPECT_TRUE(is_of_deploy(run_id(d)));
+  EXPECT_FALSE(is_of_deploy(run_id(d.target, "12-1790000000000")));
+  EXPECT_FALSE(is_of_deploy(deploy::dry_run_id(d.target)));
+  EXPECT_FALSE(is_of_deploy(".ansible"));
+}
+
 }  // namespace
 }  // namespace lemmy::hosts

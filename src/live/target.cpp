@@ -74,17 +74,26 @@ json::object Board::target_json(const std::string& project, const std::string& e
   auto [health, text] = current  ? health_of_serving(*current, answers)
                         : latest ? Health{"zeroed", "nothing runs"}
                                  : Health{"none", configured ? "never deployed" : ""};
+  const bool on_hosts = latest && latest->deployer == Deployer::ansible && !latest->object_name.empty();
+  if (on_hosts && latest->phase == Phase::cancelled && (!current || current->running < current->replicas))
+    text = current ? fmt::format("{}; #{}, which was cancelled, ran on others", text, latest->number)
+                   : fmt::format("#{} was cancelled, and may have begun on hosts", latest->number);
   if (latest && latest->phase == Phase::failed) {
     health = "bad";
     text = fmt::format("#{} failed{}", latest->number,
                        latest->cause ? ": " + latest->cause->summary : std::string());
-    const bool reached = latest->deployer == Deployer::ansible && !latest->object_name.empty();
     told.push_back(latest->number);
     if (current)
-      text += reached ? fmt::format("; hosts that it did not reach run #{}", current->number)
-                      : fmt::format("; #{} still serves", current->number);
+      text += on_hosts
+                  ? fmt::format("; #{} is {}", current->number, health_of_serving(*current, answers).text)
+                  : fmt::format("; #{} still serves", current->number);
     if (conductor.has_recovered(*latest)) text += "; all its pods are ready by now: accept it, or zero it";
   }
+  auto config = from_.config();
+  const config::Project* p = config->project(project);
+  const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;
+  if (!latest && e && e->deployer == Deployer::ansible && p->boot_newest)
+    text = "never deployed; hosts that boot get the newest build";
   if (active || !queued.empty()) {
     const Deploy& d = active ? *active : *queued.front();
     health = "busy";
@@ -94,9 +103,6 @@ json::object Board::target_json(const std::string& project, const std::string& e
     told.push_back(current->number);
   }
   text += others_answer(answers, told);
-  auto config = from_.config();
-  const config::Project* p = config->project(project);
-  const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;
   const std::string_view deployer = lemmy::name(e ? e->deployer : Deployer::kubernetes);
   auto shown = [&](const Deploy& d) { return lines ? deploy_line(d) : deploy_json(d); };
   json::array waiting;

@@ -28,6 +28,7 @@ class Pages : public std::enable_shared_from_this<Pages> {
   Answer deploy(route::Call call);  // forms
   Answer act(route::Call call);
   Answer run_instance(route::Call call);
+  Answer let_go_of_instance(route::Call call);
   Answer release_form(route::Call call);  // which environments, and why
   Answer release(route::Call call);
   Answer roll_back_release(route::Call call);
