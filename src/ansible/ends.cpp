@@ -45,25 +45,29 @@ class CallbackModule(CallbackBase):
             us.surely(us.batch_begins)
 
         PlayIterator.__init__ = begins
-        self.known, get = None, InventoryManager.get_hosts
+        self.added, get, add = set(), InventoryManager.get_hosts, InventoryManager.add_dynamic_host
 
         def hosts(manager, pattern='all', ignore_limits=False, ignore_restrictions=False, order=None):
             found = get(manager, pattern, ignore_limits, ignore_restrictions, order)
-            if us.known is None:
-                us.known = set(manager.hosts)
             if ignore_limits:
                 return found
             names = {host.name for host in found}
             return [host for host in get(manager, pattern, True, ignore_restrictions, order)
                     if host.name in names or us.is_beyond(host, pattern)]
 
-        InventoryManager.get_hosts = hosts
+        def adds(manager, info, *args, **more):
+            name = (info or {}).get('host_name')
+            if name and name not in manager.hosts:
+                us.added.add(name)
+            return add(manager, info, *args, **more)
+
+        InventoryManager.get_hosts, InventoryManager.add_dynamic_host = hosts, adds
 
     # --limit is about hosts of the inventory. It would also cut off plays for Lemmy's own machine, and for hosts that
     # the playbook itself added.
     def is_beyond(self, host, pattern):
         named = host.name in C.LOCALHOST and host.name in (pattern if isinstance(pattern, list) else [pattern])
-        return host.implicit or named or host.name not in self.known
+        return host.implicit or named or host.name in self.added
 
     def surely(self, step, *args):
         try:

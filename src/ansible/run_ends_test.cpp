@@ -62,6 +62,9 @@ TEST_F(Sample, plays_for_none_of_the_hosts_that_match_are_named_as_the_cause) {
 
 TEST_F(Sample, plays_for_this_machine_and_for_hosts_that_were_added_are_not_cut_off_by_the_limit) {
   auto p = plan("local", "", "one");
+  put("inventory/grow.sh",
+      "#!/bin/sh\n[ -e " + root + "/grown ] && echo '{\"later\": {\"hosts\": [\"late\"]}}' || echo '{}'\n");
+  fs::permissions(tree + "/inventory/grow.sh", fs::perms::owner_all);
   std::string out = root + "/{{ inventory_hostname }}-";
   put("playbooks/local.yml",
       "- hosts: localhost\n  gather_facts: false\n  tasks: [{name: Here, command: 'touch " + out +
@@ -70,8 +73,10 @@ TEST_F(Sample, plays_for_this_machine_and_for_hosts_that_were_added_are_not_cut_
           out +
           "2'}\n"
           "    - {name: Add, add_host: {name: fresh, groups: added, ansible_connection: local}}\n"
-          "- hosts: added:two\n  gather_facts: false\n  tasks: [{name: New, command: 'touch " +
-          out + "3'}]\n");
+          "    - {name: Grow, command: 'touch " +
+          root + "/grown'}\n    - meta: refresh_inventory\n" +
+          "- hosts: added:two:later\n  gather_facts: false\n  tasks: [{name: New, command: 'touch " + out +
+          "3'}]\n");
   progress = std::make_shared<Progress>();
   progress->expect({"one"});
   auto r = wait(runs().run(p, progress, nullptr));
