@@ -22,7 +22,9 @@ description: Writes their names to a file beside this one when the recap comes.
 import json
 import os
 
+from ansible import constants as C
 from ansible.executor.play_iterator import PlayIterator
+from ansible.inventory.manager import InventoryManager
 from ansible.plugins.callback import CallbackBase
 
 
@@ -43,6 +45,29 @@ class CallbackModule(CallbackBase):
             us.surely(us.batch_begins)
 
         PlayIterator.__init__ = begins
+        self.added, get, add = set(), InventoryManager.get_hosts, InventoryManager.add_dynamic_host
+
+        def hosts(manager, pattern='all', ignore_limits=False, ignore_restrictions=False, order=None):
+            found = get(manager, pattern, ignore_limits, ignore_restrictions, order)
+            if ignore_limits:
+                return found
+            names = {host.name for host in found}
+            return [host for host in get(manager, pattern, True, ignore_restrictions, order)
+                    if host.name in names or us.is_beyond(host, pattern)]
+
+        def adds(manager, info, *args, **more):
+            name = (info or {}).get('host_name')
+            if name and name not in manager.hosts:
+                us.added.add(name)
+            return add(manager, info, *args, **more)
+
+        InventoryManager.get_hosts, InventoryManager.add_dynamic_host = hosts, adds
+
+    # --limit is about hosts of the inventory. It would also cut off plays for Lemmy's own machine, and for hosts that
+    # the playbook itself added.
+    def is_beyond(self, host, pattern):
+        named = host.name in C.LOCALHOST and host.name in (pattern if isinstance(pattern, list) else [pattern])
+        return host.implicit or named or host.name in self.added
 
     def surely(self, step, *args):
         try:

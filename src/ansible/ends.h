@@ -1,6 +1,7 @@
 #pragma once
-// Inside room ansible: on which hosts Ansible broke a run off though nothing failed there. Since 2.18 no
-// event tells, so a plug-in in its process does. Blocks: call it on a pool thread.
+// Inside room ansible: a plug-in in Ansible's process. It tells on which hosts a run was broken off though
+// nothing failed there, which since 2.18 no event does, and keeps --limit from cutting off plays that are for
+// no host of the inventory: localhost, and what add_host made. Blocks: call it on a pool thread.
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 #include "ansible/job.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,7 +9,9 @@
 #include <fstream>
 
 #include "ansible/ends.h"
+#include "ansible/task_result.h"
 #include "ansible/text.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/printable.h"
 #include "base/strings.h"
@@ -20,6 +23,14 @@ using std::chrono_literals::operator""s;
 
 constexpr size_t kLargeLine = 256 << 10;  // parsed elsewhere
 constexpr size_t kMostLine = 64 << 20;    // what is longer is cut, and then no event
+constexpr std::string_view kLeftOut = "(what came before this is left out";
+constexpr off_t kMostLog = 64 << 20, kKeptLog = 16 << 20;  // of a longer one the end is kept
+
+Result<> shorten_log(const std::string& file) {
+  auto end = end_of_file(file, kKeptLog);
+  if (!end) return fail(end.error());
+  return write_file(file, *end, 0600);
+}
 
 Result<> append(const std::string& file, const std::string& text) {
   int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -33,7 +44,10 @@ Result<> append(const std::string& file, const std::string& text) {
     done += n;
   }
   int error = errno;
+  struct stat info{};
+  const bool large = ::fstat(fd, &info) == 0 && info.st_size > kMostLog;
   ::close(fd);
+  if (done == text.size() && large) return shorten_log(file);
   if (done == text.size()) return {};
   return fail(ErrorCode::unavailable, file, std::string("cannot be written: ") + std::strerror(error));
 }
@@ -54,6 +68,7 @@ Line understand(std::string_view line, int64_t seal) {
     if (!error && v.is_object() && v.get_object().contains("event")) {
       out.event = std::move(v.get_object());
       out.log = without_colours(text_or(out.event, "stdout"));
+      take_printed_result(out.event, out.log);
       if (!out.log.empty()) out.log += '\n';
       // "verbose" is text that ansible-runner met between events.
       if (text_or(out.event, "event") != "verbose" && int_or(out.event, "job_id") != seal) out.event.clear();
@@ -141,6 +156,7 @@ Task<> watch(Pool* pool, std::shared_ptr<Job> job) {
       ending = true;
       job->outcome.cancelled = job->cancel_asked || job->abandoned;
       job->outcome.timed_out = !job->cancel_asked && !job->abandoned;
+      job->outcome.silent = job->outcome.timed_out && now < most;
       kill_at = job->abandoned ? now : now + 10s;
       auto sessions = co_await pool->run([identity = job->identity] { return interrupt(identity); });
       job->identity.sessions.merge(sessions);
@@ -192,6 +208,7 @@ Task<> work_on(Pool* pool, Tools tools, std::string home, std::shared_ptr<Job> j
     return told;
   });
   if (off) job->progress->broken_off(*off);
+  job->progress->over();
 }
 
 Result<Outcome> judge(const Job& job) {
@@ -213,8 +230,12 @@ Result<Outcome> judge(const Job& job) {
   const bool reached =
       std::ranges::any_of(p.hosts(), [](const auto& h) { return h.second.state != HostState::waiting; });
   if (job.outcome.exit_code != 0 && !reached)
-    return fail(in_its_words(job.outcome.exit_code > 128 ? ErrorCode::unavailable : ErrorCode::invalid,
-                             playbook, p.trouble()));
+    return fail(p.in_error() || outcome.finished
+                    ? in_its_words(ErrorCode::invalid, playbook, p.trouble())
+                    : Error{ErrorCode::unavailable, playbook,
+                            "ansible-playbook ended before its first task: it was killed, or the machine has "
+                            "no memory left",
+                            "", p.trouble()});
   if (!outcome.finished && outcome.exit_code == 0) outcome.exit_code = 137;  // ansible-runner hides a signal
   return outcome;
 }
@@ -228,7 +249,10 @@ Result<std::string> end_of_file(const std::string& path, size_t most_bytes) {
   std::string text(size - from, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(in.gcount()));
-  return from > 0 ? tail(text, text.size() - 1) : valid_utf8(text);
+  if (from == 0) return valid_utf8(text);
+  std::string_view end = text;
+  if (end.starts_with(kLeftOut)) end.remove_prefix(std::min(end.find('\n'), end.size() - 1) + 1);
+  return std::string(kLeftOut) + ", for the log is longer than is kept)\n" + tail(end, end.size() - 1);
 }
 
 }  // namespace lemmy::ansible

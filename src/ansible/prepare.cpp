@@ -18,24 +18,6 @@ namespace lemmy::ansible {
 namespace fs = std::filesystem;
 namespace {
 
-// The value of a key in ansible.cfg; comments and other sections are left out.
-std::string from_config(std::string_view text, std::string_view section, std::string_view key) {
-  std::string_view now;
-  for (std::string_view line : split(text, '\n')) {
-    line = trim(line);
-    if (line.starts_with('[') && line.ends_with(']')) now = line.substr(1, line.size() - 2);
-    size_t at = line.find_first_of("=:");
-    if (now == section && at != line.npos && trim(line.substr(0, at)) == key)
-      return std::string(trim(line.substr(at + 1)));
-  }
-  return {};
-}
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
 // What only this run's Ansible knows, as a number that JSON and Python keep exactly.
 int64_t new_seal() {
   int64_t seal = 0;
@@ -69,7 +51,7 @@ std::string program(const Tools& tools, const std::string& name) {
 }
 
 std::string found(const Tools& tools, const std::string& name) {
-  const std::string places = tools.bin.empty() ? variable("PATH") : tools.bin;
+  const std::string places = tools.bin.empty() ? variable_of_ours("PATH") : tools.bin;
   for (std::string_view place : split(places, ':')) {
     std::string file = (place.empty() ? "." : std::string(place)) + "/" + name;
     if (::access(file.c_str(), X_OK) == 0) return file;
@@ -89,52 +71,36 @@ std::string private_folder(const std::string& of) {
   return ::mkdtemp(fresh.data()) ? fresh : std::string();
 }
 
-std::map<std::string, std::string> ansible_environment(const Tools& tools, const std::string& ansible_dir,
-                                                       const std::string& home) {
-  std::map<std::string, std::string> out;
-  if (!tools.bin.empty()) out["PATH"] = tools.bin + ":" + variable("PATH");
-  std::string config = ansible_dir + "/ansible.cfg", text;
-  if (fs::exists(config))
-    out["ANSIBLE_CONFIG"] = config;
-  else
-    config = variable("ANSIBLE_CONFIG");
-  if (!config.empty()) text = read_file(config, 1 << 20).value_or("");
-  auto unless_chosen = [&](const char* name, std::string_view section, std::string_view key,
-                           std::string value) {
-    if (variable(name).empty() && from_config(text, section, key).empty()) out[name] = std::move(value);
-  };
-  std::string user = variable("HOME") + "/.ansible";
-  unless_chosen("ANSIBLE_ROLES_PATH", "defaults", "roles_path",
-                ansible_dir + "/roles:" + user + "/roles:/usr/share/ansible/roles:/etc/ansible/roles");
-  unless_chosen("ANSIBLE_COLLECTIONS_PATH", "defaults", "collections_path",
-                ansible_dir + "/collections:" + user + "/collections:/usr/share/ansible/collections");
-  unless_chosen("ANSIBLE_PIPELINING", "ssh_connection", "pipelining", "1");
-  unless_chosen("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args",
-                "-C -o ControlMaster=auto -o ControlPersist=60s -o BatchMode=yes -o ServerAliveInterval=15 "
-                "-o ServerAliveCountMax=4");
-  // Ansible's own five would make hundreds of hosts wait for each other.
-  unless_chosen("ANSIBLE_FORKS", "defaults", "forks", "25");
-  std::string sockets = private_folder(home);  // the path of a socket has at most 107 bytes
-  if (!sockets.empty())
-    unless_chosen("ANSIBLE_SSH_CONTROL_PATH_DIR", "ssh_connection", "control_path_dir", sockets);
-  // ansible-runner switches the check off when the variable is not set: Ansible's own default is on.
-  std::string checking = from_config(text, "defaults", "host_key_checking");
-  if (variable("ANSIBLE_HOST_KEY_CHECKING").empty())
-    out["ANSIBLE_HOST_KEY_CHECKING"] = checking.empty() ? "True" : checking;
-  // Hosts must not go missing because one file of the inventory is broken.
-  unless_chosen("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "inventory", "any_unparsed_is_failed", "True");
-  out["ANSIBLE_HOME"] = home;
-  out["ANSIBLE_FORCE_COLOR"] = "0";
-  out["ANSIBLE_NOCOLOR"] = "1";
-  out["ANSIBLE_RETRY_FILES_ENABLED"] = "0";
-  out["ANSIBLE_DEPRECATION_WARNINGS"] = "0";
-  return out;
-}
-
 Error no_ansible(const std::string& program) {
   return {ErrorCode::not_found, program, "Ansible is not installed where Lemmy looks for it",
           "python3 -m venv VENV && VENV/bin/pip install ansible-core ansible-runner, and name VENV/bin; or "
           "apt-get install ansible python3-ansible-runner"};
+}
+
+// Of "We were unable to read either as JSON nor YAML, these are the errors we got from each:" and its like.
+static std::string inner_words(std::string_view error, const std::string& first) {
+  size_t at = error.find("Syntax Error while loading YAML");
+  if (at == error.npos) at = error.find('\n');
+  if (at == error.npos) return first;
+  std::vector<std::string> words;
+  for (std::string_view line : split(error.substr(at), '\n')) {
+    line = trim(line);
+    while (line.ends_with('.')) line.remove_suffix(1);
+    if (line.starts_with("The error appears to be in") || words.size() == 3) break;
+    // Some versions say the same twice.
+    if (size_t dot = line.find(". "); dot != line.npos && line.substr(0, dot) == line.substr(dot + 2))
+      line = line.substr(0, dot);
+    if (!line.empty() && !line.starts_with("in \"<")) words.emplace_back(line);
+  }
+  if (size_t in = error.find("The error appears to be in '"); in != error.npos) {
+    std::string_view place = error.substr(in + 28);
+    place = place.substr(0, place.find('\n'));
+    if (size_t comma = place.find(", column"); comma != place.npos) place = place.substr(0, comma);
+    std::string text(place);
+    if (size_t quote = text.find("': "); quote != text.npos) text.replace(quote, 3, " ");
+    words.push_back(text);
+  }
+  return words.empty() ? first : join(words, ": ");
 }
 
 Error in_its_words(ErrorCode code, std::string where, std::string_view words) {
@@ -144,6 +110,9 @@ Error in_its_words(ErrorCode code, std::string where, std::string_view words) {
   if (at == plain.npos) at = plain.find("[ERROR]: "), skip = 9;
   error = std::string(trim(at == plain.npos ? plain : plain.substr(at + skip)));
   std::string what(trim(error.substr(0, error.find('\n'))));
+  if (what.ends_with(':')) what = inner_words(error, what);  // it announces what follows
+  if (size_t paths = what.find(" was not found in "); paths != what.npos)
+    what.resize(paths + std::string_view(" was not found").size());  // the list is in the detail
   while (what.ends_with('.')) what.pop_back();
   if (what.empty()) what = "Ansible gave no reason";
   return {code, std::move(where), shorten(valid_utf8(what), 1000), hint_for(plain), tail(trim(plain), 8192)};
@@ -189,7 +158,7 @@ Result<std::string> without_questions(const Tools& tools, const Folder& folder) 
   const std::string script =
       "#!/bin/sh\nexec " + shell_word(fs::absolute(playbook).string()) + " \"$@\" </dev/null\n";
   if (auto r = write_file(bin + "/ansible-playbook", script, 0700); !r) return fail(r.error());
-  return bin + ":" + (tools.bin.empty() ? "" : tools.bin + ":") + variable("PATH");
+  return bin + ":" + (tools.bin.empty() ? "" : tools.bin + ":") + variable_of_ours("PATH");
 }
 
 }  // namespace
@@ -216,7 +185,7 @@ Result<Command> prepare(const Plan& plan, const Tools& tools, const Folder& fold
   command.seal = new_seal();
   variables["JOB_ID"] = std::to_string(command.seal);
   if (auto r = watch_ends(folder.plugins()); !r) return fail(r.error());
-  variables["ANSIBLE_CALLBACK_PLUGINS"] = folder.plugins() + ":" + variable("ANSIBLE_CALLBACK_PLUGINS");
+  variables["ANSIBLE_CALLBACK_PLUGINS"] = folder.plugins() + ":" + env["ANSIBLE_CALLBACK_PLUGINS"];
   // Of a larger result ansible-runner keeps nothing: what failed would have no reason.
   variables["MAX_EVENT_RES"] = "8000000";
   auto put = [&](const std::string& name, const std::string& text) {

@@ -31,6 +31,7 @@ struct Command {
 // stays: host key checking, pipelining, roles, SSH arguments.
 std::map<std::string, std::string> ansible_environment(const Tools& tools, const std::string& ansible_dir,
                                                        const std::string& home);
+std::string variable_of_ours(const char* name);                    // empty: it is not set
 Result<> make_private(const std::string& folder);                  // only we may enter
 std::string program(const Tools& tools, const std::string& name);  // as it is to be started
 std::string found(const Tools& tools, const std::string& name);    // its path; empty: it is not there

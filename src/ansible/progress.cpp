@@ -12,22 +12,7 @@ namespace {
 constexpr size_t kMostHosts = 100'000, kMostCandidates = 128;
 constexpr size_t kName = 256, kTask = 512, kTrouble = 8192;
 
-// Of hosts on which nothing failed.
-constexpr std::string_view kBrokenOff = "Ansible broke the run off here, because of what failed elsewhere";
-constexpr std::string_view kNotKnown =
-    "it began nothing after another host failed: whether the run came to its end here is not known";
-
 void worsen(Host& host, HostState state) { host.state = std::max(host.state, state); }
-
-HostState state_by_counts(const Host& h) {
-  if (h.unreachable > 0) return HostState::unreachable;
-  if (h.failed > 0) return HostState::failed;
-  if (h.rescued > 0) return HostState::rescued;
-  if (h.changed > 0) return HostState::changed;
-  if (h.ok > 0) return HostState::ok;
-  if (h.skipped > 0) return HostState::skipped;
-  return h.state == HostState::waiting ? HostState::waiting : HostState::running;
-}
 
 }  // namespace
 
@@ -43,22 +28,32 @@ Host* Progress::host(std::string_view host_name) {
   auto it = hosts_.find(key);
   if (it == hosts_.end()) {
     if (hosts_.size() >= kMostHosts) return nullptr;
-    it = hosts_.emplace(key, Host{.name = key}).first;
+    it = hosts_.emplace(key, Host{.name = key, .meant = !expects_}).first;
   }
   return &it->second;
 }
 
 void Progress::expect(const std::vector<std::string>& names) {
-  for (const std::string& name : names) host(name);
+  for (auto& [key, h] : hosts_) h.meant = false;
+  expects_ = true;
+  for (const std::string& name : names)
+    if (Host* h = host(name)) h->meant = true;
 }
 
 bool Progress::none_reached() const {
-  return std::ranges::all_of(hosts_, [](const auto& h) { return h.second.state == HostState::waiting; });
+  return std::ranges::none_of(
+      hosts_, [](const auto& h) { return h.second.meant && h.second.state != HostState::waiting; });
 }
+
+bool Progress::in_error() const { return trouble_.starts_with("ERROR!") || trouble_.starts_with("[ERROR]"); }
 
 bool Progress::no_hosts() const { return no_hosts_ && none_reached(); }
 
-bool Progress::no_host_named() const { return none_named_ && !no_hosts_ && none_reached(); }
+bool Progress::no_host_named() const {
+  const bool others = std::ranges::any_of(
+      hosts_, [](const auto& h) { return !h.second.meant && h.second.state != HostState::waiting; });
+  return !no_hosts_ && none_reached() && (none_named_ || (finished_ && others));
+}
 
 void Progress::feed(std::string_view line) {
   if (trim(line).empty()) return;
@@ -82,7 +77,7 @@ void Progress::text(std::string_view line) {
   std::string plain = without_colours(line);
   std::string_view words = plain;
   bool starts = words.starts_with("ERROR!") || words.starts_with("[ERROR]");
-  if (starts && !trouble_.starts_with("ERROR!") && !trouble_.starts_with("[ERROR]")) trouble_.clear();
+  if (starts && !in_error()) trouble_.clear();
   if (trouble_.size() >= kTrouble) return;
   if (!trouble_.empty()) trouble_ += '\n';
   trouble_ = shorten(trouble_ + valid_utf8(words), kTrouble);
@@ -99,6 +94,7 @@ void Progress::feed(const json::object& e) {
   if (kind == "playbook_on_play_start") {
     play_ = shorten(text_or(data, "play", text_or(data, "name")), kTask);
     task_.clear();
+    settle();
     in_play_.clear();  // of `serial` each batch is a play
   } else if (kind == "playbook_on_task_start" || kind == "playbook_on_handler_task_start") {
     task_ = shorten(text_or(data, "task", text_or(data, "name")), kTask);
@@ -116,8 +112,6 @@ void Progress::feed(const json::object& e) {
     std::string said = without_colours(text_or(e, "stdout"));
     if (said.starts_with("ERROR!") || said.starts_with("[ERROR]") || said.starts_with("[WARNING]"))
       text(said);
-    return;
-  } else if (kind.starts_with("runner_item_on_") && kind != "runner_item_on_failed") {
     return;
   } else if (kind.starts_with("runner_")) {
     Host* h = host(text_or(data, "host"));
@@ -141,12 +135,14 @@ void Progress::started(Host& h, std::string_view task) {
       ++(c.failure.unreachable ? h.ignored : h.rescued);
     }
   if (went_on) {
-    h.state = state_by_counts(h);
+    h.state = by_counts(h);
     h.message.clear();
     h.done = false;
     choose_first();
   }
   h.task = shorten(task, kTask);
+  h.working = true;
+  if (!h.done) h.message.clear();
   in_play_.insert(h.name);
   began_[h.name] = events_;
   worsen(h, HostState::running);
@@ -166,6 +162,7 @@ void Progress::result(std::string_view kind, const json::object& data, Host& h) 
   } else if (kind == "runner_on_skipped") {
     ++h.skipped;
     worsen(h, HostState::skipped);
+    h.message.clear();
   } else if (kind == "runner_on_async_failed") {  // runner_on_failed of the same task follows
     h.message = message_of(res);
   } else if (kind == "runner_on_failed") {
@@ -174,6 +171,7 @@ void Progress::result(std::string_view kind, const json::object& data, Host& h) 
       ++h.ok, ++h.ignored;
       if (bool_or(res, "changed")) ++h.changed;
       worsen(h, bool_or(res, "changed") ? HostState::changed : HostState::ok);
+      h.message.clear();
     } else {
       failed(data, h, false);
     }
@@ -184,6 +182,8 @@ void Progress::result(std::string_view kind, const json::object& data, Host& h) 
     h.message = "tried " + std::to_string(int_or(res, "attempts")) + " times, trying again";
   } else if (kind == "runner_item_on_failed") {
     h.message = message_of(res);
+  } else if (kind.starts_with("runner_item_on_")) {
+    if (const std::string item = item_of(res); !item.empty()) h.message = "item " + item;
   }
 }
 
@@ -216,76 +216,6 @@ void Progress::choose_first() {
   auto first = std::ranges::find_if(candidates_, [](const Candidate& c) { return !c.passed; });
   failure_.reset();
   if (first != candidates_.end()) failure_ = first->failure;
-}
-
-// The recap is exact: it says how many failures of a host were rescued. Nothing but `always` sections runs
-// after one that was not, so the rescued ones are the earlier ones.
-void Progress::stats(const json::object& data) {
-  auto each = [&](std::string_view key, auto set) {
-    for (const auto& [host_name, count] : object_or_empty(data, key))
-      if (count.is_int64())
-        if (Host* h = host(host_name)) set(*h, static_cast<int>(count.get_int64()));
-  };
-  for (auto& [key, h] : hosts_) {
-    h.ok = h.changed = h.failed = h.skipped = h.rescued = h.ignored = h.unreachable = 0;
-  }
-  each("ok", [](Host& h, int n) { h.ok = n; });
-  each("changed", [](Host& h, int n) { h.changed = n; });
-  each("failures", [](Host& h, int n) { h.failed = n; });
-  each("skipped", [](Host& h, int n) { h.skipped = n; });
-  each("rescued", [](Host& h, int n) { h.rescued = n; });
-  each("ignored", [](Host& h, int n) { h.ignored = n; });
-  each("dark", [](Host& h, int n) { h.unreachable = n; });
-  std::map<std::string_view, int> rescued;
-  for (auto& [key, h] : hosts_) {
-    h.state = state_by_counts(h);
-    // ignore_unreachable makes each task of a dead host an "ok" that was ignored.
-    if (unanswered_.contains(key) && !answered_.contains(key) && h.state < HostState::failed)
-      h.state = HostState::unreachable;
-    h.done = h.state != HostState::waiting;
-    rescued[h.name] = h.rescued;
-  }
-  for (Candidate& c : candidates_) {
-    const Host& h = hosts_.at(c.failure.host);
-    if (c.failure.unreachable)
-      c.passed = h.unreachable == 0;
-    else
-      c.passed = h.failed == 0 || rescued[c.failure.host]-- > 0;
-  }
-  choose_first();
-  std::vector<std::string_view> told;
-  for (const Candidate& c : candidates_) {  // the first of each host explains it
-    if (c.passed || std::ranges::find(told, c.failure.host) != told.end()) continue;
-    told.push_back(c.failure.host);
-    Host& h = hosts_.at(c.failure.host);
-    h.task = c.failure.task;
-    h.message = c.failure.message;
-  }
-  finished_ = true;
-  task_.clear();
-  decide_complete();
-}
-
-void Progress::decide_complete() {
-  for (auto& [key, h] : hosts_) {
-    if (h.message == kBrokenOff || h.message == kNotKnown) h.message.clear();
-    h.complete = h.state > HostState::running && h.state < HostState::failed;
-    if (h.state == HostState::waiting || h.state >= HostState::failed) continue;
-    const bool off = broken_off_.contains(key);
-    const bool doubtful = !told_ && std::ranges::any_of(candidates_, [&](const Candidate& c) {
-      return !c.passed && began_[key] < c.at;
-    });
-    if (!off && !doubtful) continue;
-    h.complete = false;
-    h.message = off ? kBrokenOff : kNotKnown;
-  }
-}
-
-void Progress::broken_off(const std::vector<std::string>& names) {
-  for (const std::string& name : names) broken_off_.insert(shorten(name, kName));
-  told_ = true;
-  if (finished_) decide_complete();
-  ++version_;
 }
 
 }  // namespace lemmy::ansible

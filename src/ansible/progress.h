@@ -26,6 +26,8 @@ struct Host {
   std::string diff;  // what --diff shows of it, by task; at most 64 KiB, and only with keep_diffs()
   int ok = 0, changed = 0, failed = 0, skipped = 0, rescued = 0, ignored = 0, unreachable = 0;  // tasks
   bool done = false;
+  bool working = false;  // a play that it takes part in goes on; its state is then what it had so far
+  bool meant = false;    // expect() named it, or nobody was expected
   // The run came to its end on this host, and nothing failed there that was not rescued or ignored: only the
   // recap makes it so, and no play that was, or may have been, broken off because of others.
   bool complete = false;
@@ -49,6 +51,8 @@ class Progress {
   void set_root(std::string folder) { root_ = std::move(folder); }
   // Hosts that the run is meant for; they wait until it comes to them.
   void expect(const std::vector<std::string>& hosts);
+  // The run is over, however: nobody works any more, and who did not come to an end says so.
+  void over();
   // After the run: where Ansible itself broke it off though nothing failed there. As long as nobody tells, a
   // host that began nothing after another one failed is not complete.
   void broken_off(const std::vector<std::string>& hosts);
@@ -63,6 +67,7 @@ class Progress {
   bool no_hosts() const;                                   // the inventory has none that is meant
   bool no_host_named() const;                              // it has, and no play is for one of them
   const std::string& trouble() const { return trouble_; }  // what ansible itself said: ERROR! ...
+  bool in_error() const;                                   // trouble() is an error, not a warning
   uint64_t version() const { return version_; }            // grows with each change that is worth showing
 
  private:
@@ -73,7 +78,9 @@ class Progress {
     bool passed = false;  // the host went on after it
   };
   Host* host(std::string_view name);
-  bool none_reached() const;
+  static HostState by_counts(const Host& host);
+  bool none_reached() const;  // of those who are meant
+  void settle();
   void started(Host& host, std::string_view task);
   void result(std::string_view kind, const json::object& data, Host& host);
   void failed(const json::object& data, Host& host, bool unreachable);
@@ -89,7 +96,8 @@ class Progress {
   std::vector<Candidate> candidates_;            // in the order of their coming; bounded
   std::string root_, play_, task_, trouble_;
   std::optional<Failure> failure_;
-  bool finished_ = false, no_hosts_ = false, none_named_ = false, keeps_diffs_ = false, told_ = false;
+  bool expects_ = false, finished_ = false, no_hosts_ = false, none_named_ = false, keeps_diffs_ = false,
+       told_ = false;
   uint64_t events_ = 0;
   size_t diff_bytes_ = 0;
   uint64_t version_ = 0;

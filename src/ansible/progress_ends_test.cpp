@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "ansible/progress.h"
+#include "base/json.h"
 
 namespace lemmy::ansible {
 namespace {
@@ -71,6 +72,50 @@ TEST_F(Ends, what_another_host_did_for_it_is_no_answer_and_what_it_did_itself_is
     feed("playbook_on_stats", {{"ok", {{"a", 2}}}, {"ignored", {{"a", 1}}}});
     EXPECT_EQ(host("a").complete, itself);
   }
+}
+
+TEST_F(Ends, a_host_works_until_its_play_ends_and_shows_the_item_of_a_loop) {
+  auto shown = [&](const std::string& name) { return text_or(to_json(host(name)), "state"); };
+  p.expect({"a", "b"});
+  feed("playbook_on_play_start", {{"play", "batch 1"}});
+  of("runner_on_start", "a"), of("runner_on_ok", "a", "command", {{"changed", true}});
+  EXPECT_EQ(shown("a"), "running") << "its next task comes";
+  EXPECT_EQ(shown("b"), "waiting");
+  of("runner_on_start", "a"), of("runner_item_on_ok", "a", "command", {{"item", "nginx"}});
+  EXPECT_EQ(host("a").message, "item nginx");
+  of("runner_item_on_ok", "a", "command", {{"item", "x"}, {"_ansible_no_log", true}});
+  EXPECT_EQ(host("a").message, "item nginx") << "what is hidden is not shown";
+  of("runner_on_ok", "a");
+  EXPECT_EQ(host("a").message, "");
+  feed("playbook_on_play_start", {{"play", "batch 2"}});
+  EXPECT_EQ(shown("a"), "changed");
+  of("runner_on_start", "b");
+  p.over();
+  EXPECT_EQ(host("a").message, "the run ended before all was done on this host");
+  EXPECT_FALSE(host("b").working);
+}
+
+TEST_F(Ends, what_was_tried_again_is_forgotten_once_it_went_well) {
+  for (const char* then : {"runner_on_ok", "runner_on_skipped"}) {
+    p = {};
+    of("runner_on_start", "a"), of("runner_retry", "a", "command", {{"attempts", 2}});
+    EXPECT_EQ(host("a").message, "tried 2 times, trying again");
+    of(then, "a");
+    EXPECT_EQ(host("a").message, "") << then;
+  }
+  of("runner_item_on_failed", "a", "command", {{"msg", "no"}});
+  feed("playbook_on_stats", {{"ok", {{"a", 1}}}});
+  EXPECT_EQ(host("a").message, "");
+  EXPECT_TRUE(host("a").complete);
+}
+
+TEST_F(Ends, hosts_that_a_stopped_run_did_not_reach_say_so) {
+  p.expect({"a", "b"});
+  of("runner_on_start", "a"), of("runner_on_failed", "a", "command", {{"msg", "no"}});
+  feed("playbook_on_stats", {{"failures", {{"a", 1}}}});
+  p.over();
+  EXPECT_EQ(host("b").message, "the run did not come to this host");
+  EXPECT_EQ(host("a").message, "no");
 }
 
 }  // namespace

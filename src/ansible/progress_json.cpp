@@ -48,9 +48,15 @@ Error to_error(const Failure& f) {
           hint_for(f.message + "\n" + f.output), f.output};
 }
 
+// What it had so far is no verdict while it works.
+static std::string_view shown(const Host& h) {
+  return name(h.working && h.state < HostState::failed && h.state > HostState::waiting ? HostState::running
+                                                                                       : h.state);
+}
+
 json::object to_json(const Host& h) {
   return {{"name", h.name},
-          {"state", name(h.state)},
+          {"state", shown(h)},
           {"task", h.task},
           {"message", h.message},
           {"ok", h.ok},
@@ -62,6 +68,7 @@ json::object to_json(const Host& h) {
           {"unreachable", h.unreachable},
           {"done", h.done},
           {"complete", h.complete},
+          {"meant", h.meant},
           {"diff", h.diff}};
 }
 
@@ -81,7 +88,7 @@ json::object to_json(const Progress& p) {
   json::object counts;
   for (const auto& [key, h] : p.hosts()) {
     hosts.push_back(to_json(h));
-    json::value& count = counts[name(h.state)];
+    json::value& count = counts[shown(h)];
     count = count.is_int64() ? count.get_int64() + 1 : 1;
   }
   json::value failure = nullptr;

@@ -136,6 +136,21 @@ Task<> Runs::forget(std::string id) {
   });
 }
 
+Task<> Runs::forget_all(std::function<bool(const std::string& id)> which) {
+  std::set<std::string> own;
+  for (const auto& [id, job] : state_->running) own.insert(id);
+  co_await state_->pool->run([dir = state_->dir, own, which] {
+    std::error_code error;
+    std::vector<std::filesystem::path> gone;
+    for (const auto& entry : fs::directory_iterator(dir, error))
+      if (const std::string id = entry.path().filename();
+          !id.starts_with('.') && !own.contains(id) && which(id))
+        gone.push_back(entry.path());
+    for (const auto& folder : gone) fs::remove_all(folder, error);
+    return true;
+  });
+}
+
 Task<Result<std::string>> Runs::log(std::string id, size_t most_bytes) const {
   auto state = state_;
   co_return co_await state->pool->run([dir = state->dir, id, most_bytes]() -> Result<std::string> {

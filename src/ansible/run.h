@@ -3,6 +3,8 @@
 // or asynchronously.
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "ansible/progress.h"
 #include "async/task.h"
@@ -35,15 +37,20 @@ struct Plan {
 struct Outcome {
   int exit_code = 0;
   bool cancelled = false, timed_out = false;
+  bool silent = false;  // timed out by Plan::silence, not by its limit
   // Ansible's recap came. Without it the run was not one: ansible-playbook was killed, or there was no memory
   // left, whatever the exit code says; that is then not 0.
   bool finished = false;
-  std::string log_file;  // everything Ansible printed, complete
+  std::string log_file;  // what Ansible printed; of more than 64 MiB the end, which says so
 };
 
 // The hosts that the pattern selects, by ansible's own inventory. Empty: none. Errors: the inventory or its
 // plug-in is broken, with what Ansible says; a vault password is missing, with what to do.
 Task<Result<std::vector<std::string>>> matching_hosts(Pool* pool, Tools tools, Plan plan);
+
+// Files of inventory/ that Ansible passes over by their names, though they may well have hosts: .ini, .cfg
+// and .txt, unless ansible.cfg or the environment say which. Blocks: call it on a pool thread.
+std::vector<std::string> skipped_files(const std::string& ansible_dir);
 
 // A host of the inventory, with what an instance can be recognised by.
 struct InventoryHost {
@@ -55,6 +62,10 @@ struct InventoryHost {
 Task<Result<std::vector<InventoryHost>>> inventory_hosts(Pool* pool, Tools tools, Plan plan);
 // What `ansible-inventory --list` prints. Pure.
 Result<std::vector<InventoryHost>> read_inventory(std::string_view text);
+
+// Whether Ansible can read the plan's playbook with what it names, on no host and with no inventory. Errors:
+// invalid, in Ansible's words; not_found: there is no Ansible, or no playbook; unavailable, timeout.
+Task<Result<>> check_syntax(Pool* pool, Tools tools, Plan plan);
 
 class Runs {
  public:
@@ -73,7 +84,10 @@ class Runs {
   void cancel(const std::string& id);
   // Removes the folder of a run that has ended, with its log.
   Task<> forget(std::string id);
-  Task<Result<std::string>> log(std::string id, size_t most_bytes) const;  // the end of it
+  // The same for all with such ids that do not run now: what earlier servers left.
+  Task<> forget_all(std::function<bool(const std::string& id)> which);
+  // The end of it, with a first line that says so when it is not all.
+  Task<Result<std::string>> log(std::string id, size_t most_bytes) const;
 
  private:
   struct State;

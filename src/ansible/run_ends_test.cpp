@@ -50,12 +50,85 @@ TEST_F(Sample, plays_for_none_of_the_hosts_that_match_are_named_as_the_cause) {
   for (const char* hosts : {"localhost", "gone"}) {
     put("playbooks/elsewhere.yml",
         "- hosts: " + std::string(hosts) + "\n" + play.substr(play.find("  gather")));
-    auto r = run(p);
+    progress = std::make_shared<Progress>();
+    progress->expect({"one", "two"});
+    auto r = wait(runs().run(p, progress, nullptr));
     ASSERT_FALSE(r) << hosts;
     EXPECT_EQ(r.error().where, "playbooks/elsewhere.yml");
     EXPECT_EQ(r.error().what, "its plays are for none of the hosts of one:two");
     EXPECT_NE(r.error().hint.find("hosts: all"), std::string::npos);
   }
+}
+
+TEST_F(Sample, plays_for_this_machine_and_for_hosts_that_were_added_are_not_cut_off_by_the_limit) {
+  auto p = plan("local", "", "one");
+  put("inventory/grow.sh",
+      "#!/bin/sh\n[ -e " + root + "/grown ] && echo '{\"later\": {\"hosts\": [\"late\"]}}' || echo '{}'\n");
+  fs::permissions(tree + "/inventory/grow.sh", fs::perms::owner_all);
+  std::string out = root + "/{{ inventory_hostname }}-";
+  put("playbooks/local.yml",
+      "- hosts: localhost\n  gather_facts: false\n  tasks: [{name: Here, command: 'touch " + out +
+          "1'}]\n"
+          "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: There, command: 'touch " +
+          out +
+          "2'}\n"
+          "    - {name: Add, add_host: {name: fresh, groups: added, ansible_connection: local}}\n"
+          "    - {name: Grow, command: 'touch " +
+          root + "/grown'}\n    - meta: refresh_inventory\n" +
+          "- hosts: added:two:later\n  gather_facts: false\n  tasks: [{name: New, command: 'touch " + out +
+          "3'}]\n");
+  progress = std::make_shared<Progress>();
+  progress->expect({"one"});
+  auto r = wait(runs().run(p, progress, nullptr));
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_EQ(r->exit_code, 0);
+  std::set<std::string> made;
+  for (const auto& entry : fs::directory_iterator(root))
+    if (std::string name = entry.path().filename(); name.find('-') != name.npos) made.insert(name);
+  EXPECT_EQ(made, (std::set<std::string>{"localhost-1", "one-2", "fresh-3"})) << log("local-1");
+  EXPECT_TRUE(host("one").meant && host("one").complete);
+  EXPECT_FALSE(host("localhost").meant || host("fresh").meant);
+}
+
+TEST_F(Sample, what_people_have_set_up_for_ansible_holds_and_an_ini_in_the_inventory_is_told) {
+  put("inventory/more.ini", "[a]\nb\n");
+  put("ansible.cfg", "[defaults]\ncallback_plugins = own/callbacks\nstdout_callback = minimal\n");
+  auto env = ansible_environment(tools, tree, root + "/home");
+  EXPECT_EQ(env["ANSIBLE_CALLBACK_PLUGINS"], tree + "/own/callbacks");
+  EXPECT_EQ(env["ANSIBLE_STDOUT_CALLBACK"], "minimal");
+  EXPECT_NE(env["ANSIBLE_FILTER_PLUGINS"].find("/.ansible/plugins/filter:"), std::string::npos);
+  EXPECT_EQ(skipped_files(tree), std::vector<std::string>{"more.ini"});
+  put("ansible.cfg", "[inventory]\nignore_extensions = .bak\n[defaults]\nfilter_plugins = f\n");
+  EXPECT_TRUE(skipped_files(tree).empty());
+  EXPECT_EQ(ansible_environment(tools, tree, root + "/home").count("ANSIBLE_FILTER_PLUGINS"), 0u);
+}
+
+TEST_F(Sample, a_playbook_is_read_without_hosts_and_inventory) {
+  put("inventory/broken.sh", "#!/bin/sh\nexit 1\n");
+  auto good = plan("good", "    - {name: Look, command: 'echo {{ lemmy.build.sha }}'}\n", "one");
+  auto bad = plan("bad", "    - {name: Look, comand: 'true'}\n", "one");
+  auto read = wait(check_syntax(&pool, tools, good));
+  auto refused = wait(check_syntax(&pool, tools, bad));
+  EXPECT_TRUE(read) << read.error().str();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().where, "ansible/playbooks/bad.yml");
+  EXPECT_NE(refused.error().what.find("comand"), std::string::npos) << refused.error().str();
+}
+
+TEST_F(Sample, a_callback_of_people_is_called_in_a_run) {
+  put("own/mine.py",
+      "from ansible.plugins.callback import CallbackBase\n"
+      "class CallbackModule(CallbackBase):\n"
+      "    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, 'notification', 'mine'\n"
+      "    def v2_playbook_on_stats(self, stats):\n"
+      "        open('" +
+          root + "/called', 'w').close()\n");
+  put("ansible.cfg", "[defaults]\ncallback_plugins = own\nstdout_callback = minimal\n");
+  auto r = run(plan("mine", "    - {name: Look, ping: }\n", "one"));
+  ASSERT_TRUE(r) << r.error().str();
+  EXPECT_TRUE(fs::exists(root + "/called")) << log("mine-1");
+  EXPECT_TRUE(host("one").complete);
+  EXPECT_NE(log("mine-1").find("one | SUCCESS"), std::string::npos) << log("mine-1");
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST_F(Faults, a_run_that_says_nothing_for_too_long_is_ended) {
   p.silence = 8s;  // longer than a slow machine needs to the first task
   auto r = run_and(p, [] {});
   ASSERT_TRUE(r) << r.error().str();
-  EXPECT_TRUE(r->timed_out);
+  EXPECT_TRUE(r->timed_out && r->silent);
   EXPECT_FALSE(r->finished);
   EXPECT_EQ(progress->task(), "Sleep");
 }
@@ -93,7 +93,7 @@ TEST_F(Faults, a_run_that_takes_longer_than_its_limit_is_ended) {
   p.limit = 2500ms;
   auto r = run_and(p, [] {});
   ASSERT_TRUE(r) << r.error().str();
-  EXPECT_TRUE(r->timed_out);
+  EXPECT_TRUE(r->timed_out && !r->silent);
   EXPECT_FALSE(r->cancelled);
   EXPECT_LT(Clock::now() - started, kSleep);
   EXPECT_EQ(alive(), std::vector<std::string>{});

@@ -32,7 +32,31 @@ std::string last_line(std::string_view text) {
   return std::string(trim(at == text.npos ? text : text.substr(at + 1)));
 }
 
+// Of a module whose result Ansible could not read, as when it is not UTF-8: what was printed. The result also
+// has the task's arguments, which are nobody's to see.
+std::string of_module(std::string_view text) {
+  constexpr std::string_view kKept = "(the module's result, which has the task's arguments, is not shown)";
+  const size_t begin = text.find('{'), end = text.rfind('}');
+  if (begin == text.npos || end == text.npos || end < begin) return std::string(kKept);
+  json::error_code error;
+  const json::value v = json::parse(without_half_surrogates(text.substr(begin, end + 1 - begin)), error);
+  if (error || !v.is_object()) return std::string(kKept);
+  std::string out;
+  for (std::string_view key : {"stdout", "stderr"}) {
+    const std::string part = as_text(v.get_object(), key);
+    if (!part.empty()) out += (out.empty() ? "" : "\n") + part;
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string item_of(const json::object& res) {
+  if (hidden(res)) return {};
+  std::string label = as_text(res, "_ansible_item_label");
+  if (label.empty()) label = as_text(res, "item");
+  return shorten(valid_utf8(without_colours(label)), 100);
+}
 
 const json::object& object_or_empty(const json::object& o, std::string_view key) {
   static const json::object none;
@@ -50,6 +74,8 @@ bool is_done_by_host(const json::object& data) {
 }
 
 const json::object& telling_result(const json::object& res) {
+  for (const auto& [module, failed] : object_or_empty(res, "failed_modules"))  // of gathering facts
+    if (failed.is_object()) return failed.get_object();
   const json::value* results = find(res, "results");
   if (!results || !results->is_array()) return res;
   for (const json::value& item : results->get_array())
@@ -62,6 +88,12 @@ const json::object& telling_result(const json::object& res) {
 std::string message_of(const json::object& res) {
   if (hidden(res)) return "hidden: the task has no_log";
   std::string message(trim(without_colours(as_text(res, "msg"))));
+  // Where it is stands beside it.
+  message = trim(std::string_view(message).substr(0, message.find("\n\nThe error appears to be in")));
+  if (std::string that = as_text(res, "assertion"); !that.empty() && message == "Assertion failed") {
+    message += ": " + without_colours(that);
+    if (std::string item = item_of(res); !item.empty()) message += " (item " + item + ")";
+  }
   if (message == "non-zero return code") {  // of command and shell: the code, and what it said last
     message = "exit code " + std::to_string(int_or(res, "rc"));
     std::string said = last_line(without_colours(as_text(res, "stderr")));
@@ -77,10 +109,24 @@ std::string output_of(const json::object& res) {
   if (hidden(res)) return {};
   std::string all;
   for (std::string_view key : {"stdout", "module_stdout", "stderr", "module_stderr"}) {
-    std::string part(trim(tail(without_colours(as_text(res, key)), kOutput / 2)));
+    std::string text = as_text(res, key);
+    if (key.starts_with("module_") && text.contains("\"module_args\"")) text = of_module(text);
+    std::string part(trim(tail(without_colours(text), kOutput / 2)));
     if (!part.empty()) all += (all.empty() ? "" : "\n") + part;
   }
   return tail(all, kOutput);
+}
+
+void take_printed_result(json::object& event, std::string_view printed) {
+  json::value* data = event.if_contains("event_data");
+  if (!text_or(event, "event").starts_with("runner_on_failed") || !data || !data->is_object() ||
+      !object_or_empty(data->get_object(), "res").empty())
+    return;
+  const size_t at = printed.find(" => {");
+  if (at == printed.npos) return;
+  json::error_code error;
+  json::value res = json::parse(without_half_surrogates(trim(printed.substr(at + 4))), error);
+  if (!error) data->get_object()["res"] = std::move(res);
 }
 
 }  // namespace lemmy::ansible

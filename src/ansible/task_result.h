@@ -16,7 +16,12 @@ bool is_done_by_host(const json::object& event_data);
 const json::object& telling_result(const json::object& result);
 // One text for people, UTF-8 without colours, at most 2 KiB; of a task with no_log only that it is hidden.
 std::string message_of(const json::object& result);
+// The item of a loop that a result is of, at most 100 bytes; empty: of none, or of a task with no_log.
+std::string item_of(const json::object& result);
 // The end of what it printed, at most 8 KiB; empty of a task with no_log.
 std::string output_of(const json::object& result);
+// Of a result that is too large ansible-runner's event holds nothing: it gets what Ansible printed of it,
+// which is the same without the arguments.
+void take_printed_result(json::object& event, std::string_view printed);
 
 }  // namespace lemmy::ansible

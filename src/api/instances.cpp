@@ -9,13 +9,14 @@ namespace {
 Task<net::Response> all(Shared s, route::Call call) {
   auto page = page_of(call.request);
   if (!page) co_return problem(call, page.error());
-  auto found = co_await s->board->instances(std::string(call.request.query_value("project")),
-                                            std::string(call.request.query_value("environment")), *page);
+  live::Board::InstancesWanted wanted;
+  wanted.project = call.request.query_value("project");
+  wanted.environment = call.request.query_value("environment");
+  wanted.state = call.request.query_value("state");
+  wanted.page = *page;
+  wanted.may = [who = call.who](std::string_view project) { return who.may_touch(project); };
+  auto found = co_await s->board->instances(std::move(wanted));
   if (!found) co_return problem(call, found.error());
-  json::array mine;
-  for (json::value& i : (*found)["instances"].as_array())
-    if (call.who.may_touch(text_or(i.as_object(), "project"))) mine.push_back(std::move(i));
-  (*found)["instances"] = std::move(mine);
   co_return route::json_response(*found);
 }
 
@@ -23,7 +24,9 @@ Task<net::Response> of_target(Shared s, route::Call call) {
   auto page = page_of(call.request);
   if (!page) co_return problem(call, page.error());
   const Target target = call.target();
-  auto found = co_await s->board->instances(target.project, target.environment, *page);
+  live::Board::InstancesWanted wanted{target.project, target.environment,
+                                      std::string(call.request.query_value("state")), *page};
+  auto found = co_await s->board->instances(std::move(wanted));
   if (!found) co_return problem(call, found.error());
   co_return route::json_response(*found);
 }
@@ -47,6 +50,15 @@ Task<net::Response> run_again(Shared s, route::Call call) {
   co_return route::json_response(json::object{{"instance_id", id}}, 202);
 }
 
+Task<net::Response> let_go(Shared s, route::Call call) {
+  auto body = route::body_object(call.request);
+  if (!body) co_return problem(call, body.error());
+  const std::string id(text_or(*body, "instance_id"));
+  auto gone = co_await s->instances->let_go(call.target(), id);
+  if (!gone) co_return problem(call, gone.error());
+  co_return route::json_response(json::object{{"instance_id", id}});
+}
+
 }  // namespace
 
 void add_instances(route::Router& router, Shared s) {
@@ -65,16 +77,26 @@ void add_instances(route::Router& router, Shared s) {
   json::array filter = page_parameters();
   filter.push_back(query_parameter("project", "string", "only of this project"));
   filter.push_back(query_parameter("environment", "string", "only of this environment"));
+  const json::object state =
+      query_parameter("state", "string", "only of this state; without it all but those that are gone");
+  filter.push_back(state);
+  json::array of_one = page_parameters();
+  of_one.push_back(state);
   const json::object listed = ok_response("200", "hosts that asked for their build, newest call first");
   add("GET", "/api/v1/instances", route::Who::viewer, "Hosts that asked for their build", all,
       {{"parameters", filter}, {"responses", listed}});
   add("GET", target + "/instances", route::Who::viewer, "Hosts of a target that asked for their build",
-      of_target, {{"parameters", page_parameters()}, {"responses", listed}});
+      of_target, {{"parameters", of_one}, {"responses", listed}});
   add("POST", target + "/instances/run", route::Who::deployer, "Run the playbook on a host again", run_again,
       {{"requestBody",
         json_body({{"instance_id", {{"type", "string"}, {"description", "one that called before"}}}},
                   {"instance_id"})},
        {"responses", ok_response("202", "it is in line")}});
+  add("POST", target + "/instances/forget", route::Who::deployer, "Let go of a host that is no more", let_go,
+      {{"requestBody",
+        json_body({{"instance_id", {{"type", "string"}, {"description", "one that called before"}}}},
+                  {"instance_id"})},
+       {"responses", ok_response("200", "it is not listed until it calls again")}});
   add("GET", target + "/instance-runs/{run}/log", route::Who::viewer,
       "What a playbook run on hosts that booted printed", run_log,
       {{"responses", {{"200", {{"description", "the log"}}}}}});

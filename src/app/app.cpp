@@ -157,6 +157,8 @@ Task<> App::find_ansible() {
   } else if (!ended->empty()) {
     log::warning("runs of an earlier server were ended", {{"runs", join(*ended, ", ")}});
   }
+  // Only deploys are repeated under their ids.
+  co_await runs_->forget_all([](const std::string& id) { return !hosts::is_of_deploy(id); });
   group_.spawn("version of Ansible", say_version(tools));
 }
 

@@ -30,6 +30,13 @@ Result<kube::ClusterAccess> find_access(const config::Cluster& c) {
               "write clusters.yaml, start with --kubeconfig FILE, or try lemmy playground");
 }
 
+bool is_on_hosts(const config::Config& config) {
+  for (const auto& [name, project] : config.projects)
+    for (const config::ProjectEnvironment& e : project.environments)
+      if (e.deployer == Deployer::kubernetes) return false;
+  return !config.projects.empty();
+}
+
 }  // namespace
 
 Clusters::Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterOptions options,
@@ -39,6 +46,7 @@ Clusters::Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterO
 Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
   std::map<std::string, config::Cluster> wanted = config->clusters;
   if (options_.fixed) wanted = {{options_.fixed_name, {}}};
+  hosts_only_ = wanted.empty() && options_.kubeconfig.empty() && is_on_hosts(*config);
   if (wanted.empty()) wanted[kDefault] = {kDefault, options_.kubeconfig, options_.context, false};
   for (auto it = entries_.begin(); it != entries_.end();) {
     auto w = wanted.find(it->first);
@@ -93,7 +101,7 @@ Task<> Clusters::connect(std::string name, config::Cluster c) {
   Entry& made = it->second;
   if (!access) {
     const std::string error = access.error().str();
-    if (std::exchange(made.error, error) != error)
+    if (std::exchange(made.error, error) != error && !hosts_only_)
       log::warning("a cluster cannot be used", {{"cluster", name}, {"what", error}});
     co_return;
   }
@@ -171,7 +179,8 @@ kube::Cluster* Clusters::named(const std::string& name) const {
 
 std::vector<live::ClusterState> Clusters::states() const {
   std::vector<live::ClusterState> out;
-  for (const auto& [name, e] : entries_) out.push_back({name, e.cluster.get(), e.error});
+  for (const auto& [name, e] : entries_)
+    if (e.cluster || !hosts_only_) out.push_back({name, e.cluster.get(), e.error});
   return out;
 }
 

@@ -44,6 +44,8 @@ class Clusters {
     std::string error;
     std::vector<std::string> unknown;  // keys of its kubeconfig that nobody knows
   };
+  // Nobody named a cluster and nothing is for pods: that there is none is no trouble.
+  bool hosts_only_ = false;
   void note_unknown(const std::string& name, Entry& entry, const kube::ClusterAccess& access);
   Task<> connect(std::string name, config::Cluster definition);
   Task<Result<kube::ClusterAccess>> read(std::string name, config::Cluster definition);

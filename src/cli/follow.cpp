@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "cli/explained.h"
+#include "cli/hosts_shown.h"
 #include "cli/table.h"
 
 namespace lemmy::cli {
@@ -46,8 +47,11 @@ void show_status(Seen& s) {
   // Notes of a roll-out have the counts in them.
   const std::string queue = field(object_in(s.status, "queue"), "text"), note = field(d, "note");
   std::string line = fmt::format("#{} {}: ", field(d, "number"), field(d, "title"));
+  const std::string run = run_line(object_in(s.status, "hosts"));
   if (!queue.empty())
     line += queue;
+  else if (note.empty() && !run.empty())
+    line += run;
   else if (!note.empty())
     line += note;
   else
@@ -130,6 +134,10 @@ Task<int> conclude(std::shared_ptr<Remote> remote, Seen s, Follow f) {
     print_failure(stderr, failure.get_object(), true);
   else
     show_cause(s.status);
+  if (std::string_view(places(d)) == "hosts") {
+    print_hosts(stderr, object_in(s.status, "hosts"));
+    fmt::print(stderr, "the run's log: {}{}/log\n", remote->server(), deploy_path(f.target, f.number));
+  }
   fmt::print(stderr, "error: {} {}\n", what,
              phase == "failed"      ? "failed"
              : phase == "cancelled" ? "was cancelled"

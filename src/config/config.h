@@ -41,7 +41,8 @@ struct Project {
   std::string description;
   std::vector<std::string> owners;
   std::vector<Link> links;
-  milliseconds deadline{600'000};  // without progress
+  milliseconds deadline{600'000};   // without progress
+  milliseconds timeout{3'600'000};  // of a playbook run, in all
   milliseconds settle{10'000};
   int crash_loops = 3;  // a container that was started again so often, and crashes, has failed
   milliseconds wait_for_config{60'000};  // for a Secret, a ConfigMap or a key that is not there
@@ -50,6 +51,7 @@ struct Project {
   std::string hosts;         // Ansible host pattern; empty: the default, see hosts_pattern
   std::string playbook;      // in ansible/playbooks/; "<project>.yml" unless said
   bool boot_newest = false;  // hosts that boot get the newest build, not the one deployed last
+  std::string boot_branch;   // of boot_newest: only builds of this branch; empty: any
   std::vector<ProjectEnvironment> environments;  // in the order of the file
   std::vector<File> templates;                   // template.json.j2 and what it includes
   std::vector<File> files;                       // config/ -> ConfigMap; at most 1 MiB together

@@ -95,6 +95,15 @@ TEST_F(Tree, a_project_for_hosts_alone_needs_no_template) {
   EXPECT_EQ(hosts_pattern(*(*c)->project("hosts"), "staging"), "web:&staging");
   EXPECT_EQ(hosts_pattern(*(*c)->project("user-service"), "blue-green"),
             "project_user_service:&environment_blue_green");
+  EXPECT_EQ((*c)->project("hosts")->timeout, std::chrono::hours(1));
+  put("projects/hosts/project.yaml",
+      "deployer: ansible\nplaybook: web.yml\ntimeout: 3h\nboot: newest\nboot_branch: main\n");
+  auto more = load(dir);
+  ASSERT_TRUE(more) << more.error()[0].str();
+  EXPECT_EQ((*more)->project("hosts")->timeout, std::chrono::hours(3));
+  EXPECT_EQ((*more)->project("hosts")->boot_branch, "main");
+  put("projects/hosts/project.yaml", "deployer: ansible\nplaybook: web.yml\nboot_branch: main\n");
+  EXPECT_NE(problems()[0].find("only for boot: newest"), std::string::npos);
   put("projects/hosts/project.yaml", "deployer: ansibel\n");
   EXPECT_NE(problems()[0].find("did you mean 'ansible'?"), std::string::npos);
 }

@@ -127,6 +127,7 @@ void Loader::project_yaml(const fs::path& dir, Project& p) {
       p.links.push_back(link);
     });
     p.deadline = r.duration("deadline", seconds{1}, hours{24}).value_or(p.deadline);
+    p.timeout = r.duration("timeout", seconds{1}, hours{24}).value_or(p.timeout);
     p.settle = r.duration("settle", seconds{0}, hours{1}).value_or(p.settle);
     p.crash_loops = r.number("crash_loops", p.crash_loops, 0, 100);
     p.wait_for_config = r.duration("wait_for_config", seconds{0}, hours{1}).value_or(p.wait_for_config);
@@ -140,6 +141,10 @@ void Loader::project_yaml(const fs::path& dir, Project& p) {
       r.problem("playbook", "this is not the name of a file in ansible/playbooks/");
     const std::string boot = r.text("boot", "deployed");
     p.boot_newest = boot == "newest";
+    p.boot_branch = r.text("boot_branch");
+    if (!p.boot_branch.empty() && !p.boot_newest)
+      r.problem("boot_branch", "it is only for boot: newest",
+                "hosts that boot get the build that was deployed");
     if (boot != "deployed" && boot != "newest")
       r.problem("boot", fmt::format("'{}' is no build for hosts that boot", shorten(boot, 40)),
                 "deployed (the one that was deployed last) or newest (the newest that was built)");

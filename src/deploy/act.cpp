@@ -27,7 +27,7 @@ std::vector<Action> Conductor::possible(const Deploy& d) const {
   // What was never live is no place to go back to; what serves is one when a later deploy left some hosts
   // with its own build.
   const bool serves = serving && serving->number == d.number;
-  if (over && d.serving_since && (!serves || touched_since(d)) && is_configured(d.target))
+  if (over && d.serving_since && (!serves || !begun_since(d).empty()) && is_configured(d.target))
     out.push_back(Action::rollback);
   return out;
 }
@@ -50,15 +50,21 @@ std::string Conductor::not_ready(const Deploy& d) const {
   return fmt::format("{} of {} pods are ready: it can be accepted once all are", s.ready, asked_for(d, s));
 }
 
-bool Conductor::touched_since(const Deploy& d) const {
+std::vector<Deploy> Conductor::begun_since(const Deploy& d) const {
+  std::vector<Deploy> out;
   const TargetState* s = peek(d.target);
-  if (!s || !traits_of(d).in_place) return false;
+  if (!s || !traits_of(d).in_place) return out;
   for (auto it = s->deploys.upper_bound(d.number); it != s->deploys.end(); ++it) {
     const Deploy& later = it->second;
     const bool over = later.phase == Phase::failed || later.phase == Phase::cancelled;
-    if (over && later.deployer == d.deployer && !later.object_name.empty()) return true;
+    if (over && later.deployer == d.deployer && !later.object_name.empty()) out.push_back(later);
   }
-  return false;
+  return out;
+}
+
+void Conductor::hosts_ran(const Target& target) {
+  ++state(target).runs_on_hosts;
+  wake(target);
 }
 
 Result<> Conductor::check_act(const Act& act, const Deploy& d) const {

@@ -114,7 +114,11 @@ class Conductor {
   std::vector<int64_t> let_in_without(const Target& target, int64_t number) const;
   // The one that was made for this request id; nullptr: none that is in memory, or the id is empty.
   const Deploy* made_for(const Target& target, const std::string& request_id) const;
-  bool several_run(const Target& target) const;      // more than one deploy has pods
+  bool several_run(const Target& target) const;  // more than one deploy has pods
+  // Later deploys that failed or were cancelled and may have begun on the hosts that `deploy` runs on, in
+  // their order. With number 0: of all that there were.
+  std::vector<Deploy> begun_since(const Deploy& deploy) const;
+  void hosts_ran(const Target& target);              // a run on instances has ended
   const Deploy* active(const Target& target) const;  // being prepared, applied or rolled out; nullptr: none
   std::vector<const Deploy*> queued(const Target& target) const;  // first in line first
   // Of work under way that has steps of its own; nullptr: none.
@@ -167,8 +171,6 @@ class Conductor {
   Task<Result<Deploy>> accept(Act act, Deploy failed, std::string why);  // why: ": " and the reason, or empty
   Result<Place*> place(const Deploy& deploy) const;
   int64_t next_serves(const Target& target) const;  // above those of all others
-  // A later deploy that failed or was cancelled had begun on the hosts that `deploy` runs on.
-  bool touched_since(const Deploy& deploy) const;
 
   Surroundings around_;
   Group group_;

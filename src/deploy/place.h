@@ -97,6 +97,11 @@ class Place {
   virtual int64_t highest_number(const Target& target) const = 0;
   // The count to restore it to.
   virtual int restored_to(const Deploy& deploy, const std::optional<Deploy>& serving) const = 0;
+  // How many of its parts still have what `serving` brought, after later deploys that began there and did not
+  // go live, in their order.
+  virtual Task<Result<int>> still_has(Deploy serving, std::vector<Deploy> /*later*/) {
+    co_return serving.running;
+  }
   // What apply() does now ends soon, with How::cancelled; what prepare() does, with an error of that code.
   virtual void cancel(const Deploy& deploy) = 0;
   // One sentence, when prepare() waits now for something that may take long; empty: nothing to tell.

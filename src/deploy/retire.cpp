@@ -217,4 +217,32 @@ Task<Worker::Did> Worker::replaced() {
   co_return Did::nothing;
 }
 
+// Where several builds cannot run, those that failed took hosts from the one that serves.
+Task<Worker::Did> Worker::count_hosts() {
+  const Deploy* current = c_.current(target_);
+  if (!current || !traits_of(*current).in_place || c_.active(target_)) co_return Did::nothing;
+  Conductor::TargetState& s = c_.state(target_);
+  auto later = c_.begun_since(*current);
+  const int64_t last = later.empty() ? 0 : later.back().number;
+  const auto mark = std::tuple(current->number, last, s.runs_on_hosts);
+  if (s.counted == mark || (last == 0 && s.runs_on_hosts == 0)) co_return Did::nothing;
+  auto at = c_.place(*current);
+  if (!at) co_return Did::nothing;
+  Deploy d = *current;
+  auto has = co_await (*at)->still_has(d, std::move(later));
+  if (!has) {
+    look_within(seconds{2});
+    co_return Did::nothing;
+  }
+  if (*has == d.running) {
+    s.counted = mark;
+    co_return Did::nothing;
+  }
+  std::string text = fmt::format("{} of {} hosts have it", *has, d.replicas);
+  if (*has < d.running && last != 0) text += fmt::format(": #{} ran on others and did not go live", last);
+  in_places(d, [&](DeployPlace& p) { p.running = *has; });
+  DeployEvent e = event(d, now(), *has < d.replicas ? "warning" : "action", "lemmy", std::move(text));
+  co_return co_await store({std::move(d), {std::move(e)}});
+}
+
 }  // namespace lemmy::deploy

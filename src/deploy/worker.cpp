@@ -49,6 +49,7 @@ Task<Worker::Did> Worker::step() {
   if (did == Did::nothing) did = co_await retire();
   if (did == Did::nothing) did = co_await notice();
   if (did == Did::nothing) did = co_await replaced();
+  if (did == Did::nothing) did = co_await count_hosts();
   if (did != Did::nothing) co_return did;
   const Deploy* active = c_.active(target_);
   did = active ? co_await go_on(*active) : co_await begin();

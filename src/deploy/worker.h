@@ -58,6 +58,7 @@ class Worker {
   Task<Result<>> keep(Deploy d, DeployEvent e);  // what was done; an error: it must be done again
   Task<Did> notice();
   Task<Did> replaced();
+  Task<Did> count_hosts();
   // admit.cpp: who gets requests.
   Task<Did> admit();
   Task<Did> admit(bool answers);  // those that are to get requests, or none

@@ -8,7 +8,7 @@
 namespace lemmy {
 namespace {
 
-constexpr std::string_view kStates[] = {"waiting", "unknown", "running", "converged", "failed"};
+constexpr std::string_view kStates[] = {"waiting", "unknown", "running", "converged", "failed", "gone"};
 
 bool made_of(std::string_view text, std::string_view others) {
   return std::ranges::all_of(

@@ -15,7 +15,8 @@ enum class InstanceState {
   unknown,    // the inventory does not have it yet, or not in this target's groups
   running,    // a playbook runs on it
   converged,  // it has the build of `deploy`
-  failed      // the last run failed on it; tried again at next_try, if there is one
+  failed,     // the last run failed on it; tried again at next_try, if there is one
+  gone        // somebody let go of it; kept, so that its proofs are no use to others; a call brings it back
 };
 std::string_view name(InstanceState s);
 std::optional<InstanceState> instance_state_from(std::string_view name);

@@ -1,46 +1,56 @@
-// What a deploy that went live means for instances that asked.
+// What a deploy that went live, or did not, means for instances that asked.
 #include "hosts/instances.h"
 
 namespace lemmy::hosts {
 
 constexpr int kTogether = 1000;  // instances in one write
 
-Task<Result<>> Instances::look_after_deploy(Target target, Desired desired) {
-  Reached reached;
-  auto text = co_await around_.store->document(target, desired.deploy, "hosts");
-  if (!text && text.error().code != ErrorCode::not_found) co_return fail(text.error());
-  if (text) {
-    auto parsed = parse_json(*text, "stored hosts");
-    const json::value* hosts = parsed ? lemmy::find(*parsed, {"hosts"}) : nullptr;
-    if (hosts && hosts->is_array())
-      for (const json::value& h : hosts->get_array()) {
-        const std::string_view state = h.is_object() ? text_or(h.get_object(), "state") : "";
-        // Hosts that an earlier release wrote down do not say whether they are complete.
-        const json::value* complete = h.is_object() ? lemmy::find(h.get_object(), "complete") : nullptr;
-        if (complete ? *complete == true
-                     : state == "ok" || state == "changed" || state == "rescued" || state == "skipped")
-          reached.hosts.emplace(text_or(h.get_object(), "name"));
-      }
-    if (parsed && parsed->is_object())
-      reached.began_at = parse_time(text_or(parsed->get_object(), "began_at")).value_or(Time{});
-  }
-  const Deploy* current = conductor_.current(target);
-  // What a run of another build than the wanted one brought is no answer.
-  if (!current || current->number != desired.deploy || current->sha != desired.sha) reached = {};
-  std::optional<Deploy> of = current ? std::optional(*current) : std::nullopt;
+Task<Result<>> Instances::note_each(Target target, std::function<std::optional<Instance>(Instance)> rule) {
   store::Page page{kTogether, ""};
   do {
     auto list = co_await around_.store->instances(target.project, target.environment, page);
     if (!list) co_return fail(list.error());
     std::vector<Instance> news;
-    for (Instance& i : list->items) {
-      const std::string host = i.result.host;
-      if (auto n = after_deploy(std::move(i), host, desired, reached, now())) news.push_back(std::move(*n));
-    }
+    for (Instance& i : list->items)
+      if (auto n = rule(std::move(i))) news.push_back(std::move(*n));
     auto noted = co_await record(std::move(news));
     if (!noted) co_return noted;
     page.after = list->next;
   } while (!page.after.empty());
+  co_return Result<>{};
+}
+
+Task<Result<>> Instances::look_after_broken(Target target, Deploy broken) {
+  auto text = co_await around_.store->document(target, broken.number, "hosts");
+  if (!text && text.error().code != ErrorCode::not_found) co_return fail(text.error());
+  if (!text) co_return Result<>{};
+  const RunOnHosts run = read_run_document(*text);
+  if (run.touched.empty()) co_return Result<>{};
+  auto noted =
+      co_await note_each(target, [=](Instance i) { return after_broken(std::move(i), broken, run); });
+  around_.changed(target);
+  co_return noted;
+}
+
+Task<Result<>> Instances::look_after_deploy(Target target, Desired desired) {
+  Reached reached;
+  auto text = co_await around_.store->document(target, desired.deploy, "hosts");
+  if (!text && text.error().code != ErrorCode::not_found) co_return fail(text.error());
+  if (text) {
+    const RunOnHosts run = read_run_document(*text);
+    for (const auto& [host, complete] : run.touched)
+      if (complete) reached.hosts.insert(host);
+    reached.began_at = run.began_at.value_or(Time{});
+  }
+  const Deploy* current = conductor_.current(target);
+  // What a run of another build than the wanted one brought is no answer.
+  if (!current || current->number != desired.deploy || current->sha != desired.sha) reached = {};
+  std::optional<Deploy> of = current ? std::optional(*current) : std::nullopt;
+  auto noted = co_await note_each(target, [=](Instance i) {
+    const std::string host = i.result.host;
+    return after_deploy(std::move(i), host, desired, reached, now());
+  });
+  if (!noted) co_return noted;
   if (!of || reached.hosts.empty()) co_return Result<>{};
 
   // Who still waits may not be known by a host's name yet: the inventory, which takes seconds, tells.

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/strings.h"
+#include "domain/names.h"
 
 namespace lemmy::hosts {
 namespace {
@@ -147,6 +148,23 @@ std::optional<Instance> held(Instance i, const Error& why) {
   return i;
 }
 
+InstanceState shown_state(const Instance& i, Time now) {
+  const InstanceResult& r = i.result;
+  if (i.pending() && r.state != InstanceState::running) return InstanceState::waiting;
+  if (r.state == InstanceState::unknown && !r.next_try && now - i.asked_at > kWaitedFor)
+    return InstanceState::gone;
+  return r.state;
+}
+
+std::optional<Instance> let_go(Instance i) {
+  if (i.result.state == InstanceState::running) return std::nullopt;
+  i.result.state = InstanceState::gone;
+  i.result.answered = i.asked;
+  i.result.next_try.reset();
+  i.result.why.clear();
+  return i;
+}
+
 bool awaits_run(const Instance& i) {
   const InstanceState state = i.result.state;
   const bool missed = state == InstanceState::waiting || state == InstanceState::unknown;
@@ -164,8 +182,9 @@ std::optional<Instance> after_deploy(Instance i, const std::string& host, const 
     return i;
   }
   const bool had_a_run = state == InstanceState::converged || state == InstanceState::failed;
-  const int64_t last = state == InstanceState::failed ? deploy_of_run(i.result.run) : i.result.deploy;
-  if (!had_a_run || i.pending() || last == desired.deploy) return std::nullopt;
+  const int64_t last = state == InstanceState::failed ? std::max(deploy_of_run(i.result.run), i.result.deploy)
+                                                      : i.result.deploy;
+  if (!had_a_run || i.pending() || last >= desired.deploy) return std::nullopt;
   if (reached.hosts.contains(i.result.host)) {
     converge(i, desired);
   } else {
@@ -174,6 +193,23 @@ std::optional<Instance> after_deploy(Instance i, const std::string& host, const 
     i.result.tries = 0;
     i.result.next_try = now;
   }
+  return i;
+}
+
+std::optional<Instance> after_broken(Instance i, const Deploy& broken, const RunOnHosts& run) {
+  const InstanceState state = i.result.state;
+  auto touched = run.touched.find(i.result.host);
+  if (touched == run.touched.end() || i.pending() || i.result.deploy >= broken.number ||
+      (state != InstanceState::converged && state != InstanceState::failed) ||
+      (i.result.run_at && run.began_at && *i.result.run_at >= *run.began_at))
+    return std::nullopt;
+  converge(i, {broken.number, broken.sha});
+  if (touched->second) return i;
+  i.result.state = InstanceState::failed;
+  i.result.sha.clear();
+  i.result.why = fmt::format("#{} of build {} ran on it last and was {}: what it has is not known",
+                             broken.number, short_sha(broken.sha),
+                             broken.phase == Phase::cancelled ? "cancelled" : "not finished there");
   return i;
 }
 

@@ -6,6 +6,7 @@
 
 #include "ansible/run.h"
 #include "domain/instance.h"
+#include "hosts/run_document.h"
 
 namespace lemmy::hosts {
 
@@ -49,6 +50,12 @@ Instance not_there(Instance instance, const Error& why, Time now);
 Instance interrupted(Instance instance, Time now);
 // It stays as it is until something changes; nullopt: that is known already.
 std::optional<Instance> held(Instance instance, const Error& why);
+// As people count it: a call that is not answered waits, and what the inventory has given up for so long that
+// nobody waits for it is gone.
+InstanceState shown_state(const Instance& instance, Time now);
+inline constexpr std::chrono::hours kWaitedFor{24};
+// The machine is no more. nullopt: a run is on it.
+std::optional<Instance> let_go(Instance instance);
 // It called and has not been answered by a run, or that run was cut or could not come to it.
 bool awaits_run(const Instance& instance);
 // What the run of a deploy that went live did: the hosts on which it went well, and when it began.
@@ -60,5 +67,9 @@ struct Reached {
 // that run are answered by it. `host`: its name in the inventory; empty: not known. nullopt: nothing.
 std::optional<Instance> after_deploy(Instance instance, const std::string& host, const Desired& desired,
                                      const Reached& reached, Time now);
+
+// Another deploy failed or was cancelled, after its run had begun on hosts: it was the last that touched
+// them. nullopt: it did not touch this one, or something later did.
+std::optional<Instance> after_broken(Instance instance, const Deploy& broken, const RunOnHosts& run);
 
 }  // namespace lemmy::hosts

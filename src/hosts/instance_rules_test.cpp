@@ -225,5 +225,50 @@ TEST(InstanceRules, runs_are_named_by_deploy_and_time) {
   EXPECT_EQ(deploy_of_run(""), 0);
 }
 
+TEST(InstanceRules, what_is_no_more_is_let_go_of_until_it_calls) {
+  Instance i = not_there(asked(), missing(), kNow);
+  EXPECT_EQ(shown_state(i, kNow + 48h), InstanceState::unknown) << "it is still looked for";
+  while (i.result.next_try) i = not_there(i, missing(), kNow);
+  EXPECT_EQ(shown_state(i, kNow + 1h), InstanceState::unknown) << "somebody may still mend its tags";
+  EXPECT_EQ(shown_state(i, kNow + 25h), InstanceState::gone);
+  Instance gone = *let_go(asked());
+  EXPECT_EQ(shown_state(gone, kNow), InstanceState::gone);
+  EXPECT_FALSE(is_due(gone, kNow) || awaits_run(gone));
+  EXPECT_FALSE(after_deploy(gone, "web-1", {9, "c"}, {}, kNow));
+  gone.asked = 2;
+  EXPECT_EQ(shown_state(gone, kNow), InstanceState::waiting);
+  EXPECT_TRUE(is_due(gone, kNow));
+  EXPECT_FALSE(let_go(begun(asked(), "web-1", "7-1", kNow)));
+}
+
+TEST(InstanceRules, a_deploy_that_did_not_go_live_was_the_last_to_touch_its_hosts) {
+  Deploy broken;
+  broken.number = 8;
+  broken.sha = "bbbbbbb8";
+  broken.phase = Phase::failed;
+  RunOnHosts run;
+  run.began_at = kNow + 1h;
+  run.over = true;
+  run.touched = {{"web-1", false}, {"web-2", true}};
+  auto ok = host(ansible::HostState::ok);
+  Instance i = ended(begun(asked(), "web-1", "7-1", kNow), &ok, {7, "a"}, "", kNow);
+  auto one = after_broken(i, broken, run);
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->result.state, InstanceState::failed);
+  EXPECT_EQ(one->result.sha, "");
+  EXPECT_EQ(one->result.deploy, 8);
+  EXPECT_FALSE(one->result.next_try) << "what serves is not brought back by itself";
+  EXPECT_THAT(one->result.why, HasSubstr("#8 of build bbbbbbb"));
+  EXPECT_FALSE(after_broken(*one, broken, run)) << "that is known";
+  EXPECT_FALSE(after_deploy(*one, "web-1", {7, "a"}, {{"web-1"}, kNow}, kNow)) << "#7 went live before";
+  EXPECT_EQ(after_deploy(*one, "web-1", {9, "c"}, {{"web-1"}, kNow + 2h}, kNow)->result.sha, "c");
+  i.result.host = "web-2";
+  EXPECT_EQ(after_broken(i, broken, run)->result.sha, "bbbbbbb8") << "it came to its end there";
+  i.result.host = "web-3";
+  EXPECT_FALSE(after_broken(i, broken, run)) << "not reached";
+  Instance again = ended(begun(*one, "web-1", "7-2", kNow + 2h), &ok, {7, "a"}, "", kNow + 2h);
+  EXPECT_FALSE(after_broken(again, broken, run)) << "somebody ran it again since";
+}
+
 }  // namespace
 }  // namespace lemmy::hosts

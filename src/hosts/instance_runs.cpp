@@ -6,16 +6,12 @@
 #include "deploy/crash_point.h"
 #include "deploy/measure.h"
 #include "hosts/instances.h"
+#include "hosts/place.h"
 
 namespace lemmy::hosts {
 namespace {
 
 constexpr milliseconds kFirstWrite{500}, kLastWrite{15'000};
-
-std::string folder_of(const Target& target, const std::string& run) {
-  // A deploy's folder ends in its number alone.
-  return fmt::format("{}.{}.boot-{}", target.project, target.environment, run);
-}
 
 std::string document_of(const std::string& run) { return "log-" + run; }
 
@@ -35,7 +31,7 @@ std::shared_ptr<const ansible::Progress> Instances::progress(const Target& targe
 Task<Result<std::string>> Instances::run_log(Target target, std::string run) const {
   auto it = targets_.find(target);
   if (it != targets_.end() && it->second->run == run && around_.runs) {
-    auto so_far = co_await around_.runs->log(folder_of(target, run), kRunLog);
+    auto so_far = co_await around_.runs->log(run_id(target, run), kRunLog);
     // Not found: it ended while it was looked for.
     if (so_far || so_far.error().code != ErrorCode::not_found) co_return so_far;
   }
@@ -67,7 +63,7 @@ Task<> Instances::record_surely(std::vector<Instance> instances) {
 Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan plan,
                                   std::vector<Instance> batch) {
   const std::string run = run_name(desired.deploy, now());
-  plan.id = folder_of(target, run);
+  plan.id = run_id(target, run);
   auto turn = conductor_.take_hosts(target, plan.id);
   if (!turn) co_return kNever;  // a deploy came meanwhile
   state(target);
@@ -102,6 +98,7 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
                                           {"hosts", std::to_string(hosts.size())},
                                           {"run", run}});
   plan.only = hosts;
+  s.progress->expect(hosts);
   auto outcome = co_await around_.runs->run(plan, s.progress, [this, target] { around_.changed(target); });
   auto text = co_await around_.runs->log(plan.id, kRunLog);
   if (text) {
@@ -117,7 +114,7 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
 
   const bool cut = outcome && (outcome->cancelled || outcome->timed_out);
   std::string why = !outcome             ? outcome.error().str()
-                    : outcome->timed_out ? "the run took too long and was ended"
+                    : outcome->timed_out ? why_ended(plan, *outcome, *s.progress)
                     : !outcome->finished ? "ansible-playbook ended before its recap: it was killed"
                                          : s.progress->trouble();
   size_t converged = 0;
@@ -135,6 +132,7 @@ Task<milliseconds> Instances::run(Target target, Desired desired, ansible::Plan 
   co_await around_.runs->forget(plan.id);
   deploy::count_run(cut ? "cut" : converged == batch.size() ? "ok" : "failed");
   deploy::count_converged(converged);
+  conductor_.hosts_ran(target);
   log::info("instances have their build", {{"project", target.project},
                                            {"environment", target.environment},
                                            {"build", desired.sha},

@@ -8,6 +8,9 @@
 #include "deploy/renew.h"
 
 namespace lemmy::hosts {
+
+constexpr int kPagesOfBuilds = 20;
+
 Instances::Instances(asio::any_io_executor loop, Surroundings surroundings, deploy::Conductor* conductor,
                      std::function<void()> lost)
     : loop_(loop),
@@ -29,7 +32,7 @@ Instances::TargetState& Instances::state(const Target& target) {
 Task<Result<>> Instances::lead(store::Fence fence) {
   fence_ = std::move(fence);
   leading_ = true;
-  for (auto& [target, s] : targets_) s->looked_after = -1;
+  for (auto& [target, s] : targets_) s->looked_after = s->broken_after = -1;
   auto all = co_await unsettled();
   if (!all) co_return fail(all.error());
   for (const Instance& i : *all) wake(i.target);
@@ -91,6 +94,17 @@ Task<Result<Instance>> Instances::run_again(Target target, std::string id, std::
   called(target);
   around_.changed(target);
   co_return with_call(*known, call);
+}
+
+Task<Result<>> Instances::let_go(Target target, std::string id) {
+  auto known = co_await around_.store->instance(target, id);
+  if (!known) co_return fail(known.error());
+  auto gone = hosts::let_go(*known);
+  if (!gone)
+    co_return fail(ErrorCode::conflict, id, "a playbook runs on it", "let go of it when that has ended");
+  auto noted = co_await record({std::move(*gone)});
+  around_.changed(target);
+  co_return noted;
 }
 
 void Instances::deploys_changed(const Target& target) {
@@ -158,6 +172,16 @@ Task<milliseconds> Instances::round(Target target) {
     auto looked = co_await look_after_deploy(target, *want);
     if (!looked) co_return kStoreDown;
     s.looked_after = want->deploy;
+  }
+  Deploy last;
+  last.target = target;
+  last.deployer = Deployer::ansible;
+  if (const Deploy* current = conductor_.current(target)) last = *current;
+  for (const Deploy& broken : conductor_.begun_since(last)) {
+    if (broken.number <= s.broken_after) continue;
+    auto looked = co_await look_after_broken(target, broken);
+    if (!looked) co_return kStoreDown;
+    s.broken_after = broken.number;
   }
   s.window.reset();  // calls from here on may come too late for this list
   auto list = co_await unsettled(target);
@@ -232,9 +256,22 @@ Task<Result<Desired>> Instances::desired(Target target) {
   auto config = around_.config();
   const config::Project* p = config->project(target.project);
   if (p && p->boot_newest) {
-    auto builds = co_await around_.store->builds(target.project, {1, ""});
-    if (!builds) co_return fail(builds.error());
-    if (!builds->items.empty()) out.sha = builds->items[0].sha;
+    const std::string branch = p->boot_branch;
+    store::Page page{branch.empty() ? 1 : 100, ""};
+    std::string newest;
+    for (int n = 0; n < kPagesOfBuilds && newest.empty(); ++n) {
+      auto builds = co_await around_.store->builds(target.project, page);
+      if (!builds) co_return fail(builds.error());
+      for (const Build& b : builds->items)
+        if (newest.empty() && (branch.empty() || b.branch == branch)) newest = b.sha;
+      page.after = builds->next;
+      if (page.after.empty()) break;
+    }
+    if (!newest.empty()) out.sha = newest;
+    if (out.sha.empty() && !branch.empty())
+      co_return fail(ErrorCode::not_found, target.str(),
+                     "no build of branch " + branch + " was announced yet",
+                     "boot_branch of project.yaml names it");
   }
   if (!out.sha.empty()) co_return out;
   co_return fail(ErrorCode::not_found, target.str(), "nothing was deployed to " + target.str() + " yet",

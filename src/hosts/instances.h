@@ -26,6 +26,8 @@ class Instances {
   void called(const Target& target);  // a call is in the store
   // As if the instance had called again. not_found: it never called.
   Task<Result<Instance>> run_again(Target target, std::string id, std::string who, std::string from);
+  // The machine is no more: it is not waited for, and not listed. not_found; conflict: a run is on it.
+  Task<Result<>> let_go(Target target, std::string id);
   void deploys_changed(const Target& target);  // from the conductor; an empty target: the configuration
 
   // Of the run under way; nullptr: none.
@@ -48,6 +50,7 @@ class Instances {
     bool held = false;  // nothing can be done before a deploy or the configuration changes
     std::optional<Clock::time_point> window;  // until then calls are gathered
     int64_t looked_after = -1;                // the deploy whose going live was looked after
+    int64_t broken_after = -1;                // the last that did not go live, and was looked after
     std::string run;                          // under way
     std::shared_ptr<ansible::Progress> progress;
   };
@@ -61,6 +64,10 @@ class Instances {
   Task<Result<std::vector<Instance>>> unsettled(Target target);
   // Once for each deploy that went live.
   Task<Result<>> look_after_deploy(Target target, Desired desired);
+  // The same for one that failed or was cancelled after it had begun on hosts.
+  Task<Result<>> look_after_broken(Target target, Deploy broken);
+  // Records what the rule makes of instances of the target.
+  Task<Result<>> note_each(Target target, std::function<std::optional<Instance>(Instance)> rule);
   Task<Result<Desired>> desired(Target target);
   Task<Result<Directory>> directory(Result<ansible::Plan> plan);
   Task<milliseconds> run(Target target, Desired desired, ansible::Plan plan, std::vector<Instance> batch);

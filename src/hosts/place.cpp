@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "deploy/crash_point.h"
 #include "domain/names.h"
+#include "hosts/run_document.h"
 
 namespace lemmy::hosts {
 
@@ -31,6 +32,9 @@ Cause cause_of(const ansible::Failure& f) {
                                shell_word(f.host) + " in the Ansible folder"
            : f.file_line.empty() ? ""
                                  : "look at " + f.file_line;
+  // What is known of these words says more.
+  if (const std::string known = ansible::hint_for(f.message + "\n" + f.output); !known.empty())
+    c.hint = f.file_line.empty() || f.unreachable ? known : known + "; " + c.hint;
   c.log_tail = f.output;
   return c;
 }
@@ -44,6 +48,7 @@ std::string counted(const ansible::Progress& p) {
   std::map<ansible::HostState, std::vector<std::string>> by_state;
   std::vector<std::string> cut;  // nothing failed there, and not all was done
   for (const auto& [name, host] : p.hosts()) {
+    if (!host.meant && host.state < ansible::HostState::failed) continue;
     const bool begun = host.state != ansible::HostState::waiting;
     const bool off = begun && host.state < ansible::HostState::failed && !host.complete;
     (off ? cut : by_state[host.state]).push_back(name);
@@ -59,42 +64,37 @@ std::string counted(const ansible::Progress& p) {
   return join(parts, ", ");
 }
 
-// Of the hosts that were written down when the deploy was prepared.
-std::vector<std::string> names_in(const std::string& document) {
-  std::vector<std::string> out;
-  auto parsed = parse_json(document, "stored hosts");
-  const json::value* hosts = parsed ? find(*parsed, {"hosts"}) : nullptr;
-  if (!hosts || !hosts->is_array()) return out;
-  for (const json::value& h : hosts->get_array())
-    if (h.is_object()) out.emplace_back(text_or(h.get_object(), "name"));
-  return out;
+int complete_of(const ansible::Progress& p) {
+  return static_cast<int>(
+      std::ranges::count_if(p.hosts(), [](const auto& h) { return h.second.meant && h.second.complete; }));
 }
 
 class Shown : public deploy::Report {
  public:
   explicit Shown(std::shared_ptr<const ansible::Progress> p) : progress_(std::move(p)) {}
   json::object to_json() const override { return ansible::to_json(*progress_); }
-  int ready() const override {
-    int n = 0;
-    for (const auto& [name, host] : progress_->hosts()) n += host.complete;
-    return n;
-  }
+  int ready() const override { return complete_of(*progress_); }
 
  private:
   std::shared_ptr<const ansible::Progress> progress_;
 };
 
+constexpr std::string_view kRepeated =
+    "the run was repeated, as a server ended in the middle of it: the log is of the last one";
 constexpr std::string_view kKilled =
     "ansible-playbook ended before its recap: it was killed, or the machine has no memory left";
 
-std::string why_ended(const ansible::Plan& plan, const ansible::Progress& p) {
-  std::string text = fmt::format("the run was ended: no word of Ansible for {}, or over {} in all",
-                                 format_duration(plan.silence), format_duration(plan.limit));
+}  // namespace
+
+std::string why_ended(const ansible::Plan& plan, const ansible::Outcome& outcome,
+                      const ansible::Progress& p) {
+  std::string text = outcome.silent ? fmt::format("the run was ended: no word of Ansible for {} (deadline)",
+                                                  format_duration(plan.silence))
+                                    : fmt::format("the run was ended: over {} in all (timeout)",
+                                                  format_duration(plan.limit));
   if (!p.task().empty()) text += fmt::format(", in task '{}'", p.task());
   return text;
 }
-
-}  // namespace
 
 Error no_ansible() {
   return {ErrorCode::not_found, "ansible", "Ansible is not installed here",
@@ -150,7 +150,9 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   if (!made) co_return fail(made.error());
   auto progress = std::make_shared<ansible::Progress>();
   auto meant = co_await around_.store->document(d.target, d.number, "hosts");
-  if (meant) progress->expect(names_in(*meant));
+  if (!meant && meant.error().code != ErrorCode::not_found) co_return of_store(meant.error());
+  const RunOnHosts before = meant ? read_run_document(*meant) : RunOnHosts{};
+  if (meant) progress->expect(before.meant);
   const std::pair key{d.target, d.number};
   progress_[key] = progress;
   struct Ended {  // also when the server has to stop in the middle
@@ -165,12 +167,14 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
     if (cancelled_.contains(id)) around_.runs->cancel(id);  // a cancel that came before the run had begun
     around_.changed(target);
   };
+  // Calls of hosts from before it are answered by it, and it may have touched hosts though this server dies.
   const Time began_at = now();
+  auto begun = co_await around_.store->put_document(d.target, d.number, "hosts",
+                                                    run_document(*progress, began_at, {}));
+  if (!begun) co_return of_store(begun.error());
   auto outcome = co_await around_.runs->run(*made, progress, changed);
   auto log = co_await around_.runs->log(made->id, kRunLog);
-  json::object hosts_document = to_json(*progress);
-  hosts_document["began_at"] = format_time(began_at);  // calls of hosts from before it are answered by it
-  std::string hosts = json::serialize(hosts_document);
+  std::string hosts = run_document(*progress, began_at, now());
   auto kept = co_await keep_run(d, made->id, std::move(hosts), log ? std::optional(*log) : std::nullopt);
   if (!kept) co_return of_store(kept.error());
   if (log) co_await around_.runs->forget(made->id);
@@ -179,23 +183,26 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   if (outcome->cancelled && cancelled_.contains(made->id))
     co_return deploy::Applied{How::cancelled, std::move(d), ""};
 
-  int complete = 0;
-  for (const auto& [name, host] : progress->hosts()) complete += host.complete;
-  in_places(d, [&](DeployPlace& p) { p.running = complete; });
+  in_places(d, [&](DeployPlace& p) { p.running = complete_of(*progress); });
   if (outcome->exit_code == 0 && outcome->finished && !progress->first_failure()) {
     std::string text = "live: " + counted(*progress);
-    co_return deploy::Applied{How::live, std::move(d), std::move(text)};
+    std::vector<std::string> warnings;
+    if (before.began_at && !before.over) warnings.emplace_back(kRepeated);
+    co_return deploy::Applied{How::live, std::move(d), std::move(text), std::move(warnings)};
   }
   Cause cause;
   if (progress->first_failure())
     cause = cause_of(*progress->first_failure());
   else
-    cause.summary = outcome->timed_out            ? why_ended(*made, *progress)
-                    : !outcome->finished          ? std::string(kKilled)
-                    : progress->trouble().empty() ? fmt::format("Ansible ended with {}", outcome->exit_code)
-                                                  : progress->trouble();
+    cause.summary = outcome->timed_out      ? why_ended(*made, *outcome, *progress)
+                    : !outcome->finished    ? std::string(kKilled)
+                    : !progress->in_error() ? fmt::format("Ansible ended with {}", outcome->exit_code)
+                                            : progress->trouble();
+  if (outcome->timed_out && cause.hint.empty())
+    cause.hint = "deadline and timeout are set in project.yaml; what the task started may go on on the hosts";
   if (cause.hint.empty()) cause.hint = "the run's log says more";
   std::string text = cause.summary + "; hosts: " + counted(*progress);
+  if (before.began_at && !before.over) text += fmt::format("; {}", kRepeated);
   in_places(d, [&](DeployPlace& p) { p.cause = cause; });
   co_return deploy::Applied{How::failed, std::move(d), std::move(text)};
 }
@@ -209,6 +216,29 @@ void Place::cancel(const Deploy& d) {
   if (!progress_.contains({d.target, d.number})) return;
   cancelled_.insert(id);
   cut(id);
+}
+
+Task<Result<int>> Place::still_has(Deploy serving, std::vector<Deploy> later) {
+  std::vector<RunOnHosts> runs;
+  later.insert(later.begin(), serving);
+  for (const Deploy& d : later) {
+    auto text = co_await around_.store->document(d.target, d.number, "hosts");
+    if (!text && text.error().code != ErrorCode::not_found) co_return of_store(text.error());
+    runs.push_back(text ? read_run_document(*text) : RunOnHosts{});
+  }
+  const RunOnHosts first = std::move(runs.front());
+  if (first.touched.empty()) co_return serving.running;  // of an earlier release, or it is gone
+  runs.erase(runs.begin());
+  std::vector<Instance> instances;
+  store::Page page{1000, ""};
+  do {
+    auto list = co_await around_.store->instances(serving.target.project, serving.target.environment, page);
+    if (!list) co_return of_store(list.error());
+    for (Instance& i : list->items)
+      if (!i.result.host.empty()) instances.push_back(std::move(i));
+    page.after = list->next;
+  } while (!page.after.empty());
+  co_return still_there(first, serving.number, runs, instances);
 }
 
 void Place::cut(const std::string& run) {

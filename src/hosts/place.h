@@ -7,6 +7,9 @@
 
 namespace lemmy::hosts {
 
+// Of a run that was ended by one of its two limits.
+std::string why_ended(const ansible::Plan& plan, const ansible::Outcome& outcome,
+                      const ansible::Progress& progress);
 Error no_ansible();  // what hosts need, and this server does not have
 
 class Place : public deploy::Place {
@@ -29,6 +32,7 @@ class Place : public deploy::Place {
   int restored_to(const Deploy& deploy, const std::optional<Deploy>&) const override {
     return deploy.replicas;
   }
+  Task<Result<int>> still_has(Deploy serving, std::vector<Deploy> later) override;
   void cancel(const Deploy& deploy) override;
   void cut(const std::string& run) override;
   std::string waits_for(const Deploy& deploy) const override;

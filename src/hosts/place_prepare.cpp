@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include "async/race.h"
+#include "base/strings.h"
 #include "hosts/place.h"
+#include "hosts/run_document.h"
 
 namespace lemmy::hosts {
 
@@ -11,6 +13,14 @@ using deploy::of_store;
 
 // At whether it was cancelled, which is told at once.
 constexpr milliseconds kLookAtCancel{60'000};
+
+static std::string passed_over(const std::vector<std::string>& files) {
+  if (files.empty()) return {};
+  return fmt::format(
+      "Ansible passes over {} in inventory/: call it .yml or give it no ending, or set "
+      "ignore_extensions in section [inventory] of ansible.cfg",
+      join(files, ", "));
+}
 
 std::string Place::waits_for(const Deploy& d) const {
   auto it = asking_.find({d.target, d.number});
@@ -53,10 +63,12 @@ Task<Result<deploy::Prepared>> Place::write_down(Deploy d, std::shared_ptr<Askin
   if (!made) co_return fail(made.error());
   auto hosts = co_await hosts_of(*made, std::move(asking));
   if (!hosts) co_return of_place(hosts.error());
+  const std::string left_out = passed_over(
+      co_await around_.programs->run([dir = made->ansible_dir] { return ansible::skipped_files(dir); }));
   if (hosts->empty())
-    co_return fail(
-        ErrorCode::not_found, made->hosts, "no host of the inventory matches",
-        "tag hosts with these groups, or say hosts: in projects/" + d.target.project + "/project.yaml");
+    co_return fail(ErrorCode::not_found, made->hosts, "no host of the inventory matches",
+                   "tag hosts with these groups, or say hosts: in projects/" + d.target.project +
+                       "/project.yaml" + (left_out.empty() ? "" : "; " + left_out));
   const json::value& environment = made->variables["lemmy"].get_object()["config"];
   auto put =
       co_await around_.store->put_document(d.target, d.number, "environment", pretty_json(environment));
@@ -64,13 +76,14 @@ Task<Result<deploy::Prepared>> Place::write_down(Deploy d, std::shared_ptr<Askin
     put = co_await around_.store->put_document(d.target, d.number, "final", pretty_json(made->variables));
   ansible::Progress all;
   all.expect(*hosts);
-  if (put)
-    put = co_await around_.store->put_document(d.target, d.number, "hosts", json::serialize(to_json(all)));
+  if (put) put = co_await around_.store->put_document(d.target, d.number, "hosts", run_document(all, {}, {}));
   if (!put) co_return of_store(put.error());
   d.replicas = static_cast<int>(hosts->size());
   in_places(d, [&](DeployPlace& p) { p.object = made->hosts; });
   std::string text = fmt::format("running {} on {} hosts", made->playbook, hosts->size());
-  co_return deploy::Prepared{std::move(d), std::move(text), {}};
+  std::vector<std::string> warnings;
+  if (!left_out.empty()) warnings.push_back(left_out);
+  co_return deploy::Prepared{std::move(d), std::move(text), std::move(warnings)};
 }
 
 }  // namespace lemmy::hosts

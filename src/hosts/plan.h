@@ -20,6 +20,12 @@ std::string run_id(const Deploy& deploy);
 // With the environment JSON that it was deployed with, or before it is prepared, that of now; always with the
 // image and the branch that the deploy names.
 Task<Result<ansible::Plan>> plan_for(Surroundings around, Deploy deploy);
+// Of a run on instances, whose name is in InstanceResult.
+std::string run_id(const Target& target, const std::string& run);
+// Whether the run of that id is of a deploy, which is repeated under the same id after a restart.
+bool is_of_deploy(const std::string& id);
+// What a playbook gets: {"lemmy": {project, environment, build, deploy, config}}. Pure.
+json::object playbook_variables(const Target& target, const Build& build, int64_t deploy, json::value config);
 inline constexpr size_t kRunLog = 8u << 20;  // bytes kept of what a run printed: the end
 
 }  // namespace lemmy::hosts

@@ -148,9 +148,16 @@ class Board {
   // {"instances": [domain/instance.h to_json(Instance) + "age" (since asked_at), "short_sha", "pending" bool,
   //    "state_text" for people, and its parts "state_words" and "next_in" ("in 20 s", of "next_try"; may be
   //    empty), "task" (now, while it runs; may be empty), "log" (path of the run's log in the API, or null)],
-  //  "next", "counts": {"converged": 3, ...} of this page}
+  //  "next", "counts": {"converged": 3, ...}}
   // Newest call first; of one project and environment, unless they are empty.
-  Task<Result<json::object>> instances(std::string project, std::string environment, store::Page page) const;
+  // "shown_state": with those that are not waited for any more as "gone"; "counts": of all, by it.
+  struct InstancesWanted {
+    std::string project, environment;  // empty: all
+    std::string state;                 // empty: all but "gone"; invalid: it is none
+    store::Page page;                  // of a state it may have fewer and go on all the same
+    std::function<bool(std::string_view project)> may = {};  // empty: all
+  };
+  Task<Result<json::object>> instances(InstancesWanted wanted) const;
   Task<Result<std::string>> instance_log(Target target, std::string run) const;
   // {"release": {"id", "project", "build", "short_sha", "branch", "who", "reason", "created_at", "age",
   // "url",
@@ -167,6 +174,7 @@ class Board {
                                     bool previous, int lines) const;
 
  private:
+  Task<Result<json::object>> count_instances(InstancesWanted wanted) const;  // by shown_state
   // Where the deploy is, whatever its environment names now; nullptr also for one on hosts.
   kube::Cluster* cluster_of(const Deploy& deploy) const;
   kube::Cluster* cluster_of(const Target& target) const;  // where the next one goes

@@ -1,6 +1,7 @@
 // Hosts that asked for their build, and what became of it.
 #include <fmt/format.h>
 
+#include "base/strings.h"
 #include "domain/addresses.h"
 #include "domain/names.h"
 #include "live/view.h"
@@ -31,20 +32,67 @@ std::string instance_words(const Instance& i) {
       break;
     case InstanceState::waiting:
       break;
+    case InstanceState::gone:
+      if (!i.pending()) return "let go of";
+      break;
   }
   return r.why.empty() ? "asked, is gathered with others" : "waits";
 }
 
 }  // namespace
 
-Task<Result<json::object>> Board::instances(std::string project, std::string environment,
-                                            store::Page page) const {
-  auto listing = co_await from_.store->instances(project, environment, page);
-  if (!listing) co_return fail(listing.error());
-  json::array list;
+namespace {
+
+constexpr int kCounted = 50'000, kTogether = 1'000;
+
+bool is_wanted(const Board::InstancesWanted& wanted, const Instance& i, Time now) {
+  if (wanted.may && !wanted.may(i.target.project)) return false;
+  const InstanceState state = hosts::shown_state(i, now);
+  return wanted.state.empty() ? state != InstanceState::gone : name(state) == wanted.state;
+}
+
+}  // namespace
+
+Task<Result<json::object>> Board::count_instances(InstancesWanted wanted) const {
   std::map<std::string, int64_t> counts;
-  for (const Instance& i : listing->items) {
+  store::Page page{kTogether, ""};
+  for (int n = 0; n < kCounted; n += kTogether) {
+    auto part = co_await from_.store->instances(wanted.project, wanted.environment, page);
+    if (!part) co_return fail(part.error());
+    for (const Instance& i : part->items)
+      if (!wanted.may || wanted.may(i.target.project))
+        ++counts[std::string(name(hosts::shown_state(i, now())))];
+    page.after = part->next;
+    if (page.after.empty()) break;
+  }
+  json::object out;
+  for (const auto& [state, n] : counts) out[state] = n;
+  co_return out;
+}
+
+Task<Result<json::object>> Board::instances(InstancesWanted wanted) const {
+  if (!wanted.state.empty() && !instance_state_from(wanted.state))
+    co_return fail(ErrorCode::invalid, "state", "'" + shorten(wanted.state, 40) + "' is no state",
+                   "waiting, unknown, running, converged, failed or gone");
+  store::Page page = wanted.page;
+  std::vector<Instance> found;
+  const int limit = std::clamp(page.limit, 1, kTogether);
+  for (int n = 0; n < kCounted; n += kTogether) {
+    // So many that the last one of the page is the last that is given.
+    page.limit = limit - static_cast<int>(found.size());
+    auto part = co_await from_.store->instances(wanted.project, wanted.environment, page);
+    if (!part) co_return fail(part.error());
+    for (Instance& i : part->items)
+      if (is_wanted(wanted, i, now())) found.push_back(std::move(i));
+    page.after = part->next;
+    if (page.after.empty() || static_cast<int>(found.size()) >= limit) break;
+  }
+  auto counts = co_await count_instances(wanted);
+  if (!counts) co_return fail(counts.error());
+  json::array list;
+  for (const Instance& i : found) {
     json::object o = to_json(i);
+    o["shown_state"] = name(hosts::shown_state(i, now()));
     o["age"] = age(i.asked_at);
     o["short_sha"] = short_sha(i.result.sha);
     o["pending"] = i.pending();
@@ -65,15 +113,11 @@ Task<Result<json::object>> Board::instances(std::string project, std::string env
                                              i.target.project, i.target.environment, i.result.run));
     o["deploy_url"] =
         i.result.deploy > 0 ? json::value(deploy_address(i.target, i.result.deploy)) : json::value(nullptr);
-    ++counts[std::string(i.pending() && i.result.state != InstanceState::running
-                             ? name(InstanceState::waiting)
-                             : name(i.result.state))];
     list.push_back(std::move(o));
   }
-  json::object of_state;
-  for (const auto& [state, n] : counts) of_state[state] = n;
-  co_return json::object{
-      {"instances", std::move(list)}, {"next", listing->next}, {"counts", std::move(of_state)}};
+  json::object out{{"instances", std::move(list)}, {"next", page.after}};
+  out["counts"] = std::move(*counts);
+  co_return out;
 }
 
 Task<Result<std::string>> Board::instance_log(Target target, std::string run) const {

@@ -86,17 +86,26 @@ json::object Board::target_json(const std::string& project, const std::string& e
   auto [health, text] = current  ? health_of_serving(*current, answers)
                         : latest ? Health{"zeroed", "nothing runs"}
                                  : Health{"none", configured ? "never deployed" : ""};
+  const bool on_hosts = latest && latest->deployer == Deployer::ansible && !latest->object_name.empty();
+  if (on_hosts && latest->phase == Phase::cancelled && (!current || current->running < current->replicas))
+    text = current ? fmt::format("{}; #{}, which was cancelled, ran on others", text, latest->number)
+                   : fmt::format("#{} was cancelled, and may have begun on hosts", latest->number);
   if (latest && latest->phase == Phase::failed) {
     health = "bad";
     text = fmt::format("#{} failed{}", latest->number,
                        latest->cause ? ": " + latest->cause->summary : std::string());
-    const bool reached = latest->deployer == Deployer::ansible && !latest->object_name.empty();
     if (conductor.has_recovered(*latest))
       text += fmt::format("; all pods of #{0} are ready by now: accept #{0}, or zero it", latest->number);
-    if (current && reached) text += fmt::format("; hosts that it did not reach run #{}", current->number);
-    told = reached;
+    if (current && on_hosts)
+      text += fmt::format("; #{} is {}", current->number, health_of_serving(*current, answers).text);
+    told = on_hosts;
     serves = "still serves";
   }
+  auto config = from_.config();
+  const config::Project* p = config->project(project);
+  const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;
+  if (!latest && e && e->deployer == Deployer::ansible && p->boot_newest)
+    text = "never deployed; hosts that boot get the newest build";
   if (active || !queued.empty()) {
     const Deploy& d = active ? *active : *queued.front();
     health = "busy";
@@ -105,9 +114,6 @@ json::object Board::target_json(const std::string& project, const std::string& e
     serves = "serves";
   }
   text += who_answers(answers, current, told, serves);
-  auto config = from_.config();
-  const config::Project* p = config->project(project);
-  const config::ProjectEnvironment* e = p ? p->environment(environment) : nullptr;
   const std::string_view deployer = lemmy::name(e ? e->deployer : Deployer::kubernetes);
   auto shown = [&](const Deploy& d) { return lines ? deploy_line(d) : deploy_json(d); };
   json::array waiting;

@@ -120,15 +120,25 @@ Pages::Answer Pages::look_instead(route::Call call) {
   co_return see_other(of_one ? path.substr(0, path.rfind('/')) : "/projects/" + call.param("project"));
 }
 
+static std::string back_to_instances(const std::string& query) {
+  return "/instances" + (query.empty() || query.find_first_of("\r\n") != query.npos ? "" : "?" + query);
+}
+
 Pages::Answer Pages::run_instance(route::Call call) {
   auto form = fields(call.request);
   if (!form) co_return error(call, form.error());
   auto asked = co_await services_.instances->run_again(call.target(), (*form)["instance_id"], call.who.name,
                                                        call.request.remote);
   if (!asked) co_return error(call, asked.error());
-  const std::string query = (*form)["query"];
-  co_return see_other("/instances" +
-                      (query.empty() || query.find_first_of("\r\n") != query.npos ? "" : "?" + query));
+  co_return see_other(back_to_instances((*form)["query"]));
+}
+
+Pages::Answer Pages::let_go_of_instance(route::Call call) {
+  auto form = fields(call.request);
+  if (!form) co_return error(call, form.error());
+  auto gone = co_await services_.instances->let_go(call.target(), (*form)["instance_id"]);
+  if (!gone) co_return error(call, gone.error());
+  co_return see_other(back_to_instances((*form)["query"]));
 }
 
 Pages::Answer Pages::act(route::Call call) {

@@ -115,9 +115,18 @@ TEST_F(Handlers, hosts_that_asked_are_shown_and_run_again_by_those_who_may) {
                  "instance_id=i-9&csrf=" + csrf())
                 .status,
             404);
+  EXPECT_THAT(send("GET", "/instances?state=failed").body, HasSubstr("None of these here"));
+  EXPECT_EQ(send("GET", "/instances?state=nonsense").status, 422);
+  EXPECT_EQ(send("POST", "/projects/hello-world/environments/staging/instances/forget",
+                 "instance_id=i-1&csrf=" + csrf())
+                .status,
+            303);
+  EXPECT_THAT(send("GET", "/instances").body, AllOf(Not(HasSubstr("instance-hello")), HasSubstr("1 gone")));
+  EXPECT_THAT(send("GET", "/instances?state=gone").body, HasSubstr("let go of"));
   make_router(false);
   config->access.anonymous = access::Role::viewer;
-  EXPECT_THAT(send("GET", "/instances").body, Not(HasSubstr("Run again")));
+  EXPECT_THAT(send("GET", "/instances?state=gone").body,
+              AllOf(HasSubstr("i-1"), Not(HasSubstr("Run again")), Not(HasSubstr("Let go"))));
 }
 
 TEST_F(Handlers, a_stranger_at_the_form_to_sign_in_is_told_no_names_of_files_and_hosts) {

@@ -29,6 +29,7 @@ class Pages : public std::enable_shared_from_this<Pages> {
   Answer act(route::Call call);
   Answer look_instead(route::Call call);  // the address of a form, asked for as a page: where the form stands
   Answer run_instance(route::Call call);
+  Answer let_go_of_instance(route::Call call);
   Answer release_form(route::Call call);  // which environments, and why
   Answer release(route::Call call);
   Answer roll_back_release(route::Call call);

@@ -87,6 +87,7 @@ inline json::object instances() {
   page_of["project"] = "";
   page_of["environment"] = "";
   page_of["query"] = "";
+  page_of["state"] = "";
   return {{"frame", frame()},
           {"page", page_of},
           {"instances", json::array{instance("i-1", "failed"), instance("i-2", "converged")}},

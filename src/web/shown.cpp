@@ -108,10 +108,15 @@ Task<Result<json::object>> Pages::read(View view, route::Call call) const {
   }
   if (view == View::project)
     co_return co_await known(key, board.project(target.project, {kBuildsAPage, after}));
-  if (view == View::instances)
-    co_return co_await known(
-        key, board.instances(std::string(call.request.query_value("project")),
-                             std::string(call.request.query_value("environment")), {kInstancesAPage, after}));
+  if (view == View::instances) {
+    live::Board::InstancesWanted wanted;
+    wanted.project = call.request.query_value("project");
+    wanted.environment = call.request.query_value("environment");
+    wanted.state = call.request.query_value("state");
+    wanted.page = {kInstancesAPage, after};
+    wanted.may = [who = call.who](std::string_view project) { return who.may_touch(project); };
+    co_return co_await known(key, board.instances(std::move(wanted)));
+  }
   if (view == View::release)
     co_return co_await known(key, board.release(target.project, call.param("release")));
   if (view == View::dry_run) co_return load_dry_run(call);
@@ -138,6 +143,7 @@ Task<Result<json::object>> Pages::load(View view, route::Call call, bool fragmen
     say_what_may(data, call);
     page["project"] = call.request.query_value("project");
     page["environment"] = call.request.query_value("environment");
+    page["state"] = call.request.query_value("state");
     page["query"] = query_of(call);
   }
   if (view == View::release) {

@@ -43,6 +43,8 @@ void add_pages(route::Router& router, live::Services services) {
   add("GET", "/live", Who::viewer, "What changes on pages, as it happens", &Pages::follow, Kind::plain);
   add("POST", project + "/environments/{environment}/instances/run", Who::deployer,
       "Runs the playbook on a host again", &Pages::run_instance);
+  add("POST", project + "/environments/{environment}/instances/forget", Who::deployer,
+      "Lets go of a host that is no more", &Pages::let_go_of_instance);
   const std::string releases = project + "/releases", release = releases + "/{release}";
   const std::string dry_runs = project + "/environments/{environment}/dry-runs",
                     dry_run = dry_runs + "/{run}";

@@ -191,14 +191,27 @@ class Hosts(unittest.TestCase):
         self.assertIn("no host", status["cause"]["summary"])
         self.assertIn("project_lonely", status["cause"]["summary"])
 
-    def test_cancel_ends_the_run_and_says_what_may_go_on(self):
+    def test_cancel_ends_the_run_and_says_what_may_go_on_and_what_each_host_has(self):
+        self.project("worker")
+        self.configured()
+        before, _, _ = self.deploy("worker", until=("live",))
+        self.boots("one")
         self.project("worker", pause=60)
         self.configured()
-        n, _, _ = self.deploy("worker", until=("applying",))
+        n, sha, _ = self.deploy("worker", until=("applying",))
         wait_for("the pause", lambda: (self.lemmy.status("worker", "staging", n)["hosts"] or {}).get("task") == "Maybe wait")
         self.assertEqual(self.lemmy.act("worker", "staging", n, "cancel")[0], 202)
         status = self.lemmy.wait_phase("worker", "staging", n, "cancelled", limit=25)
         self.assertIn("may still run", json.dumps(status["history"]))
+        target = "/api/v1/projects/worker/environments/staging"
+        wait_for("what the hosts have", lambda: self.lemmy.call("GET", target)[1]["current"]["ready"] == 0)
+        state = self.lemmy.call("GET", target)[1]
+        self.assertEqual((state["current"]["number"], state["health"]), (before, "bad"))
+        self.assertEqual(state["health_text"], f"on 0 of 3 hosts; #{n}, which was cancelled, ran on others")
+        one = wait_for("whose it is", lambda: next(
+            (i for i in self.lemmy.call("GET", target + "/instances")[1]["instances"]
+             if i["instance_id"] == "one" and i["state"] == "failed"), None))
+        self.assertIn(f"#{n} of build {sha[:7]} ran on it last", one["why"])
 
     def inventory_that_takes_long(self, script):
         slow = self.config / "ansible/inventory/slow.sh"

@@ -201,11 +201,12 @@ class Instances(unittest.TestCase):
 
     def test_the_newest_build_rule(self):
         w = self.world()
-        w.project("boot: newest\n")
+        w.project("boot: newest\nboot_branch: main\n")
         time.sleep(3.5)
         w.deploy()
         newer = new_sha()
         w.lemmy.announce("web", newer)
+        w.lemmy.announce("web", new_sha(), branch="somebody/tries")
         w.ask("three")
         self.assertEqual(w.becomes("three", "converged")["build"], newer)
         self.assertEqual(w.on("three")[-1], newer)
@@ -291,6 +292,7 @@ class Instances(unittest.TestCase):
             w.lemmy.stop()
         self.assertGreaterEqual(reached, 8 // EVERY)
         w.lemmy.start()
+        self.assertEqual([p.name for p in (w.work / "data/runs").glob("*.boot-*")], [], "nothing is left of cut runs")
 
 
 if __name__ == "__main__":

@@ -174,6 +174,7 @@ class Containers(SshServer):
         self.assertEqual(self.stands()[1], ids)
         _, code, out, err = self.deploy("localhost/shop:2", "--check")
         self.assertEqual((code, "web1: changed" in out), (0, True), err + out)
+        self.assertIn("+localhost/shop:2 ", out, "what it would be replaced by")
         self.assertEqual(self.stands()[1], ids)
 
     def test_a_container_that_falls_over_fails_the_deploy_with_what_it_said(self):

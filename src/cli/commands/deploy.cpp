@@ -12,7 +12,7 @@ namespace lemmy::cli {
 namespace {
 
 constexpr const char* kDeployManual =
-    R"(Deploys a build and waits until it is live, showing each step and the pods that are ready. Standard error gets the
+    R"(Deploys a build and waits until it is live, showing each step and the pods that are ready, or the task and the hosts. Standard error gets the
 progress, standard output the outcome. Ctrl-C ends the waiting, not the deploy: `lemmy cancel` does that.
 With --check nothing is deployed: on hosts the playbook runs with --check --diff, on pods the cluster is asked whether it
 would take each object. It ends within a minute when nobody waits for it.
@@ -81,6 +81,8 @@ Task<Result<int>> deploy(std::shared_ptr<Remote> remote, DeployArguments a) {
   }
   fmt::print(stderr, "{} #{} of build {}: {}{}\n", a.target.str(), number, field(d, "short_sha"),
              remote->server(), field(d, "url"));
+  if (field(d, "deployer") == "ansible")
+    fmt::print(stderr, "the run's log: {}{}/log\n", remote->server(), deploy_path(a.target, number));
   co_return co_await follow_deploy(remote, {a.target, number, *limit, a.remote.json()});
 }
 

@@ -5,6 +5,7 @@
 #include "cli/table.h"
 #include "domain/build.h"
 #include "domain/names.h"
+#include "hosts/plan.h"
 #include "manifest/explain.h"
 
 namespace lemmy::cli {
@@ -17,6 +18,7 @@ of the project's template, then every manifest with Lemmy's names, labels, varia
 it, the expression there, and behind <- the keys of environments.json that it follows, with their lines.
 `if KEY`: the field is there because of that key; `perhaps KEY`: with another value the template does not render.
 docs/provenance.md says more. --explain needs no --build.
+Of an environment on hosts: the playbook, the pattern of its hosts and the variables that the playbook gets.
 Exit codes: 0, 2 the configuration or the arguments are wrong, 4 no such project or environment.)";
 
 struct RenderArguments {
@@ -54,6 +56,24 @@ int explain(const RenderArguments& a, const manifest::Renderer& renderer, const 
   return 0;
 }
 
+int render_hosts(const RenderArguments& a, const config::Project& project,
+                 const config::ProjectEnvironment& environment, const Build& build) {
+  if (a.explain)
+    return report(Error{ErrorCode::invalid, "--explain",
+                        a.environment + " of " + a.project + " is on hosts: there are no manifests", ""});
+  json::object variables =
+      hosts::playbook_variables({a.project, a.environment}, build, a.number, environment.values);
+  if (a.show == "final") {
+    fmt::print("{}\n", pretty_json(variables));
+    return 0;
+  }
+  json::object all{{"playbook", "playbooks/" + project.playbook},
+                   {"hosts", config::hosts_pattern(project, a.environment)}};
+  all["variables"] = std::move(variables);
+  fmt::print("{}\n", pretty_json(all));
+  return 0;
+}
+
 int render(RenderArguments a) {
   if (a.explain && a.sha.empty()) a.sha = std::string(40, '0');
   if (a.sha.empty())
@@ -70,8 +90,6 @@ int render(RenderArguments a) {
     return report(Error{ErrorCode::not_found, a.dir, fmt::format("there is no project '{}'", a.project),
                         near ? fmt::format("did you mean '{}'?", *near) : "there are: " + join(names, ", ")});
   }
-  auto renderer = manifest::Renderer::create(**config, *project);
-  if (!renderer) return report(renderer.error());
   Build build;
   build.project = a.project;
   build.sha = a.sha;
@@ -79,6 +97,11 @@ int render(RenderArguments a) {
   build.image = a.image;
   // What no hook would take no deploy can have.
   if (auto ok = check_build(build); !ok) return report(ok.error());
+  const config::ProjectEnvironment* environment = project->environment(a.environment);
+  if (environment && environment->deployer == Deployer::ansible)
+    return render_hosts(a, *project, *environment, build);
+  auto renderer = manifest::Renderer::create(**config, *project);
+  if (!renderer) return report(renderer.error());
   if (a.explain) return explain(a, **renderer, build);
   auto m = (*renderer)->render(a.environment, build, a.number);
   if (!m) return report(m.error());

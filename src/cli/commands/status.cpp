@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 #include "cli/explained.h"
+#include "cli/hosts_shown.h"
 #include "cli/remote.h"
 #include "cli/table.h"
 
@@ -10,7 +11,7 @@ namespace {
 
 constexpr const char* kStatusManual =
     R"(Without arguments what runs where; with a project its environments; with an environment its deploys and the pods
-of the newest; with a number that deploy, and why it failed: the cause, a sample of the pods that fail alike with its
+or hosts of the newest; with a number that deploy, and why it failed: the cause, a sample of the pods that fail alike with its
 log, and what differs from the last good deploy. The health is ok, busy, bad, zeroed, none or unknown (the cluster cannot be seen).
 #3* is the deploy that serves; PODS is "running, out" when its pods run and are kept from requests; POSSIBLE names the
 commands that make sense for it now (lemmy zero, delete, restore, rollback, cancel, accept). What has Lemmy's labels and nobody
@@ -60,7 +61,10 @@ std::string joined(const json::array& names) {
 }
 
 void print_deploys(const json::array& deploys) {
-  Table table({"DEPLOY", "PHASE", "BUILD", "BRANCH", "PODS", "READY", "WHO", "AGE", "POSSIBLE"});
+  const bool hosts = std::ranges::all_of(
+      deploys, [](const json::value& v) { return field(v.as_object(), "deployer") == "ansible"; });
+  Table table(
+      {"DEPLOY", "PHASE", "BUILD", "BRANCH", hosts ? "HOSTS" : "PODS", "READY", "WHO", "AGE", "POSSIBLE"});
   for (const json::value& v : deploys) {
     const json::object& d = v.as_object();
     const bool serving = bool_or(d, "serving");
@@ -102,6 +106,9 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
               field(p, "age"), field(p, "note")});
   }
   if (!pods.empty()) pods.print();
+  const json::object& hosts = object_in(status, "hosts");
+  if (const std::string run = run_line(hosts); !run.empty()) fmt::print("{}\n", run);
+  print_hosts(stdout, hosts);
 }
 
 Task<Result<int>> overview(std::shared_ptr<Remote> remote, StatusArguments a) {

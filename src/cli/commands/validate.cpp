@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <set>
 
 #include "access/instance.h"
 #include "base/strings.h"
 #include "cli/changes.h"
 #include "cli/command.h"
+#include "hosts/plan.h"
 #include "manifest/manifest.h"
 
 namespace lemmy::cli {
@@ -14,7 +17,8 @@ namespace {
 
 constexpr const char* kValidateManual =
     R"(Checks a configuration tree: every file, every key, and that every project renders
-for each of its environments. Prints all problems, each with file, line, key and what to do.
+for each of its environments. Playbooks of projects on hosts are read by ansible-playbook --syntax-check, on no host, when
+Ansible is in $PATH or where --ansible says. Prints all problems, each with file, line, key and what to do.
 With --against FOLDER, or --against REVISION of the git repository that the tree is in, it renders every
 environment of every project with both and lists the fields that this edit changes, with old and new value and
 where the new one comes from; --output json has all of them.
@@ -70,7 +74,32 @@ std::vector<Error> problems_of_keys(const config::Access& access) {
   return all;
 }
 
-int validate(const std::string& dir, bool quiet) {
+// A playbook may be of several projects, and each environment gives it other variables: the first is taken.
+// How many were read; nullopt: there is no Ansible here.
+std::optional<int> check_playbooks(const config::Config& config, const ansible::Tools& tools,
+                                   std::vector<Found>& found) {
+  Pool pool(2, "playbooks");
+  std::set<std::string> seen;
+  for (const auto& [name, project] : config.projects)
+    for (const config::ProjectEnvironment& e : project.environments) {
+      if (e.deployer != Deployer::ansible || !seen.insert(project.playbook).second) continue;
+      if (seen.size() == 1 && !ansible::installed(tools)) return std::nullopt;
+      ansible::Plan plan{.id = "syntax",
+                         .ansible_dir = std::filesystem::absolute(config.ansible_dir()).string(),
+                         .playbook = project.playbook,
+                         .hosts = config::hosts_pattern(project, e.name)};
+      plan.variables = hosts::playbook_variables({name, e.name}, sample_build(name), 1, e.values);
+      auto good = block_on(ansible::check_syntax(&pool, tools, std::move(plan)));
+      // Where a tree is checked the vault's password need not be.
+      if (!good && good.error().hint.contains("vault"))
+        fmt::print(stderr, "warning: {}\n", good.error().str());
+      else if (!good)
+        add(found, good.error(), name);
+    }
+  return static_cast<int>(seen.size());
+}
+
+int validate(const std::string& dir, const ansible::Tools& tools, bool quiet) {
   auto config = config::load(dir);
   if (!config) return failed(config.error());
   for (const auto& warnings : {(*config)->warnings, problems_of_keys((*config)->access)})
@@ -93,14 +122,20 @@ int validate(const std::string& dir, bool quiet) {
         ++rendered;
     }
   }
+  const std::optional<int> playbooks = check_playbooks(**config, tools, found);
   if (!found.empty()) {
     config::Problems problems;
     for (const Found& f : found) problems.push_back(told(f));
     return failed(problems);
   }
   if (quiet) return 0;
-  fmt::print("{} is valid: {} projects, {} environments of projects render, revision {}\n", dir,
-             (*config)->projects.size(), rendered, (*config)->revision);
+  std::string of_hosts;
+  if (!playbooks)
+    of_hosts = ", playbooks were not looked at (there is no Ansible here)";
+  else if (*playbooks > 0)
+    of_hosts = fmt::format(", {} playbook{} can be read", *playbooks, *playbooks == 1 ? "" : "s");
+  fmt::print("{} is valid: {} projects, {} environments of projects render{}, revision {}\n", dir,
+             (*config)->projects.size(), rendered, of_hosts, (*config)->revision);
   return 0;
 }
 
@@ -117,11 +152,13 @@ void add_validate(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"table", "json"}))
       ->needs(against)
       ->capture_default_str();
+  auto tools = std::make_shared<ansible::Tools>();
+  c->add_option("--ansible", tools->bin, "the folder of ansible-playbook; without it $PATH");
   c->add_flag("--exit-code", a->exit_code, "1 when --against finds changes")->needs(against);
-  c->callback([&action, a] {
-    action = [a] {
+  c->callback([&action, a, tools] {
+    action = [a, tools] {
       const bool json = a->output == "json";
-      if (int code = validate(a->dir, json); code != 0 || a->other.empty()) return code;
+      if (int code = validate(a->dir, *tools, json); code != 0 || a->other.empty()) return code;
       return validate_against(*a);
     };
   });
