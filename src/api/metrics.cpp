@@ -42,7 +42,8 @@ void set_deploys(const live::Services& s) {
 }
 
 void set_clusters(const json::object& frame) {
-  for (const char* of_clusters : {"lemmy_cluster_up", "lemmy_cluster_pods", "lemmy_watch_relists_total"})
+  for (const char* of_clusters : {"lemmy_cluster_up", "lemmy_cluster_pods", "lemmy_cluster_missing_rights",
+                                  "lemmy_watch_relists_total"})
     metrics::clear(of_clusters);
   for (const json::value& v : frame.at("clusters").as_array()) {
     const json::object& c = v.as_object();
@@ -50,6 +51,8 @@ void set_clusters(const json::object& frame) {
     metrics::gauge("lemmy_cluster_up", "1 while the cluster is seen", {label}, bool_or(c, "ok"));
     metrics::gauge("lemmy_cluster_pods", "Pods of Lemmy's deploys in the cluster", {label},
                    c.at("pods").to_number<double>());
+    metrics::gauge("lemmy_cluster_missing_rights", "Rights that Lemmy's account lacks there", {label},
+                   static_cast<double>(c.at("missing_rights").as_array().size()));
     metrics::total("lemmy_watch_relists_total", "Full lists after a watch could not go on", {label},
                    c.at("relists").to_number<double>());
   }

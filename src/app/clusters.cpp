@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "base/strings.h"
 
 namespace lemmy::app {
 namespace {
@@ -14,7 +15,19 @@ constexpr const char* kDefault = "default";
 constexpr milliseconds kRead{5'000};
 
 std::string written(const config::Cluster& c) {
-  return fmt::format("{}\n{}\n{}", c.kubeconfig, c.context, c.in_cluster);
+  return fmt::format("{}\n{}\n{}\n{}", c.kubeconfig, c.context, c.in_cluster, join(c.namespaces, " "));
+}
+
+// Those that projects deploy pods to.
+std::set<std::string> namespaces_of(const config::Config& config, const std::string& cluster) {
+  std::set<std::string> out;
+  for (const config::Environment& e : config.environments) {
+    if (!config.clusters.empty() && e.cluster != cluster) continue;
+    for (const auto& [name, project] : config.projects)
+      if (const auto* own = project.environment(e.name); own && own->deployer == Deployer::kubernetes)
+        out.insert(e.name);
+  }
+  return out;
 }
 
 Result<kube::ClusterAccess> find_access(const config::Cluster& c) {
@@ -44,6 +57,7 @@ Clusters::Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterO
     : loop_(loop), files_(files), pool_(pool), options_(std::move(options)), changed_(std::move(changed)) {}
 
 Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
+  used_ = config;
   std::map<std::string, config::Cluster> wanted = config->clusters;
   if (options_.fixed) wanted = {{options_.fixed_name, {}}};
   hosts_only_ = wanted.empty() && options_.kubeconfig.empty() && is_on_hosts(*config);
@@ -70,6 +84,8 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
   for (auto& [name, definition] : wanted)
     if (!entries_.contains(name)) connecting.push_back(connect(name, definition));
   co_await all(std::move(connecting));
+  for (auto& [name, e] : entries_)
+    if (e.cluster) e.cluster->deployed_to(namespaces_of(*used_, name));
 }
 
 Task<Result<kube::ClusterAccess>> Clusters::read(std::string name, config::Cluster c) {
@@ -113,7 +129,10 @@ Task<> Clusters::connect(std::string name, config::Cluster c) {
   made.error.clear();
   note_unknown(name, made, *access);
   made.client = *client;
-  made.cluster = std::make_unique<kube::Cluster>(name, loop_, *client, changed_);
+  made.cluster =
+      std::make_unique<kube::Cluster>(name, loop_, *client, changed_, kube::WatchTimes{},
+                                      std::set<std::string>(c.namespaces.begin(), c.namespaces.end()));
+  if (used_) made.cluster->deployed_to(namespaces_of(*used_, name));
   made.cluster->start();
 }
 

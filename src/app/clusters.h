@@ -52,6 +52,7 @@ class Clusters {
   asio::any_io_executor loop_;
   Pool *files_, *pool_;
   ClusterOptions options_;
+  std::shared_ptr<const config::Config> used_;
   std::function<void(const Target&)> changed_;
   std::map<std::string, Entry> entries_;
   // By what is written of it: whether a thread still reads the kubeconfig, on a disk that does not answer.

@@ -106,6 +106,7 @@ struct Cluster {
   std::string kubeconfig;  // path; empty with in_cluster
   std::string context;
   bool in_cluster = false;
+  std::vector<std::string> namespaces;  // that are watched and deployed to; empty: all
 };
 
 struct User {

@@ -135,7 +135,13 @@ std::string Loader::near_file(const fs::path& file, std::string otherwise) const
 void Loader::clusters() {
   yaml(dir_ / "clusters.yaml", kClusters, [&](Reader& r) {
     r.entries("clusters", kCluster, [&](const std::string& name, Reader& c) {
-      Cluster k{name, c.text("kubeconfig"), c.text("context"), c.flag("in_cluster", false)};
+      Cluster k{name, c.text("kubeconfig"), c.text("context"), c.flag("in_cluster", false),
+                c.texts("namespaces")};
+      for (const std::string& ns : k.namespaces)
+        if (auto ok = check_environment_name(ns); !ok)
+          c.problem("namespaces", fmt::format("'{}': {}", ns, ok.error().what), ok.error().hint);
+      if (c.has("namespaces") && k.namespaces.empty())
+        c.problem("namespaces", "no namespace is listed", "list some, or leave the key out for all");
       if (k.in_cluster == !k.kubeconfig.empty())
         c.problem("kubeconfig", "a cluster has either kubeconfig or in_cluster: true");
       if (!k.kubeconfig.empty()) k.kubeconfig = in_tree(k.kubeconfig);
@@ -205,14 +211,24 @@ void Loader::resolve_clusters() {
                                                      : "";
   for (Environment& env : out_->environments) {
     if (env.cluster.empty()) env.cluster = usual;
-    if (!env.cluster.empty()) continue;
-    for (const auto& [name, p] : out_->projects) {
-      const ProjectEnvironment* e = p.environment(env.name);
-      if (!e || e->deployer != Deployer::kubernetes) continue;
+    const bool on_pods = std::ranges::any_of(out_->projects, [&](const auto& one) {
+      const ProjectEnvironment* e = one.second.environment(env.name);
+      return e && e->deployer == Deployer::kubernetes;
+    });
+    if (!on_pods) continue;
+    if (env.cluster.empty()) {
       problem(dir_ / "environments.yaml", fmt::format("environment '{}' has no cluster", env.name),
               "name one of " + join(names_of(clusters), ", ") + ", or name one of them default");
-      break;
+      continue;
     }
+    auto of = clusters.find(env.cluster);
+    if (of == clusters.end()) continue;
+    const std::vector<std::string>& listed = of->second.namespaces;
+    if (!listed.empty() && std::ranges::find(listed, env.name) == listed.end())
+      problem(
+          dir_ / "clusters.yaml",
+          fmt::format("cluster '{}' has no namespace '{}', to which projects deploy", env.cluster, env.name),
+          fmt::format("add it to clusters.{}.namespaces: {}", env.cluster, join(listed, ", ")));
   }
 }
 

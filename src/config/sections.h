@@ -12,7 +12,8 @@ struct Section {
 };
 
 inline const Section kClusters{"clusters.yaml", {"clusters"}};
-inline const Section kCluster{"clusters.yaml: a cluster", {"kubeconfig", "context", "in_cluster"}};
+inline const Section kCluster{"clusters.yaml: a cluster",
+                              {"kubeconfig", "context", "in_cluster", "namespaces"}};
 inline const Section kEnvironments{"environments.yaml", {"environments", "retention"}};
 inline const Section kEnvironment{"environments.yaml: an environment",
                                   {"name", "cluster", "protected", "role", "failed", "retire"}};

@@ -86,21 +86,21 @@ bool Worker::is_needed_yet(const Deploy& d) {
     auto place = c_.place(o);
     if (!place || !traits_of(o).scales) continue;
     const Sight sight = (*place)->look(o);
-    blind = blind || sight.blind;
     if (o.number == d.number) own = sight;
     if (o.number == d.number || !runs(o)) continue;
     others = true;
+    blind = blind || sight.blind;
     answered =
         answered || (!sight.blind && o.out_by == 0 && sight.ready > 0 && (*place)->is_admitted(o, true));
   }
-  const bool may_answer = own.blind || own.ready > 0;
-  const bool waits = others && !answered && may_answer && (blind || letting_in_);
+  const bool may_answer = own.blind ? d.presence == Presence::running : own.ready > 0;
+  const bool waits = others && !answered && may_answer && (own.blind || blind || letting_in_);
   if (!waits || own.blind) {
-    needed_since_.reset();
+    needed_since_.erase(d.number);
     return waits;
   }
-  if (!needed_since_) needed_since_ = Clock::now();
-  return Clock::now() - *needed_since_ < kLetIn;
+  const auto since = needed_since_.try_emplace(d.number, Clock::now()).first->second;
+  return Clock::now() - since < kLetIn;
 }
 
 Task<Worker::Did> Worker::retire() {

@@ -102,7 +102,7 @@ class Worker {
   };
   std::map<int64_t, Admission> admissions_;
   std::set<int64_t> uncontrolled_;  // whose pods run on without a controller, as their history says
-  std::optional<Clock::time_point> needed_since_;  // retire() waits for who is let in
+  std::map<int64_t, Clock::time_point> needed_since_;  // of each that retire() keeps until others answer
   bool letting_in_ = false;  // who is to get requests does not yet, and nobody else could answer meanwhile
 };
 

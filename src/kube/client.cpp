@@ -195,6 +195,20 @@ Task<Result<json::object>> Client::patch(Ref ref, json::object changes) {
   co_return co_await call(merge_patch(ref.path(), changes), ref.str());
 }
 
+Task<Result<json::object>> Client::review(std::string kind, json::object spec) {
+  std::string resource = kind + "s";
+  std::ranges::transform(resource, resource.begin(), [](unsigned char c) { return std::tolower(c); });
+  net::ClientRequest r{"POST", "/apis/authorization.k8s.io/v1/" + resource};
+  r.headers.emplace("Content-Type", "application/json");
+  r.body = json::serialize(
+      json::object{{"apiVersion", "authorization.k8s.io/v1"}, {"kind", kind}, {"spec", std::move(spec)}});
+  auto done = co_await call(std::move(r), kind);
+  if (!done) co_return fail(done.error());
+  const json::value* status = done->if_contains("status");
+  if (!status || !status->is_object()) co_return fail(ErrorCode::rejected, kind, "the answer has no status");
+  co_return status->get_object();
+}
+
 Task<Result<>> Client::scale(Ref ref, int replicas) {
   json::object changes{{"spec", {{"replicas", replicas}}}};
   auto done = co_await call(merge_patch(ref.path() + "/scale", changes), ref.str());

@@ -52,6 +52,9 @@ class Client {
                                 int lines);
   // metadata.resourceVersion of a Secret; empty: there is none. Its data is not sent (PartialObjectMetadata).
   Task<Result<std::string>> secret_version(std::string ns, std::string name);
+  // Asks the cluster about ourselves: kind "SelfSubjectAccessReview" or "SelfSubjectRulesReview"; its status.
+  // https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+  Task<Result<json::object>> review(std::string kind, json::object spec);
   Task<Result<std::string>> version();  // "v1.34.4": is it there, and are we let in?
 
   // For watches: raw answers. A 401 is tried once more with fresh credentials, when there are any. `limit` is

@@ -38,28 +38,44 @@ Owned owned(std::string_view kind, const T& object) {
 }  // namespace
 
 Cluster::Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<Client> client,
-                 std::function<void(const Target&)> changed, WatchTimes times)
+                 std::function<void(const Target&)> changed, WatchTimes times,
+                 std::set<std::string> namespaces)
     : name_(std::move(name)),
       client_(std::move(client)),
       changed_(std::move(changed)),
       times_(times),
       group_(loop),
-      wake_(loop) {}
+      wake_(loop),
+      look_at_rights_(loop),
+      namespaces_(std::move(namespaces)) {}
 
 Cluster::~Cluster() { group_.cancel(); }
 
 void Cluster::start() {
   begin_metrics(name_);
-  watch<Pod>(pod_feed_, pods_, "pods", "/api/v1/pods", kOurs, parse_pod);
-  watch<ReplicationController>(rc_feed_, rcs_, "replicationcontrollers", "/api/v1/replicationcontrollers",
-                               kOurs, parse_rc);
-  watch<Autoscaler>(autoscaler_feed_, autoscalers_, "horizontalpodautoscalers",
-                    "/apis/autoscaling/v2/horizontalpodautoscalers", kOurs, parse_autoscaler);
-  // A slice has the labels of its Service.
-  watch<EndpointSlice>(endpoint_feed_, endpoints_, "endpointslices",
-                       "/apis/discovery.k8s.io/v1/endpointslices", kOfTargets, parse_endpoints);
-  watch_events();
+  const std::set<std::string> all{""};
+  for (const std::string& ns : namespaces_.empty() ? all : namespaces_) {
+    watch<Pod>(add(Of::pods, ns, "pods"), pods_, "/api/v1", kOurs, parse_pod);
+    watch<ReplicationController>(add(Of::controllers, ns, "replicationcontrollers"), rcs_, "/api/v1", kOurs,
+                                 parse_rc);
+    watch<Autoscaler>(add(Of::autoscalers, ns, "horizontalpodautoscalers"), autoscalers_,
+                      "/apis/autoscaling/v2", kOurs, parse_autoscaler);
+    // A slice has the labels of its Service.
+    watch<EndpointSlice>(add(Of::endpoints, ns, "endpointslices"), endpoints_, "/apis/discovery.k8s.io/v1",
+                         kOfTargets, parse_endpoints);
+    watch_events(add(Of::events, ns, "events"));
+  }
   group_.spawn(fmt::format("probe {}", name_), probe());
+  group_.spawn(fmt::format("rights {}", name_), follow_rights());
+}
+
+Cluster::Feed& Cluster::add(Of of, const std::string& ns, std::string label) {
+  feeds_.push_back(std::make_unique<Feed>());
+  Feed& feed = *feeds_.back();
+  feed.of = of;
+  feed.ns = ns;
+  feed.label = std::move(label);
+  return feed;
 }
 
 Task<> Cluster::stop() {
@@ -75,12 +91,8 @@ void Cluster::forget() {
   endpoints_.clear();
   homeless_.clear();
   end_metrics(name_);
-  pod_feed_.trouble = Error{ErrorCode::unavailable, name_, "this cluster has left the configuration"};
-}
-
-template <class T>
-bool Cluster::counts(const T& object) const {
-  return is_ours(object) && (!namespaces_ || namespaces_->contains(object.meta.ns));
+  for (auto& feed : feeds_)
+    feed->trouble = Error{ErrorCode::unavailable, name_, "this cluster has left the configuration"};
 }
 
 template <class T>
@@ -91,7 +103,7 @@ void Cluster::drop(Kept<T>& kept, const Key& key) {
 template <class T>
 void Cluster::put(Kept<T>& kept, T object) {
   const Key key{object.meta.ns, object.meta.name};
-  if (!counts(object)) return drop(kept, key);
+  if (!is_ours(object)) return drop(kept, key);
   const T* before = kept.find(key);
   const Target was = before ? before->meta.target() : Target{}, is = object.meta.target();
   const bool fresh = kept.put(std::move(object));
@@ -101,12 +113,14 @@ void Cluster::put(Kept<T>& kept, T object) {
 }
 
 template <class T>
-void Cluster::watch(Feed& feed, Kept<T>& kept, const std::string& label, const std::string& path,
-                    const char* query, T (*parse)(const json::object&)) {
+void Cluster::watch(Feed& feed, Kept<T>& kept, const std::string& api, const char* query,
+                    T (*parse)(const json::object&)) {
+  const std::string path = Ref{api, feed.label, feed.ns, ""}.path();
   WatchProtocol::Sink sink;
-  sink.begin_list = [&kept] { kept.begin_list(); };
-  sink.end_list = [this, &kept] {
-    for (const Key& key : kept.not_listed()) drop(kept, key);
+  auto since = std::make_shared<uint32_t>(0);
+  sink.begin_list = [&kept, since] { *since = kept.begin_list(); };
+  sink.end_list = [this, &kept, since, ns = feed.ns] {
+    for (const Key& key : kept.not_listed(*since, ns)) drop(kept, key);
   };
   sink.seen = [this, &kept, parse](const json::object& o) { put(kept, parse(o)); };
   sink.deleted = [this, &kept](const json::object& o) {
@@ -124,19 +138,15 @@ void Cluster::watch(Feed& feed, Kept<T>& kept, const std::string& label, const s
                   for (T& object : *items) put(kept, std::move(object));
                 }};
   };
-  begin(feed, label, path, query, std::move(sink));
+  begin(feed, path, query, std::move(sink));
 }
 
-void Cluster::begin(Feed& feed, const std::string& label, const std::string& path, const std::string& query,
-                    WatchProtocol::Sink sink) {
-  feed.label = label;
-  feed.protocol = std::make_unique<WatchProtocol>(path, query, std::move(sink), 500, seed(name_ + label));
+void Cluster::begin(Feed& feed, const std::string& path, const std::string& query, WatchProtocol::Sink sink) {
+  feed.protocol =
+      std::make_unique<WatchProtocol>(path, query, std::move(sink), 500, seed(name_ + feed.ns + feed.label));
   feed.trouble = Error{ErrorCode::unavailable, name_, "not connected yet"};
-  group_.spawn(fmt::format("watch {} {}", name_, label), follow(&feed));
-}
-
-std::array<Cluster::Feed*, 5> Cluster::feeds() {
-  return {&pod_feed_, &rc_feed_, &autoscaler_feed_, &endpoint_feed_, &event_feed_};
+  const std::string in = feed.ns.empty() ? "" : " in " + feed.ns;
+  group_.spawn(fmt::format("watch {} {}{}", name_, feed.label, in), follow(&feed));
 }
 
 void Cluster::again(Feed& feed, bool from_the_list) {
@@ -146,23 +156,6 @@ void Cluster::again(Feed& feed, bool from_the_list) {
   if (feed.open) feed.open->close();
 }
 
-void Cluster::only(std::optional<std::set<std::string>> namespaces) {
-  if (namespaces == namespaces_) return;
-  // What was not kept must be read again when it counts now.
-  const bool more = namespaces_ && (!namespaces || !std::ranges::includes(*namespaces_, *namespaces));
-  namespaces_ = std::move(namespaces);
-  auto leave = [&](auto& kept) {
-    std::vector<Key> gone;
-    for (const auto& [key, slot] : kept.all())
-      if (!counts(slot.object)) gone.push_back(key);
-    for (const Key& key : gone) drop(kept, key);
-  };
-  leave(pods_), leave(rcs_), leave(autoscalers_), leave(endpoints_);
-  if (!more) return;
-  for (Feed* feed : feeds()) again(*feed, true);
-  wake_.notify();
-}
-
 Result<> Cluster::use(ClusterAccess access) {
   if (access == client_->access()) return {};
   const bool other = access.server != client_->access().server ||
@@ -170,21 +163,22 @@ Result<> Cluster::use(ClusterAccess access) {
                      access.tls.server_name != client_->access().tls.server_name;
   auto used = client_->use(std::move(access));
   if (!used) return used;
-  for (Feed* feed : feeds()) again(*feed, other);
+  for (auto& feed : feeds_) again(*feed, other);
   wake_.notify();
+  look_at_rights_.notify();
   return {};
 }
 
 bool Cluster::synced() const {
-  for (const Feed* f : {&pod_feed_, &rc_feed_, &autoscaler_feed_})
-    if (!f->protocol || !f->protocol->synced()) return false;
-  return true;
+  for (const auto& f : feeds_)
+    if (is_needed(*f) && (!f->protocol || !f->protocol->synced())) return false;
+  return !feeds_.empty();
 }
 
 std::optional<Error> Cluster::trouble() const {
-  // Events only explain, and endpoints only tell: without them the picture is still live.
-  for (const auto* t : {&silent_, &pod_feed_.trouble, &rc_feed_.trouble, &autoscaler_feed_.trouble})
-    if (*t) return *t;
+  if (silent_) return silent_;
+  for (const auto& f : feeds_)
+    if (is_needed(*f) && f->trouble) return f->trouble;
   return std::nullopt;
 }
 
@@ -211,8 +205,11 @@ const Autoscaler* Cluster::autoscaler(std::string_view ns, std::string_view name
 }
 
 std::optional<std::vector<const Pod*>> Cluster::answering(const Target& target) const {
-  if (!endpoint_feed_.protocol || !endpoint_feed_.protocol->synced() || endpoint_feed_.trouble || !is_live())
-    return std::nullopt;
+  if (!is_live()) return std::nullopt;
+  for (const auto& f : feeds_)
+    if (f->of == Of::endpoints && (f->ns.empty() || f->ns == target.environment) &&
+        (!f->protocol->synced() || f->trouble))
+      return std::nullopt;
   std::map<Text, const Pod*> out;  // of a Service with two families of addresses each stands twice
   for (const EndpointSlice* s : endpoints_.of(Owner{target, 0}))
     for (const EndpointSlice::Endpoint& e : s->endpoints)
@@ -252,7 +249,7 @@ std::vector<Owned> Cluster::owned() const {
 
 uint64_t Cluster::relists() const {
   uint64_t out = 0;
-  for (const Feed* f : const_cast<Cluster*>(this)->feeds())
+  for (const auto& f : feeds_)
     if (f->protocol) out += f->protocol->relists();
   return out;
 }

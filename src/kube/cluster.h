@@ -32,19 +32,24 @@ struct Owned {
 class Cluster {
  public:
   // changed(target): something of the target is different; also called for every target when reachability
-  // changes, and then with an empty one.
+  // changes, and then with an empty one. namespaces: those that are watched, each by watches of its own, so
+  // that a role in each is enough; empty: all, together. Objects always count only in the namespace that
+  // their label `environment` names.
   Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<Client> client,
-          std::function<void(const Target&)> changed, WatchTimes times = {});
+          std::function<void(const Target&)> changed, WatchTimes times = {},
+          std::set<std::string> namespaces = {});
   ~Cluster();
   void start();
   Task<> stop();  // the watches end, and no connection is kept; calls still work
   void forget();  // after stop(): the picture, and with it the memory, is given up; calls still work
-  // The namespaces that count; nullopt: all. What is in others is not kept and wakes nobody. Objects always
-  // count only in the namespace that their label `environment` names.
-  void only(std::optional<std::set<std::string>> namespaces);
   // From now on with this access: a kubeconfig was written anew. Watches begin again; the picture stays, and
   // is read anew if it may be another cluster. What is the same already changes nothing. Errors: invalid.
   Result<> use(ClusterAccess access);
+
+  // Namespaces that are deployed to: what our account may do there is looked at.
+  void deployed_to(std::set<std::string> namespaces);
+  // What it lacks, a line each for people (kube/rights.h); empty also while that is not known.
+  const std::vector<std::string>& missing_rights() const { return missing_rights_; }
 
   const std::string& name() const { return name_; }
   Client& client() { return *client_; }
@@ -87,9 +92,12 @@ class Cluster {
     PageHead head;
     std::function<void()> put;  // on the loop
   };
+  enum class Of { pods, controllers, autoscalers, endpoints, events };
   // One list and watch.
   struct Feed {
-    std::string label;
+    Of of{};
+    std::string ns;     // empty: all
+    std::string label;  // the resource
     std::unique_ptr<WatchProtocol> protocol;
     std::function<Result<Page>(const std::string& body)> read;  // on a pool thread; looks at nothing of ours
     std::optional<Error> trouble;
@@ -97,25 +105,26 @@ class Cluster {
     uint64_t streams = 0;  // opened so far
     uint64_t asked = 0;    // answers to questions of before are not taken
   };
+  Feed& add(Of of, const std::string& ns, std::string label);
   template <class T>
-  void watch(Feed& feed, Kept<T>& kept, const std::string& label, const std::string& path, const char* query,
+  void watch(Feed& feed, Kept<T>& kept, const std::string& api, const char* query,
              T (*parse)(const json::object&));
-  void watch_events();
-  void begin(Feed& feed, const std::string& label, const std::string& path, const std::string& query,
-             WatchProtocol::Sink sink);
+  void watch_events(Feed& feed);
+  void begin(Feed& feed, const std::string& path, const std::string& query, WatchProtocol::Sink sink);
   Task<> follow(Feed* feed);
   Task<> list_once(Feed* feed, std::string target);
   Task<> watch_once(Feed* feed, std::string target);
+  Task<> follow_rights();
+  Task<Result<std::vector<std::string>>> find_missing_rights();
   Task<> probe();
   Task<> probe(Feed* feed);
   Task<Result<std::vector<Pod>>> list_chosen_pods(Target target, std::string selector);
   void set_trouble(std::optional<Error>* slot, std::optional<Error> error);
   void tell_if_live();
   void again(Feed& feed, bool from_the_list);
-  std::array<Feed*, 5> feeds();
+  // Without events, which only explain, and endpoints, which only tell, the picture is live.
+  static bool is_needed(const Feed& feed) { return feed.of != Of::events && feed.of != Of::endpoints; }
 
-  template <class T>
-  bool counts(const T& object) const;
   template <class T>
   void put(Kept<T>& kept, T object);
   template <class T>
@@ -133,12 +142,15 @@ class Cluster {
   Signal wake_;                  // waits of back-offs are over
   std::optional<Error> silent_;  // it does not answer, whatever the watches say
   bool troubled_ = true, told_live_ = false;
-  std::optional<std::set<std::string>> namespaces_;
+  Signal look_at_rights_;
+  std::set<std::string> deployed_to_;
+  std::vector<std::string> missing_rights_;
+  const std::set<std::string> namespaces_;
   Kept<Pod> pods_;
   Kept<ReplicationController> rcs_;
   Kept<Autoscaler> autoscalers_;
   Kept<EndpointSlice> endpoints_;
-  Feed pod_feed_, rc_feed_, autoscaler_feed_, endpoint_feed_, event_feed_;
+  std::vector<std::unique_ptr<Feed>> feeds_;
   size_t events_ = 0;           // at most so many
   std::deque<Event> homeless_;  // came before the object that they are about
 };

@@ -10,14 +10,15 @@ constexpr size_t kEvents = 20'000, kHomeless = 1'000;
 bool is_about(const Event& e, const Meta& m) { return e.about_uid.empty() || e.about_uid == m.uid; }
 }  // namespace
 
-void Cluster::watch_events() {
+void Cluster::watch_events(Feed& feed) {
+  const std::string path = Ref{"/api/v1", feed.label, feed.ns, ""}.path();
   WatchProtocol::Sink sink;
   sink.begin_list = sink.end_list = [] {};  // what is too old by now does no harm
   sink.seen = [this](const json::object& o) { put_event(parse_event(o)); };
   sink.deleted = [this](const json::object& o) { (void)keep_event(parse_event(o), true); };
-  event_feed_.read = [this](const std::string& body) -> Result<Page> {
+  feed.read = [this, path](const std::string& body) -> Result<Page> {
     auto items = std::make_shared<std::vector<Event>>();
-    auto head = read_page(body, "/api/v1/events", [&](const json::object& o) {
+    auto head = read_page(body, path, [&](const json::object& o) {
       Event e = parse_event(o);
       if (e.about_kind == "Pod" || e.about_kind == "ReplicationController") items->push_back(std::move(e));
     });
@@ -26,7 +27,7 @@ void Cluster::watch_events() {
                   for (const Event& e : *items) put_event(e);
                 }};
   };
-  begin(event_feed_, "events", "/api/v1/events", "", std::move(sink));
+  begin(feed, path, "", std::move(sink));
 }
 
 // False: what it is about is not in the picture.

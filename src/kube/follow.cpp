@@ -35,7 +35,7 @@ void Cluster::tell_if_live() {
 
 Task<> Cluster::follow(Feed* f) {
   // Events are kept beside their objects, so these come first.
-  while (f == &event_feed_ && !synced()) (void)co_await wake_.wait(milliseconds{1'000});
+  while (f->of == Of::events && !synced()) (void)co_await wake_.wait(milliseconds{1'000});
   while (!co_await cancelled()) {
     WatchProtocol::Step step = f->protocol->next();
     if (step.delay.count()) (void)co_await wake_.wait(step.delay);
@@ -43,6 +43,8 @@ Task<> Cluster::follow(Feed* f) {
       co_await list_once(f, std::move(step.target));
     else
       co_await watch_once(f, std::move(step.target));
+    // A list that is to be read anew is no trouble, but until then nothing can be believed.
+    tell_if_live();
   }
 }
 
@@ -80,7 +82,6 @@ Task<> Cluster::list_once(Feed* f, std::string target) {
     set_trouble(&f->trouble, std::nullopt);
     if (synced()) wake_.notify();
   }
-  tell_if_live();
 }
 
 Task<> Cluster::watch_once(Feed* f, std::string target) {
@@ -134,10 +135,12 @@ Task<> Cluster::watch_once(Feed* f, std::string target) {
 }
 
 Task<> Cluster::probe() {
-  Feed* const turns[] = {&pod_feed_, &rc_feed_, &pod_feed_, &autoscaler_feed_};
+  std::vector<Feed*> turns;
+  for (const auto& f : feeds_)
+    if (is_needed(*f)) turns.push_back(f.get());
   for (size_t turn = 0;; ++turn) {
     co_await sleep_for(times_.probe_every);
-    co_await probe(turns[turn % std::size(turns)]);
+    co_await probe(turns[turn % turns.size()]);
   }
 }
 

@@ -95,12 +95,13 @@ class Kept {
     slots_.clear();
   }
 
-  void begin_list() { ++list_; }
-  // The keys of what was not put since.
-  std::vector<Key> not_listed() const {
+  // Lists of several namespaces may be read at the same time. Gives what not_listed() asks for.
+  uint32_t begin_list() { return ++list_; }
+  // The keys of what was not put since that began, in the namespace; empty: in all.
+  std::vector<Key> not_listed(uint32_t since, const std::string& ns) const {
     std::vector<Key> out;
     for (const auto& [key, slot] : slots_)
-      if (slot.list != list_) out.push_back(key);
+      if (slot.list < since && (ns.empty() || key.ns == std::string_view(ns))) out.push_back(key);
     return out;
   }
 

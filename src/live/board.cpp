@@ -49,11 +49,13 @@ json::object Board::frame() const {
     } else if (trouble.empty()) {
       trouble = "its kubeconfig is being read";
     }
-    clusters.push_back({{"name", c.name},
-                        {"ok", trouble.empty()},
-                        {"trouble", trouble},
-                        {"relists", c.cluster ? c.cluster->relists() : 0},
-                        {"pods", c.cluster ? c.cluster->pod_count() : 0}});
+    clusters.push_back(
+        {{"name", c.name},
+         {"ok", trouble.empty()},
+         {"trouble", trouble},
+         {"missing_rights", texts(c.cluster ? c.cluster->missing_rights() : std::vector<std::string>())},
+         {"relists", c.cluster ? c.cluster->relists() : 0},
+         {"pods", c.cluster ? c.cluster->pod_count() : 0}});
   }
   const auto trouble = from_.store_trouble ? from_.store_trouble() : std::nullopt;
   return {{"version", LEMMY_VERSION},

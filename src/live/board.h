@@ -56,7 +56,7 @@ class Board {
   Result<json::object> store() const;
 
   // What every page's frame shows: {"version", "simulated", "revision", "problems": [{where, what, hint}],
-  // "clusters": [{"name", "ok": bool, "trouble", "relists", "pods"}],
+  // "clusters": [{"name", "ok": bool, "trouble", "missing_rights": [text], "relists", "pods"}],
   // "left": [{"project", "environment", "deploys", "number" (the newest), "url", "where", "what", "hint"}]
   // (at most 20): what is there of environments that are not in the configuration any more, "strays":
   // strays(), "store": {"ok": bool, "trouble", "since", "as_of": "" (of what is shown, when it is old)}}

@@ -46,9 +46,7 @@ bool Connections::make_room(const std::string& caller) {
   for (const auto& [name, n] : held_)
     if (n > most) most = n, from = name;
   const bool other = from != caller;
-  auto rank = [](const Connection& c) {
-    return std::pair(c.doing == Doing::idle ? 0 : c.doing == Doing::reading ? 1 : 2, c.since);
-  };
+  auto rank = [](const Connection& c) { return std::pair(c.doing, c.since); };
   Connection* goes = nullptr;
   for (Connection& c : all_)
     if (!c.closing && c.caller == from && (c.doing == Doing::idle || (other && c.doing != Doing::answering)))

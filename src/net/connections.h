@@ -15,8 +15,9 @@ std::string one_caller(const std::string& address);
 
 class Connections {
  public:
-  // `answering`: a request is being carried out, which is never cut.
-  enum class Doing { reading, idle, streaming, answering };
+  // In the order in which they go. `writing`: an answer, to who may not read it. `answering`: a request is
+  // being carried out, which is never cut.
+  enum class Doing { idle, reading, streaming, writing, answering };
   struct Connection {
     std::string caller;           // one_caller()
     std::function<void()> close;  // ends its coroutine, which removes it
@@ -32,7 +33,7 @@ class Connections {
   void now(Handle connection, Doing doing);
   // Before a connection of `caller` is added. False: there is no room, and it is to be refused. At the limit
   // the caller with most connections (this one among them) loses the oldest idle one; another than this one
-  // also one that sends slowly, or a stream, which its page opens again.
+  // also one that sends or reads slowly, or a stream, which its page opens again.
   bool make_room(const std::string& caller);
   void close(Doing doing);  // all that do this
   size_t size() const { return all_.size(); }

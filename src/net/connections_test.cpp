@@ -66,6 +66,41 @@ TEST(Connections, what_has_left_leaves_room) {
   EXPECT_EQ(h.all.size(), 0u);
 }
 
+// A byte of the next request behind a whole one, and answers that nobody reads, are no work of ours.
+TEST(Connections, who_only_looks_busy_shuts_out_nobody) {
+  ServerLimits limits{.connections = 3};
+  with_server(
+      [](Request) -> Task<Response> {
+        Response big;
+        big.body = std::string(8 << 20, 'x');
+        co_return big;
+      },
+      [](std::string url, Server& server) -> Task<> {
+        const auto port = static_cast<uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+        auto executor = co_await asio::this_coro::executor;
+        std::vector<asio::ip::tcp::socket> held;
+        for (int i = 0; i < 3; ++i) {
+          asio::ip::tcp::socket s(executor);
+          s.open(asio::ip::tcp::v4());
+          s.bind({asio::ip::make_address("127.0.0.2"), 0});
+          s.connect({asio::ip::make_address("127.0.0.1"), port});
+          const std::string sent =
+              i == 0 ? "HEAD / HTTP/1.1\r\nHost: a\r\n\r\nG" : "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+          held.push_back(std::move(s));
+          co_await asio::async_write(held.back(), asio::buffer(sent), kTuple);
+        }
+        co_await sleep_for(100ms);
+        EXPECT_EQ(server.connections(), 3u);
+        std::vector<std::shared_ptr<Client>> others;
+        for (int i = 0; i < 2; ++i) {
+          others.push_back(*Client::create(executor, url));
+          auto r = co_await others.back()->send({"GET", "/x"}, 5s);
+          EXPECT_TRUE(r && r->status == 200) << i;
+        }
+      },
+      limits);
+}
+
 TEST(Connections, who_has_all_of_them_is_told_503_and_another_address_is_served) {
   ServerLimits limits{.connections = 3};
   with_server(

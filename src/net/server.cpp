@@ -53,6 +53,7 @@ struct Server::State {
 // False: the connection is to be closed.
 Task<bool> Server::State::respond(beast::tcp_stream& stream, Response& out, Answering how) {
   if (out.stream) co_return co_await respond_stream(stream, out, how);
+  connections.now(how.connection, Connections::Doing::writing);
   const std::string text = response_head(out, how.version, how.keep_alive);
   // Head and body in one write: each costs more than all of Lemmy's own work on a small answer.
   std::array<asio::const_buffer, 2> parts{asio::buffer(text)};
@@ -67,6 +68,7 @@ Task<bool> Server::State::respond_stream(beast::tcp_stream& stream, Response& ou
   if (gzip) out.headers.emplace("Content-Encoding", "gzip");
   if (out.compress) out.headers.emplace("Vary", "Accept-Encoding");
   if (how.version == 10) how.keep_alive = false;  // the end of the connection is that of the body
+  connections.now(how.connection, Connections::Doing::streaming);
   auto chunks = std::make_shared<ChunkStream>(stream, gzip, how.version != 10);
   std::string text = response_head(out, how.version, how.keep_alive);
   if (!how.head) text += chunks->begin();
@@ -74,10 +76,9 @@ Task<bool> Server::State::respond_stream(beast::tcp_stream& stream, Response& ou
   auto [ec, n] = co_await asio::async_write(stream, asio::buffer(text), kTuple);
   if (ec || stopping) co_return false;
   if (how.head) co_return how.keep_alive;
-  connections.now(how.connection, Connections::Doing::streaming);
   auto run = out.stream;  // keeps the closure alive while its coroutine runs
   const size_t first = co_await race(run(chunks), until_gone(&stream));
-  connections.now(how.connection, Connections::Doing::answering);
+  connections.now(how.connection, Connections::Doing::writing);
   const bool gone = first != 0 || !chunks->open();
   chunks->close();
   if (gone) co_return false;
@@ -137,8 +138,8 @@ Task<> Server::State::serve(std::shared_ptr<State> self, std::unique_ptr<beast::
       auto [ec, n] = co_await stream.async_read_some(buffer.prepare(4096), kTuple);
       if (ec) break;
       buffer.commit(n);
-      self->connections.now(connection, Doing::reading);
     }
+    self->connections.now(connection, Doing::reading);
     Request request;
     const auto deadline = Clock::now() + self->limits.header_time;
     // Its head first: the trailer of a body would come among its fields.

@@ -122,6 +122,15 @@ TEST_F(Admitting, whoever_waits_for_the_picture_hears_when_it_is_whole_again) {
     EXPECT_TRUE(seen);
     seen = co_await playground::Bench::until([&] { return live; }, 10s);
     EXPECT_TRUE(seen) << "it is live: " << other->is_live();
+    // Of one alone, without a delay: what its objects tell comes before it is whole.
+    sim->faults().clear();
+    sim->faults().answer(410, {"GET", "/pods", true, 2});  // of either cluster
+    const uint64_t before = other->relists();
+    sim->faults().cut_streams();
+    seen = co_await playground::Bench::until([&] { return other->relists() > before; }, 10s);
+    EXPECT_TRUE(seen);
+    seen = co_await playground::Bench::until([&] { return live && other->is_live(); }, 10s);
+    EXPECT_TRUE(seen);
     co_await other->stop();
   });
 }

@@ -111,7 +111,10 @@ std::vector<std::pair<std::string, json::object>> samples() {
     out.emplace_back("status.html.j2", sample::status(static_cast<Phase>(i), i % 2 == 0));
   json::object troubled = sample::home();
   json::object& frame = troubled["frame"].as_object();
-  frame["clusters"] = json::array{{{"name", "eu"}, {"ok", false}, {"trouble", "it is away"}}};
+  frame["clusters"] = json::array{{{"name", "eu"},
+                                   {"ok", false},
+                                   {"trouble", "it is away"},
+                                   {"missing_rights", json::array{"patch pods"}}}};
   frame["problems"] = json::array{{{"where", "a"}, {"what", "b"}, {"hint", "c"}}};
   frame["store"] = json::object{{"ok", false}, {"trouble", "full"}, {"since", "1"}, {"as_of", "2"}};
   json::object empty = sample::home();

@@ -36,8 +36,8 @@ TEST(Frame, trouble_of_configuration_and_clusters_is_shown_with_place_and_hint) 
       json::array{json::object{{"where", "projects/hello/project.yaml:4:1"},
                                {"what", "unknown key 'ownrs'"},
                                {"hint", "did you mean 'owners'?"}}};
-  home["frame"].as_object()["clusters"] =
-      json::array{json::object{{"name", "eu"}, {"ok", false}, {"trouble", "connection refused"}}};
+  home["frame"].as_object()["clusters"] = json::array{json::object{
+      {"name", "eu"}, {"ok", false}, {"trouble", "connection refused"}, {"missing_rights", json::array{}}}};
   EXPECT_THAT(draw("home.html.j2", home), AllOf(HasSubstr("project.yaml:4:1"), HasSubstr("did you mean"),
                                                 HasSubstr("connection refused")));
 }

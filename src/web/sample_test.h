@@ -24,7 +24,7 @@ inline json::object frame() {
           {"revision", "0123456789abcdef"},
           {"problems", json::array{}},
           {"left", json::array{}},
-          {"clusters", {{{"name", "eu"}, {"ok", true}, {"trouble", ""}}}},
+          {"clusters", {{{"name", "eu"}, {"ok", true}, {"trouble", ""}, {"missing_rights", json::array{}}}}},
           {"strays", {{"total", 0}, {"items", json::array{}}}},
           {"store", {{"ok", true}, {"trouble", ""}, {"since", ""}, {"as_of", ""}}}};
 }
