@@ -27,7 +27,7 @@ TEST(ExplainingAtRandom, every_field_has_the_line_and_exactly_the_keys_that_went
     for (int k = 0; k < 8; ++k) vars[fmt::format("k{}", k)] = fmt::format("value{}", pick(100));
     std::string text =
         "{% macro both(a, b) %}{{ a | upper }}-{{ b }}{% endmacro %}\n"
-        "{\"replicas\": 1, \"containers\": [{\"name\": \"app\", \"image\": \"i\"}], \"labels\": {\n";
+        "{\"replicas\": 1, \"containers\": [{\"name\": \"app\", \"image\": \"i\"}], \"annotations\": {\n";
     std::map<std::string, Expected> expected;
     const size_t count = 3 + pick(10);
     for (size_t i = 0; i < count; ++i) {

@@ -99,7 +99,7 @@ TEST_F(Explaining, keys_are_followed_through_filters_loops_macros_set_and_arithm
   auto e = explain(
       R"({% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}
 {% set zone = config.vars.zone | upper %}
-{% set text %}<{{ config.vars.text }}>{% endset %}
+{% set text %}a{{ config.vars.text }}z{% endset %}
 {"replicas": {{ config.vars.n * 2 + config.vars.m }},
  "labels": {"zone": "{{ zone }}", "twice": "{{ twice(config.vars.text) }}", "set": {{ text | tojson }}
    {%- for k in config.vars.more %}, "more-{{ loop.index }}": "{{ k.name }}"{% endfor %}},

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/strings.h"
+#include "manifest/kubernetes_rules.h"
 
 namespace lemmy::manifest {
 namespace {
@@ -58,6 +59,65 @@ Result<> normalise_env(json::object& container, Keys where) {
   return {};
 }
 
+std::unexpected<Error> bad(const Keys& keys, const Wrong& wrong) { return bad(keys, wrong.what, wrong.hint); }
+
+std::string scalar_text(const json::value& v) {
+  return v.is_string() ? std::string(v.get_string()) : json::serialize(v);
+}
+
+// https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+Result<> check_resources(const json::object& container, Keys where) {
+  const json::value* resources = find(container, "resources");
+  if (!resources) return {};
+  where.push_back("resources");
+  if (!resources->is_object())
+    return bad(where, "an object is expected", R"({"requests": {"cpu": "500m", "memory": "256Mi"}})");
+  for (const char* kind : {"requests", "limits"}) {
+    const json::value* all = find(resources->get_object(), kind);
+    if (!all) continue;
+    where.emplace_back(kind);
+    if (!all->is_object())
+      return bad(where, "an object is expected", R"({"cpu": "500m", "memory": "256Mi"})");
+    for (const auto& [name, amount] : all->get_object()) {
+      where.emplace_back(name);
+      if (!amount.is_string() && !amount.is_number())
+        return bad(where, "a quantity is expected", "such as \"256Mi\"");
+      if (auto wrong = wrong_quantity(name, scalar_text(amount))) return bad(where, *wrong);
+      where.pop_back();
+    }
+    where.pop_back();
+  }
+  const json::value* requests = find(resources->get_object(), "requests");
+  const json::value* limits = find(resources->get_object(), "limits");
+  if (!requests || !limits) return {};
+  for (const auto& [name, amount] : requests->get_object()) {
+    const json::value* limit = limits->get_object().if_contains(name);
+    if (!limit || quantity(scalar_text(amount)).value_or(0) <= quantity(scalar_text(*limit)).value_or(0))
+      continue;
+    where.insert(where.end(), {"requests", std::string(name)});
+    return bad(where,
+               fmt::format("{} is more than the limit of {}", scalar_text(amount), scalar_text(*limit)),
+               "a request is at most the limit");
+  }
+  return {};
+}
+
+Result<> check_env(const json::object& container, Keys where) {
+  const json::value* env = container.if_contains("env");
+  if (!env || !env->is_array()) return {};
+  where.push_back("env");
+  std::set<std::string_view> seen;
+  for (const json::value& v : env->get_array()) {
+    const std::string_view name = v.is_object() ? text_or(v.get_object(), "name") : std::string_view();
+    if (auto wrong = wrong_variable(name)) return bad(where, *wrong);
+    if (!seen.insert(name).second) {
+      where.emplace_back(name);
+      return bad(where, "this variable stands twice", "the last one would hold: take one of them out");
+    }
+  }
+  return {};
+}
+
 bool is_label(std::string_view name) {
   auto inner = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
   return !name.empty() && name.size() <= 63 && name.front() != '-' && name.back() != '-' &&
@@ -85,6 +145,8 @@ Result<> check_containers(json::object& o, std::set<std::string, std::less<>>& n
       return bad(where, fmt::format("two containers have the name '{}'", name), "each needs its own");
     where.pop_back();
     if (auto ok = normalise_env(*c, where); !ok) return ok;
+    if (auto ok = check_env(*c, where); !ok) return ok;
+    if (auto ok = check_resources(*c, where); !ok) return ok;
   }
   return {};
 }
@@ -93,9 +155,13 @@ Result<> check_texts(const json::object& o, const std::string& key, std::string_
   const json::value* v = find(o, key);
   if (!v) return {};
   if (!v->is_object()) return bad({key}, "an object is expected", R"({"key": "value"})");
-  for (const auto& [name, value] : v->get_object())
+  for (const auto& [name, value] : v->get_object()) {
     if (!value.is_string())
       return bad({key, name}, fmt::format("{} is a text", one), "put it in quotation marks");
+    if (auto wrong = wrong_key(name)) return bad({key, name}, *wrong);
+    if (key == "labels")
+      if (auto wrong = wrong_label_value(value.get_string())) return bad({key, name}, *wrong);
+  }
   return {};
 }
 
@@ -106,8 +172,10 @@ Result<> check_datadog(const json::object& o, const std::set<std::string, std::l
     constexpr std::string_view prefix = "ad.datadoghq.com/";
     if (!key.starts_with(prefix)) continue;
     std::string_view container = std::string_view(key).substr(prefix.size());
-    container = container.substr(0, container.rfind('.'));
-    if (container != "tags" && !names.contains(container))
+    // Without a container it is of the pod: tags, tolerate-unready, exclude, logs_exclude ...
+    if (container.find('.') == container.npos) continue;
+    container = container.substr(0, container.find('.'));
+    if (!names.contains(container))
       return bad({"annotations", key},
                  fmt::format("Datadog looks for container '{}', which there is not", container),
                  "there are: " + join(Keys(names.begin(), names.end()), ", "));

@@ -173,6 +173,25 @@ TEST_F(Render, faults_of_the_final_json_show_the_rendered_line_and_what_to_do) {
   EXPECT_EQ(error(start + R"(, {"name": "My_App", "image": "i"}]})").what,
             "'My_App' is not a container's name");
   EXPECT_EQ(error(start + R"(], "labels": {"tier": 3}})").what, "a label is a text");
+  e = error(start + R"(], "labels": {"branch": "feature/x"}})");
+  EXPECT_EQ(e.what, "'feature/x' is not a label's value");
+  EXPECT_EQ(e.where, "projects/hello-world/template.json.j2: final JSON, labels.branch");
+  EXPECT_NE(error(start + R"(], "annotations": {"a b": "x"}})").what.find("not one that Kubernetes takes"),
+            std::string::npos);
+  const std::string more = R"({"replicas": 1, "containers": [{"name": "app", "image": "i", )";
+  e = error(more + R"("resources": {"requests": {"memory": "128m"}}}]})");
+  EXPECT_EQ(e.where,
+            "projects/hello-world/template.json.j2: final JSON, containers[0].resources.requests.memory");
+  EXPECT_EQ(e.hint, "did you mean '128Mi'?");
+  EXPECT_EQ(error(more + R"("resources": {"requests": {"cpu": 2}, "limits": {"cpu": "500m"}}}]})").what,
+            "2 is more than the limit of 500m");
+  EXPECT_EQ(error(more + R"("env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}]})").what,
+            "this variable stands twice");
+  EXPECT_EQ(error(more + R"("env": [{"value": "1"}]}]})").what, "an environment variable has no name");
+  for (const char* good : {"tags", "tolerate-unready", "logs_exclude", "app.check.id", "app.logs"}) {
+    use(start + R"(], "annotations": {"ad.datadoghq.com/)" + good + R"(": "x"}})");
+    EXPECT_TRUE(render()) << good;
+  }
   EXPECT_EQ(error(start + R"(], "labels": []})").what, "an object is expected");
   EXPECT_EQ(error(start + R"(], "annotations": {"a": true}})").hint, "put it in quotation marks");
   EXPECT_EQ(error(start + R"(], "volumes": {}})").what, "a list is expected");

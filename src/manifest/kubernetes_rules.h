@@ -1,0 +1,28 @@
+#pragma once
+// Inside room manifest: what the API server says of texts in objects, so that it is told with file and key
+// before anything is sent. Each gives what is wrong, or nothing. Pure.
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace lemmy::manifest {
+
+struct Wrong {
+  std::string what, hint;
+};
+
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+// (annotations have the same keys).
+std::optional<Wrong> wrong_key(std::string_view key);
+std::optional<Wrong> wrong_label_value(std::string_view value);
+
+// A quantity in its base unit, as far as a double can tell; nullopt: it is none.
+// https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+std::optional<double> quantity(std::string_view text);
+// Also of what the API server takes and nobody means: memory in thousandths of a byte, millions of CPUs.
+std::optional<Wrong> wrong_quantity(std::string_view resource, std::string_view text);
+
+// https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/
+std::optional<Wrong> wrong_variable(std::string_view name);
+
+}  // namespace lemmy::manifest
