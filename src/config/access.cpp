@@ -65,6 +65,36 @@ std::vector<std::string> project_list(Reader& r, const Known* known) {
   return names;
 }
 
+// https://url.spec.whatwg.org: http or https, a host, a port and a path of plain segments; nothing else.
+static PublicUrl read_public_url(Reader& r) {
+  PublicUrl out;
+  std::string text = r.text("public_url");
+  while (text.ends_with('/')) text.pop_back();
+  const size_t scheme = text.find("://");
+  const std::string_view rest =
+      scheme == text.npos ? std::string_view() : std::string_view(text).substr(scheme + 3);
+  const size_t slash = std::min(rest.find('/'), rest.size());
+  const std::string_view host = rest.substr(0, slash), path = rest.substr(slash);
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~").contains(c);
+  };
+  const bool good_host = !host.empty() && std::ranges::all_of(host, [&](char c) {
+    return plain(c) || c == ':' || c == '[' || c == ']';
+  });
+  const bool good_path = path.find("//") == path.npos && path.find("/.") == path.npos &&
+                         std::ranges::all_of(path, [&](char c) { return plain(c) || c == '/'; });
+  if (!(text.starts_with("http://") || text.starts_with("https://")) || !good_host || !good_path) {
+    r.problem("public_url", "this is not an address of a server", "such as https://deploy.example.com/lemmy");
+    return out;
+  }
+  out.host =
+      lower(host.starts_with('[') ? host.substr(0, host.find(']') + 1) : host.substr(0, host.find(':')));
+  out.path = std::string(path);
+  out.text = std::move(text);
+  return out;
+}
+
 Access read_access(Reader& r, const Known* known) {
   Access a;
   r.entries("users", kUser, [&](const std::string& name, Reader& u) {
@@ -124,6 +154,7 @@ Access read_access(Reader& r, const Known* known) {
     a.logins_per_minute = l.number("logins_per_minute", a.logins_per_minute, 1, 10'000);
     a.hooks_per_minute = l.number("hooks_per_minute", a.hooks_per_minute, 1, 1'000'000);
   });
+  if (r.has("public_url")) a.public_url = read_public_url(r);
   return a;
 }
 

@@ -165,6 +165,14 @@ struct GceIdentity {
   bool operator==(const GceIdentity&) const = default;
 };
 
+// Where people reach the server, as browsers see it.
+struct PublicUrl {
+  std::string text;  // "https://deploy.example.com/lemmy", without a '/' at its end; empty: not said
+  std::string host;  // lower case, without the port: "deploy.example.com", "[::1]"
+  std::string path;  // "/lemmy": what a proxy has before all paths; may be empty
+  bool operator==(const PublicUrl&) const = default;
+};
+
 struct Access {
   std::vector<InstanceToken> instance_tokens;
   std::optional<AwsIdentity> aws;
@@ -176,6 +184,7 @@ struct Access {
   milliseconds session_lifetime{43'200'000};  // 12 h
   int logins_per_minute = 10;                 // access/log_ins.h
   int hooks_per_minute = 600;                 // of one address
+  PublicUrl public_url;
 
   const User* user(std::string_view name) const;
   bool operator==(const Access&) const = default;

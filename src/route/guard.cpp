@@ -79,6 +79,35 @@ void add_security_headers(net::Response& response) {
   put("Cache-Control", "no-store");
 }
 
+void take_root_off(net::Request& request, std::string_view root) {
+  if (root.empty() || !request.path.starts_with(root) || !request.target.starts_with(root)) return;
+  if (request.path.size() > root.size() && request.path[root.size()] != '/') return;
+  auto without = [&](std::string& text) {
+    text.erase(0, root.size());
+    if (!text.starts_with('/')) text.insert(0, "/");
+  };
+  without(request.path), without(request.target);
+}
+
+void put_root_on(net::Response& response, std::string_view root) {
+  if (root.empty()) return;
+  if (auto it = response.headers.find(std::string_view("Location"));
+      it != response.headers.end() && it->second.starts_with('/'))
+    it->second.insert(0, root);
+  auto [from, to] = response.headers.equal_range(std::string_view("Set-Cookie"));
+  for (auto it = from; it != to; ++it)
+    if (const size_t path = it->second.find("; Path=/"); path != std::string::npos)
+      it->second.insert(path + 7, root);
+}
+
+// A name that somebody else made to point here (DNS rebinding) is not ours; an address is nobody's name.
+static bool is_own_host(const config::PublicUrl& at, const std::string& host) {
+  boost::system::error_code ec;
+  const bool v6 = host.starts_with('[') && host.ends_with(']');
+  (void)asio::ip::make_address(v6 ? host.substr(1, host.size() - 2) : host, ec);
+  return at.host.empty() || host == at.host || !ec || is_local_name(host);
+}
+
 Result<> Router::identify(Call& call, const Route& route) const {
   const net::Headers& headers = call.request.headers;
   const std::string& where = call.request.path;
@@ -118,6 +147,10 @@ Result<> Router::identify(Call& call, const Route& route) const {
     }
   }
   if (auto nobody = access::anonymous(call.config->access)) {
+    const std::string host = host_without_port(net::header(headers, "Host"));
+    if (route.who >= Who::viewer && !is_own_host(call.config->access.public_url, host))
+      return fail(ErrorCode::forbidden, where, "without a sign-in this server answers to its own name only",
+                  "open " + call.config->access.public_url.text);
     call.who = *nobody;
   } else if (route.who >= Who::viewer) {
     return fail(ErrorCode::unauthorized, where, "nobody is signed in", "sign in, or send a token");

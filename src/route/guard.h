@@ -12,5 +12,9 @@ inline constexpr std::string_view kDeviceCookie = "lemmy_device";  // access/log
 std::string caller_address(const net::Request& request);
 std::string_view cookie_value(const net::Headers& headers, std::string_view name);
 void add_security_headers(net::Response& response);
+// What a proxy has before all paths (config::PublicUrl::path; may be empty): a proxy that leaves it there is
+// as good as one that takes it off. Inside, everything begins with '/'.
+void take_root_off(net::Request& request, std::string_view root);
+void put_root_on(net::Response& response, std::string_view root);  // Location, and the paths of cookies
 
 }  // namespace lemmy::route

@@ -91,6 +91,8 @@ void Router::add(Route route) {
 }
 
 Task<net::Response> Router::handle(net::Request request) {
+  const config::PublicUrl at = settings_.config()->access.public_url;
+  take_root_off(request, at.path);
   std::string path = request.path;
   net::Response response;
   std::string failure;
@@ -108,6 +110,7 @@ Task<net::Response> Router::handle(net::Request request) {
         {ErrorCode::internal, path, "something went wrong inside Lemmy", "the server's log says more"});
   }
   add_security_headers(response);
+  put_root_on(response, at.path);
   co_return response;
 }
 

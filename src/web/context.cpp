@@ -13,6 +13,7 @@ json::object page_json(const route::Call& call, std::string csrf, std::string li
   auto project = call.request.params.find("project");
   json::object o;
   o["path"] = call.request.path;
+  o["root"] = call.config ? call.config->access.public_url.path : "";
   o["csrf"] = std::move(csrf);
   o["live"] = std::move(live);
   o["fragment"] = fragment;
@@ -30,13 +31,16 @@ json::object page_json(const route::Call& call, std::string csrf, std::string li
   o["next"] = "";
   o["search"] = call.request.query_value("search");
   o["search_query"] = net::percent_encode(call.request.query_value("search"));
+  const std::string said = call.config ? call.config->access.public_url.text : "";
+  const std::string at = said.empty() ? "$LEMMY_URL" : said;
   o["curl"] = "curl -H \"Authorization: Bearer $TOKEN\" -d project=" +
               (project == call.request.params.end() ? "hello-world" : project->second) +
-              " -d sha=$(git rev-parse --short HEAD) -d branch=main \"$LEMMY_URL/hooks/build\"";
+              " -d sha=$(git rev-parse --short HEAD) -d branch=main \"" + at + "/hooks/build\"";
   o["instance_curl"] =
       "runcmd:\n  - curl --retry 100 --retry-max-time 3600 --retry-all-errors -fsS "
       "-H \"Authorization: Bearer $TOKEN\" -d project=NAME -d environment=NAME "
-      "-d instance_id={{ v1.instance_id }} \"$LEMMY_URL/hooks/instance\"";
+      "-d instance_id={{ v1.instance_id }} \"" +
+      at + "/hooks/instance\"";
   return o;
 }
 

@@ -5,6 +5,7 @@
 #include "web/assets.h"
 #include "web/context.h"
 #include "web/embedded.h"
+#include "web/render.h"
 
 namespace lemmy::web {
 namespace {
@@ -64,6 +65,17 @@ TEST(Templates, every_form_that_does_something_on_a_page_that_changes_has_an_id)
 TEST(Assets, templates_are_not_served) {
   EXPECT_FALSE(serve_asset({}, "home.html.j2"));
   EXPECT_FALSE(serve_asset({}, "../templates/home.html.j2"));
+}
+
+TEST(Rooted, addresses_of_ours_get_what_a_proxy_has_before_them_and_nothing_else_does) {
+  EXPECT_EQ(
+      rooted(R"(<a href="/">x</a><img src="&#x2f;a.svg"><form method="post" action="/b/c">)", "/lemmy"),
+      R"(<a href="/lemmy/">x</a><img src="/lemmy&#x2f;a.svg"><form method="post" action="/lemmy/b/c">)");
+  for (const char* same :
+       {R"(<a href="https://x/">)", R"(<a href="//x/">)", R"(<a href="#main">)", R"(<p data-page="/x">)",
+        R"(<input value="/x">)", R"(<a href="?after=1">)", "href=/x"})
+    EXPECT_EQ(rooted(same, "/lemmy"), same);
+  EXPECT_EQ(rooted(R"(<a href="/x">)", ""), R"(<a href="/x">)");
 }
 
 TEST(LocalPath, only_paths_of_this_server_are_followed_after_signing_in) {

@@ -1,7 +1,7 @@
 // Pages that are open while somebody signs out and in again, and while rights are taken away.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
@@ -81,5 +81,27 @@ test("when the user behind an open page is removed it says so, and shows nothing
   await page.getByText("You are signed out. Load the page again to sign in.").waitFor();
   assert.equal((await page.goto(server.url + project)).status(), 200);
   assert.match(page.url(), /\/login/);
+  await page.context().close();
+});
+
+test("under a path of somebody else's host pages are live, and forms lead on", async () => {
+  cli("user", "add", "eve", "--role", "deployer");
+  appendFileSync(join(folder, "access.yaml"), `public_url: ${server.url}/lemmy\n`);
+  const page = await openPage(browser, server.url);
+  for (let i = 0; i < 100 && !(await (await fetch(`${server.url}/login`)).text()).includes('action="/lemmy'); ++i)
+    await new Promise((done) => setTimeout(done, 100));
+  await page.goto(`${server.url}/lemmy/login?next=${project}`);
+  await page.getByLabel("Name").fill("eve");
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL(`**/lemmy${project}`);
+  await page.waitForFunction(() => document.documentElement.dataset.live === "yes");
+  const asked = page.waitForRequest((request) => request.url().includes("/live?"), { timeout: 5000 }).catch(() => null);
+  await page.getByRole("link", { name: "What runs where" }).first().click();
+  await page.waitForURL("**/lemmy/");
+  await page.waitForFunction(() => document.documentElement.dataset.live === "yes");
+  const request = await asked;
+  if (request) assert.match(new URL(request.url()).pathname, /^\/lemmy\/live$/);  // a SharedWorker's are not seen
+  assert.deepEqual(page.faults, []);
   await page.context().close();
 });

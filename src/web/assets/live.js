@@ -5,6 +5,9 @@
 class Hub {
   static mostPages = 40;  // the address has to pass proxies; those that were seen last
   static settle = 30;  // ms: pages come and go together
+  // What a proxy has before all paths: this script is ROOT/assets/live.js.
+  static root = new URL(self.document ? document.getElementById("live-script").src : self.location.href)
+    .pathname.replace(/\/assets\/[^/]*$/, "");
 
   constructor() {
     this.ports = new Map();  // port -> what its page shows: {page, have, csrf, visible, at}
@@ -61,7 +64,7 @@ class Hub {
   open(wanted) {
     this.close();
     const query = wanted.map((w) => `page=${encodeURIComponent(w.page).replaceAll("%2F", "/")}&have=${w.have}`);
-    this.url = "/live?" + query.join("&");
+    this.url = Hub.root + "/live?" + query.join("&");
     this.carried = new Map();
     for (const { page, have } of wanted) this.carried.set(page, (this.carried.get(page) ?? new Set()).add(have));
     this.opened = Date.now();
