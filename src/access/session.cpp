@@ -61,7 +61,10 @@ std::optional<Session> open_session(std::string_view key, const config::Access& 
   if (!constant_time_equal(mac(key, body, *user), parts[5])) return std::nullopt;
   auto issued = parse_unix_time(parts[2]), expires = parse_unix_time(parts[3]);
   if (!issued || !expires || now >= *expires || *issued > now + seconds{60}) return std::nullopt;
-  return Session{{user->name, user->role, Identity::Kind::user, {}}, csrf_of(key, parts[4]), *expires};
+  return Session{{user->name, user->role, Identity::Kind::user, {}},
+                 csrf_of(key, parts[4]),
+                 *expires,
+                 sha256_hex(fmt::format("session\n{}", parts[4]))};
 }
 
 bool csrf_matches(const Session& session, std::string_view sent) {

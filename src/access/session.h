@@ -1,6 +1,6 @@
 #pragma once
-// Sessions are signed cookies; the server keeps none. A session ends when it expires, and when its user
-// vanishes, changes role or changes password.
+// Sessions are signed cookies; the server keeps none but those that were ended before their time (id). A
+// session ends when it expires, and when its user vanishes, changes role or changes password.
 #include <filesystem>
 
 #include "access/access.h"
@@ -11,6 +11,7 @@ struct Session {
   Identity identity;
   std::string csrf;  // every form that changes something sends it back
   Time expires{};
+  std::string id;  // tells it from others and opens nothing: 64 hex digits
 };
 
 // 32 random bytes, kept in a file with mode 0600; made when there is none. invalid: others may read the file,

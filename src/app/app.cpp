@@ -106,13 +106,20 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
                     retention_.get(), [this] { return store_trouble_; }, &bulkheads_.pages});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
+  ended_sessions_ = std::make_unique<EndedSessions>(store_.get());
+  if (auto read = co_await ended_sessions_->read(); !read) co_return one(read.error());
   auto started = co_await conductor_->start();
   if (!started) co_return one(started.error());
   started = co_await begin_to_lead();
   if (!started) co_return one(started.error());
 
   const bool open = !config()->has_access;
-  router_ = std::make_unique<route::Router>(route::Settings{*key, open, current, {}});
+  route::Settings settings{*key, open, current};
+  settings.has_ended = [this](const std::string& id) { return ended_sessions_->has(id); };
+  settings.end_session = [this](std::string id, Time expires) {
+    return live::in_time(ended_sessions_->end(std::move(id), expires));
+  };
+  router_ = std::make_unique<route::Router>(std::move(settings));
   live::Services services{
       loop_.get_executor(), &bulkheads_.pages, store_.get(),       conductor_.get(), board_.get(),
       feed_.get(),          current,           options_.simulated, instances_.get(), retention_.get(),
@@ -133,6 +140,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   group_.spawn("vitals of the loop", watch_loop());
   group_.spawn("vitals of the disk", watch_disk());
   group_.spawn("store", watch_store());
+  group_.spawn("ended sessions", follow_ended_sessions());
   log::info("listening", {{"host", options_.host},
                           {"port", std::to_string(*port)},
                           {"store", store::shown(options_.store)},

@@ -6,6 +6,7 @@
 
 #include "app/bulkheads.h"
 #include "app/clusters.h"
+#include "app/ended_sessions.h"
 #include "app/places.h"
 #include "config/watcher.h"
 #include "hooks/hooks.h"
@@ -57,6 +58,7 @@ class App {
   Task<> find_ansible();
   Task<> say_version(ansible::Tools tools);
   Task<> watch_store();
+  Task<> follow_ended_sessions();
   // Several servers on one store: together.cpp.
   Task<Result<>> begin_to_lead();
   void changed_elsewhere(const store::Change& change);
@@ -80,6 +82,7 @@ class App {
   std::shared_ptr<const config::Config> keys_of_;  // that the instance_keys_ were read for
   std::unique_ptr<store::Store> store_;
   std::optional<live::StoreTrouble> store_trouble_;
+  std::unique_ptr<EndedSessions> ended_sessions_;
   std::unique_ptr<live::Feed> feed_;
   std::unique_ptr<Clusters> clusters_;
   std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed

@@ -11,6 +11,7 @@ namespace {
 constexpr milliseconds kLook{2'000};      // for what nobody tells of
 constexpr milliseconds kLookToo{15'000};  // although it is told: a notice may get lost
 constexpr milliseconds kLookAtAll{60'000};
+constexpr milliseconds kSessions{5'000};
 constexpr size_t kTogether = 50;  // more changes at once: everything is read anew
 
 std::string server_name() {
@@ -52,6 +53,15 @@ Task<> App::stop_leading() {
 void App::changed_elsewhere(const store::Change& change) {
   changes_.emplace(change.project, change.environment);
   if (news_) news_->notify();
+}
+
+// Those of other servers; of one alone, what is over is let go.
+Task<> App::follow_ended_sessions() {
+  const bool alone = store_->sharing() == store::Sharing::single;
+  for (;;) {
+    co_await sleep_for(alone ? milliseconds{3'600'000} : kSessions);
+    (void)co_await live::in_time(ended_sessions_->read());
+  }
 }
 
 Task<> App::follow_store() {

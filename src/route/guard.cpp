@@ -139,7 +139,8 @@ Result<> Router::identify(Call& call, const Route& route) const {
     return {};
   }
   if (std::string_view cookie = cookie_value(headers, kCookie); !cookie.empty()) {
-    if (auto s = access::open_session(settings_.session_key, call.config->access, cookie, now())) {
+    auto s = access::open_session(settings_.session_key, call.config->access, cookie, now());
+    if (s && !(settings_.has_ended && settings_.has_ended(s->id))) {
       call.who = s->identity;
       call.csrf = s->csrf;
       call.signed_in = true;

@@ -55,6 +55,9 @@ struct Settings {
   // No access.yaml, and bound to loopback: everybody who reaches the server is its admin "local".
   bool open = false;
   std::function<std::shared_ptr<const config::Config>()> config;
+  // Sessions that were ended before their time, by access::Session::id. Unset: none are.
+  std::function<bool(const std::string& id)> has_ended = {};
+  std::function<Task<Result<>>(std::string id, Time expires)> end_session = {};
   // Makes the HTML of an error on a page route. Unset: problem+json.
   std::function<net::Response(const Call&, const Error&)> error_page;
 };
@@ -91,7 +94,9 @@ class Router {
   // What a log-in form sends. Errors: unauthorized, rate_limited (access/log_ins.h). `pool`: hashing takes
   // 0.1 s.
   Task<Result<SignedIn>> sign_in(Call call, std::string name, std::string password, Pool* pool);
-  std::string sign_out_cookie(const Call& call) const;  // Set-Cookie that ends the session
+  // Ends the session of the call, if there is one, also for who has a copy of its cookie. The Set-Cookie that
+  // takes it away.
+  Task<std::string> sign_out(Call call);
 
  private:
   struct Match;

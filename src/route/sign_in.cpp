@@ -1,6 +1,7 @@
 // Signing in by a password, and out.
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "net/connections.h"
 #include "route/guard.h"
@@ -42,8 +43,16 @@ Task<Result<SignedIn>> Router::sign_in(Call call, std::string name, std::string 
   co_return out;
 }
 
-std::string Router::sign_out_cookie(const Call&) const {
-  return fmt::format("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", kCookie);
+Task<std::string> Router::sign_out(Call call) {
+  const std::string_view cookie = cookie_value(call.request.headers, kCookie);
+  auto session = access::open_session(settings_.session_key, call.config->access, cookie, now());
+  if (session && settings_.end_session) {
+    auto ended = co_await settings_.end_session(session->id, session->expires);
+    if (!ended)
+      log::warning("a session ended on this server only, until it starts again",
+                   {{"what", ended.error().str()}});
+  }
+  co_return fmt::format("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", kCookie);
 }
 
 }  // namespace lemmy::route

@@ -34,7 +34,8 @@ Pages::Answer Pages::login(route::Call call) {
 
 Pages::Answer Pages::logout(route::Call call) {
   net::Response r = see_other("/");
-  r.headers.emplace("Set-Cookie", router_->sign_out_cookie(call));
+  std::string cookie = co_await router_->sign_out(std::move(call));
+  r.headers.emplace("Set-Cookie", std::move(cookie));
   co_return r;
 }
 

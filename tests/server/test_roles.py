@@ -70,6 +70,20 @@ class Roles(unittest.TestCase):
         self.assertIn("set-cookie", answer.headers, answer.body[:300])
         return answer.cookies[0].split(";")[0]
 
+    def test_who_signed_out_is_out_also_with_a_copy_of_the_cookie_and_after_a_restart(self):
+        cookie, other = self.sign_in(), self.sign_in()
+        page = self.server.get("/", cookie=cookie)
+        self.assertEqual(page.status, 200)
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page.body.decode())[1]
+        for _ in range(2):  # clicked twice
+            self.server.form("/logout", {"csrf": csrf}, cookie=cookie)
+        self.assertEqual(self.server.get("/api/v1/projects", cookie=cookie).status, 401)
+        self.assertEqual(self.server.get("/api/v1/projects", cookie=other).status, 200)
+        self.server.end()
+        self.server.start()
+        self.assertEqual(self.server.get("/api/v1/projects", cookie=cookie).status, 401)
+        self.assertEqual(self.server.get("/api/v1/projects", cookie=other).status, 200)
+
     def test_wrong_log_ins_are_as_many_as_access_yaml_allows(self):
         server, _ = secured(limits="{logins_per_minute: 3}")
         self.addCleanup(server.stop)
