@@ -119,6 +119,13 @@ class Place {
   virtual Task<Made> made(Made made) = 0;
   virtual Task<json::object> failure(Deploy deploy, json::object roles) = 0;
 
+  // What of it is not there as it was applied: deleted or changed by others. Asks the place, at most some
+  // seconds. {"complete": bool (all could be asked), "compared": objects, "items": [manifest/drift.h], at
+  // most 100, "left_out", "unasked": [{"kind", "name", "why"}], "refused": the same, of what cannot be
+  // applied anew, so that only what Lemmy named was compared}. An error: nothing could be asked; invalid:
+  // such a place cannot tell.
+  virtual Task<Result<json::object>> drift(Deploy deploy);
+
   // --- dry runs
   virtual Task<Result<>> try_out(std::shared_ptr<TryOut> run) = 0;
   virtual void cancel_try_out(const Target& target) = 0;

@@ -193,7 +193,8 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
   }
   for (const auto& [path, f] : is)
     if (!applied.contains(path)) look(f, nullptr, &f);
-  if (later) {
+  // The copy of a ConfigMap is named by its content, and shared by all deploys that have the same.
+  if (later && !bool_or(manifest, "immutable")) {
     Drift d{kind, name, {}, "lemmy", ""};
     d.by_deploy = theirs;
     out.insert(out.begin(), std::move(d));

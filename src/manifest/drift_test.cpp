@@ -164,6 +164,16 @@ TEST(Drift, what_a_later_deploy_applied_is_said_once) {
   EXPECT_EQ(to_json(all[0])["what"], "other_deploy");
 }
 
+TEST(Drift, the_copy_of_a_config_map_that_several_deploys_share_is_as_it_was_applied) {
+  const json::object copy = object(R"({"kind": "ConfigMap", "immutable": true, "data": {"a": "1"},
+    "metadata": {"name": "c-1", "labels": {"deploy": "1", "app.kubernetes.io/managed-by": "lemmy"}}})");
+  json::object live = copy;
+  live["metadata"].get_object()["labels"].get_object()["deploy"] = "2";
+  live["metadata"].get_object()["managedFields"] = json::array{};
+  edited(live, "lemmy", R"({"f:metadata": {"f:labels": {"f:deploy": {}}}})");
+  EXPECT_THAT(found(copy, live, copy), ElementsAre());
+}
+
 TEST(Drift, what_managed_fields_say_may_be_anything) {
   json::object live = service_live();
   port_of(live)["targetPort"] = 1;

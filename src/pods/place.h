@@ -52,6 +52,8 @@ class Place : public deploy::Place {
   Task<deploy::Made> made(deploy::Made made) override;
   Task<json::object> failure(Deploy deploy, json::object roles) override;
 
+  Task<Result<json::object>> drift(Deploy deploy) override;  // drift.cpp
+
   Task<Result<>> try_out(std::shared_ptr<deploy::TryOut> run) override;
   void cancel_try_out(const Target&) override {}
   Task<Result<std::string>> try_out_log(Target target) const override;
