@@ -139,14 +139,13 @@ int64_t deploy_in(const json::object& object) {
 
 }  // namespace
 
-const json::object* manager_of(const json::object& live, const Steps& steps, bool gone) {
-  const json::value* list = object_at(live, "metadata").if_contains("managedFields");
+const json::object* manager_of(const json::value& live, const Steps& steps, bool gone) {
+  const json::value* list = find(live, {"metadata", "managedFields"});
   if (!list || !list->is_array()) return nullptr;
-  const json::value whole = live;
   const json::object* found = nullptr;
   for (const json::value& v : list->get_array()) {
     const json::object* entry = v.if_object();
-    if (!entry || !has(object_at(*entry, "fieldsV1"), whole, steps, gone)) continue;
+    if (!entry || !has(object_at(*entry, "fieldsV1"), live, steps, gone)) continue;
     // All are of the API server's clock, in UTC: as texts they compare as times.
     if (!found || text_or(*entry, "time") > text_or(*found, "time")) found = entry;
   }
@@ -157,7 +156,8 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
   const std::string kind(text_or(manifest, "kind"));
   const std::string name(text_or(object_at(manifest, "metadata"), "name"));
   if (!cluster.live) return {{kind, name, {}, "", ""}};
-  const json::object& live = *cluster.live;
+  const json::value whole = *cluster.live;
+  const json::object& live = whole.get_object();
   const json::value was = settings(cluster.applied_anew ? *cluster.applied_anew : manifest);
   const auto named = by_path(settings(manifest));
   const auto applied = by_path(was), is = by_path(settings(live));
@@ -172,9 +172,9 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
     if (!after && (cluster.applied_anew ? is_hull(before->value) : says_nothing(before->value))) return;
     if (!before && (!cluster.applied_anew || is_hull(after->value))) return;
     if (is_replicas(kind, at.steps) && autoscaled) return;
-    const json::object* by = manager_of(live, at.steps, !after);
+    const json::object* by = manager_of(whole, at.steps, !after);
     const std::string manager(by ? text_or(*by, "manager") : "");
-    if (is_replicas(kind, at.steps) && manager == "lemmy") return;
+    if (is_replicas(kind, at.steps) && (manager.empty() || manager == "lemmy")) return;
     if (later && (manager == "lemmy" || (!by && !after))) return;  // that deploy did it
     Drift d{kind,
             name,

@@ -43,8 +43,28 @@ Task<Result<Asked>> ask_cluster(kube::Client* client, json::object manifest) {
   co_return out;
 }
 
-json::object named(const json::object& manifest) {
-  return {{"kind", text_or(manifest, "kind")}, {"name", kube::parse_meta(manifest).name}};
+json::object with_why(const json::object& manifest, std::string why) {
+  return {{"kind", text_or(manifest, "kind")},
+          {"name", kube::parse_meta(manifest).name},
+          {"why", std::move(why)}};
+}
+
+// For the pool: a ConfigMap may have a mebibyte.
+json::object compare_all(const std::vector<Asked>& asked, bool autoscaled) {
+  json::array items, refused;
+  size_t left_out = 0;
+  for (const Asked& a : asked) {
+    if (!a.refused.empty()) refused.push_back(with_why(a.manifest, a.refused));
+    for (const manifest::Drift& found : manifest::drift(a.manifest, a.cluster, autoscaled))
+      if (items.size() < kDriftsShown)
+        items.push_back(manifest::to_json(found));
+      else
+        ++left_out;
+  }
+  json::object out{{"compared", asked.size()}, {"left_out", left_out}};
+  out["items"] = std::move(items);
+  out["refused"] = std::move(refused);
+  return out;
 }
 
 bool is_autoscaler(const json::object& manifest) {
@@ -76,36 +96,24 @@ Task<Result<json::object>> Place::drift(Deploy d) {
     asks.push_back(with_deadline(ask_cluster(client(), o), kAskLimit, kube::ref_to(o).str()));
   auto answers = co_await all(std::move(asks));
 
-  json::array items, unasked, refused;
-  size_t compared = 0, left_out = 0;
+  std::vector<Asked> asked;
+  json::array unasked;
   std::optional<Error> error;
   for (size_t i = 0; i < answers.size(); ++i) {
-    if (!answers[i]) {
-      json::object o = named(all_of_it[i]);
-      o["why"] = answers[i].error().str();
-      unasked.push_back(std::move(o));
-      if (!error) error = answers[i].error();
+    if (answers[i]) {
+      asked.push_back(std::move(*answers[i]));
       continue;
     }
-    const Asked& a = *answers[i];
-    ++compared;
-    if (!a.refused.empty()) {
-      json::object o = named(a.manifest);
-      o["why"] = a.refused;
-      refused.push_back(std::move(o));
-    }
-    for (const manifest::Drift& found : manifest::drift(a.manifest, a.cluster, autoscaled))
-      if (items.size() < kDriftsShown)
-        items.push_back(manifest::to_json(found));
-      else
-        ++left_out;
+    unasked.push_back(with_why(all_of_it[i], answers[i].error().str()));
+    if (!error) error = answers[i].error();
   }
-  if (compared == 0 && error) co_return of_place(std::move(*error));
-  json::object out{{"complete", unasked.empty()}, {"compared", compared}};
-  out["items"] = std::move(items);
-  out["left_out"] = left_out;
-  out["unasked"] = std::move(unasked);
-  out["refused"] = std::move(refused);
+  if (asked.empty() && error) co_return of_place(std::move(*error));
+  auto out = co_await around_.pool->run([asked = std::move(asked), autoscaled]() -> Result<json::object> {
+    return compare_all(asked, autoscaled);
+  });
+  if (!out) co_return fail(out.error());
+  (*out)["complete"] = unasked.empty();
+  (*out)["unasked"] = std::move(unasked);
   co_return out;
 }
 
