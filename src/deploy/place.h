@@ -57,7 +57,9 @@ struct TryOut {
   virtual ~TryOut() = default;
   Deploy deploy;                         // as it would be
   std::shared_ptr<const Report> report;  // nullptr: there is none
-  json::array objects;                   // {"kind", "name", "ok", "what", "hint"}, in the order of applying
+  // {"kind", "name", "ok", "tried": bool (false: it could not be, and "what" says why), "what", "hint",
+  // "warnings": [text]}, in the order of applying; the last one is a pod.
+  json::array objects;
   std::string log;
   bool cancel_asked = false;
 };

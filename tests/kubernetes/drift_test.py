@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import LEMMY, Config, Lemmy, control_plane, new_sha, wait_for
+from harness import LEMMY, ROOT, Config, Lemmy, control_plane, new_sha, wait_for
 
 AUTOSCALED = {"replicas": 2, "autoscale": {"min": 2, "max": 6, "cpu": 50}}
 
@@ -38,8 +38,8 @@ class Served(unittest.TestCase):
     def namespaces(cls):
         return []
 
-    def cli(self, *args):
-        done = subprocess.run([LEMMY, *args, "--server", f"http://127.0.0.1:{self.lemmy.port}"], text=True,
+    def cli(self, *args, lemmy=None):
+        done = subprocess.run([LEMMY, *args, "--server", f"http://127.0.0.1:{(lemmy or self.lemmy).port}"], text=True,
                               capture_output=True, timeout=60)
         return done.returncode, done.stdout, done.stderr
 
@@ -141,6 +141,99 @@ class Away(Served):
         self.assertNotIn("compared", out)
         drift = json.loads(self.cli(*args, "--output", "json")[1])["drift"]
         self.assertEqual((drift["complete"], "items" in drift), (False, False), drift)
+
+
+class DryRuns(Served):
+    @classmethod
+    def namespaces(cls):
+        return ["try-plain", "try-limits", "try-secure", "try-quota"]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.sha = new_sha()
+        cls.lemmy.announce("drifty", cls.sha)
+
+    def check(self, environment, lemmy=None, until=lambda code, out: True):
+        """(exit code, output, errors, the run). Admission sees what was just made a moment later: until() tells."""
+        def once():
+            done = self.cli("deploy", "drifty", environment, "--build", self.sha, "--check", lemmy=lemmy)
+            return done if until(*done[:2]) else None
+        done = wait_for("what the dry run is to say", once, 20)
+        run = re.search(r"dry-runs/(\w+)", done[2]).group(1)
+        status, found = (lemmy or self.lemmy).call(
+            "GET", f"/api/v1/projects/drifty/environments/{environment}/dry-runs/{run}")
+        self.assertEqual(status, 200, found)
+        self.assertEqual(self.plane.get("rc,pods", "-n", environment)["items"], [], "nothing is made")
+        return *done, found
+
+    def refused(self, environment):
+        return self.check(environment, until=lambda code, out: code != 0)
+
+    def test_a_pod_is_tried_too_and_nothing_is_made(self):
+        code, out, err, run = self.check("try-plain")
+        self.assertEqual((code, run["state"]), (0, "passed"), out + err)
+        self.assertRegex(out, r"\nPod drifty-\w+-1-\*: would be taken\n")
+        self.assertEqual([o["kind"] for o in run["objects"]],
+                         ["ConfigMap", "ConfigMap", "Service", "ReplicationController", "HorizontalPodAutoscaler", "Pod"])
+        self.assertTrue(all(o["ok"] and o["tried"] and not o["warnings"] for o in run["objects"]), run)
+
+    def test_what_a_limit_range_would_refuse_fails_it_with_its_words(self):
+        self.plane.kubectl("create", "-n", "try-limits", "-f", "-", stdin=json.dumps({
+            "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
+            "spec": {"limits": [{"type": "Container", "min": {"cpu": "200m"}}]}}))
+        code, out, err, run = self.refused("try-limits")
+        self.assertEqual((code, run["state"]), (1, "failed"), out + err)
+        self.assertIn("minimum cpu usage per Container is 200m", run["cause"]["summary"])
+        self.assertIn("LimitRange", run["cause"]["hint"])
+        self.assertIn("would refuse its pods: ", err)
+        self.assertRegex(out, r"ReplicationController drifty\S+: would be taken\n")
+        self.assertRegex(out, r"Pod drifty\S+: would be refused: pods \S+ is forbidden: minimum cpu")
+
+    def test_what_a_quota_has_no_room_for_is_refused(self):
+        self.plane.kubectl("create", "quota", "full", "-n", "try-quota", "--hard=pods=0")
+        code, out, err, run = self.refused("try-quota")
+        self.assertEqual(code, 1, out + err)
+        self.assertIn("exceeded quota: full", run["cause"]["summary"])
+
+    def test_what_pod_security_would_refuse_fails_it_and_its_warnings_are_shown(self):
+        self.plane.kubectl("label", "namespace", "try-secure", "pod-security.kubernetes.io/warn=restricted")
+        code, out, err, run = self.check("try-secure", until=lambda code, out: "warns" in out)
+        self.assertEqual(code, 0, out + err)
+        self.assertIn('\n  the cluster warns: would violate PodSecurity "restricted:latest": allowPrivilegeEscalation', out)
+        self.assertEqual(sum(len(o["warnings"]) for o in run["objects"]), 1, run["objects"])
+        page = self.lemmy.call("GET", f"/projects/drifty/environments/try-secure/dry-runs/{run['id']}")[1]
+        self.assertIn("The cluster warns: would violate PodSecurity", page)
+        self.plane.kubectl("label", "namespace", "try-secure", "pod-security.kubernetes.io/enforce=restricted")
+        code, out, err, run = self.refused("try-secure")
+        self.assertIn("violates PodSecurity", run["cause"]["summary"])
+        self.assertIn("securityContext", run["cause"]["hint"])
+
+    def role(self, name, text):
+        """The role of docs/operations.md, for a user of that name; and a Lemmy that is that user."""
+        self.plane.kubectl("apply", "-f", "-", stdin=text.replace("{name: lemmy}", "{name: %s}" % name))
+        self.plane.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--user={name}")
+        kubeconfig = self.work / name
+        config = json.loads(self.plane.kubectl("config", "view", "--raw", "-o", "json"))
+        config["users"][0]["user"]["as"] = name
+        kubeconfig.write_text(json.dumps(config))
+        lemmy = Lemmy(self.config.dir, self.work / f"data-{name}", kubeconfig)
+        lemmy.start()
+        self.addCleanup(lemmy.stop)
+        lemmy.announce("drifty", self.sha)
+        return lemmy
+
+    def test_the_role_of_the_documentation_suffices_and_without_create_of_pods_it_goes_on(self):
+        page = (ROOT / "docs" / "operations.md").read_text()
+        text = re.search(r"```yaml\n(apiVersion: rbac.*?)```", page, re.S).group(1)
+        code, out, err, run = self.check("try-plain", self.role("lemmy-whole", text))
+        self.assertEqual((code, run["objects"][-1]["tried"]), (0, True), out + err)
+        fewer = text.replace("verbs: [create, patch, delete]}\n  - {apiGroups: [\"\"], resources: [pods/log]",
+                             "verbs: [patch, delete]}\n  - {apiGroups: [\"\"], resources: [pods/log]")
+        self.assertNotEqual(fewer, text)
+        code, out, err, run = self.check("try-plain", self.role("lemmy-fewer", fewer))
+        self.assertEqual((code, run["objects"][-1]["tried"]), (0, False), out + err)
+        self.assertRegex(out, r'Pod \S+: not tried: pods is forbidden: User "lemmy-fewer" cannot create resource "pods"')
 
 
 if __name__ == "__main__":
