@@ -83,6 +83,11 @@ bool is_replicas(const std::string& kind, const Steps& steps) {
   return kind == "ReplicationController" && steps.size() == 2 && steps[1].key == "replicas";
 }
 
+// Lemmy; an autoscaler that somebody else made, which acts as the controller manager; who is not known.
+bool may_scale(std::string_view manager) {
+  return manager.empty() || manager == "lemmy" || manager == "kube-controller-manager";
+}
+
 // Whether one item of a list is the one that a key of FieldsV1 means.
 bool is_item(std::string_view key, const json::value& item, size_t index) {
   if (key.size() < 3 || key[1] != ':') return false;
@@ -128,6 +133,18 @@ std::string_view what_of(const Drift& d) {
   return !d.field.after ? "removed" : !d.field.before ? "added" : "changed";
 }
 
+// An item of a list that is gone, or came, is told by what it says besides its name.
+void leave_out_item_names(std::vector<Drift>& all) {
+  std::erase_if(all, [&, before = all](const Drift& d) {
+    constexpr std::string_view kName = "].name";
+    if (!d.field.path.ends_with(kName) || (d.field.before && d.field.after)) return false;
+    const std::string item = d.field.path.substr(0, d.field.path.size() - kName.size() + 1) + ".";
+    return std::ranges::any_of(before, [&](const Drift& o) {
+      return o.field.path != d.field.path && o.field.path.starts_with(item) && what_of(o) == what_of(d);
+    });
+  });
+}
+
 int64_t deploy_in(const json::object& object) {
   const json::object& labels = object_at(object_at(object, "metadata"), "labels");
   const std::string_view text = text_or(labels, "deploy");
@@ -158,6 +175,8 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
   if (!cluster.live) return {{kind, name, {}, "", ""}};
   const json::value whole = *cluster.live;
   const json::object& live = whole.get_object();
+  const std::string_view going = text_or(object_at(live, "metadata"), "deletionTimestamp");
+  if (!going.empty()) return {{kind, name, {}, "", std::string(going)}};  // somebody's finalizer holds it
   const json::value was = settings(cluster.applied_anew ? *cluster.applied_anew : manifest);
   const auto named = by_path(settings(manifest));
   const auto applied = by_path(was), is = by_path(settings(live));
@@ -174,7 +193,7 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
     if (is_replicas(kind, at.steps) && autoscaled) return;
     const json::object* by = manager_of(whole, at.steps, !after);
     const std::string manager(by ? text_or(*by, "manager") : "");
-    if (is_replicas(kind, at.steps) && (manager.empty() || manager == "lemmy")) return;
+    if (is_replicas(kind, at.steps) && may_scale(manager)) return;
     if (later && (manager == "lemmy" || (!by && !after))) return;  // that deploy did it
     Drift d{kind,
             name,
@@ -193,6 +212,7 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
   }
   for (const auto& [path, f] : is)
     if (!applied.contains(path)) look(f, nullptr, &f);
+  leave_out_item_names(out);
   // The copy of a ConfigMap is named by its content, and shared by all deploys that have the same.
   if (later && !bool_or(manifest, "immutable")) {
     Drift d{kind, name, {}, "lemmy", ""};
@@ -205,7 +225,7 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
 std::string drift_line(const Drift& d) {
   std::string out = fmt::format("{} {}: ", d.kind, d.name);
   if (d.by_deploy) return out + fmt::format("it is as deploy #{} applied it", d.by_deploy);
-  if (d.field.path.empty()) return out + "somebody deleted it";
+  if (d.field.path.empty()) return out + "somebody deleted it" + (d.at.empty() ? "" : " (" + d.at + ")");
   const auto [before, after] = shown_values(d.field, kDriftInLine);
   if (!d.field.after)
     out += fmt::format("{} is gone, was applied as {}", d.field.path, before);

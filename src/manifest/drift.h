@@ -18,15 +18,15 @@ struct InCluster {
 
 struct Drift {
   std::string kind, name;
-  Change field;           // before: as it was applied, after: as it is; an empty path: there is no object
+  Change field;           // before: as it was applied, after: as it is; an empty path: the object was deleted
   std::string manager;    // who changed it last, by metadata.managedFields; empty: that is not told
   std::string at;         // when that was, RFC 3339; may be empty
   int64_t by_deploy = 0;  // not 0: no field of it, the object is as that deploy of its target applied it
 };
 
 // What legitimately moves is left out: the pods of an autoscaled controller (`autoscaled`), or of one that
-// Lemmy scaled or nobody is known to have scaled, label kAnswersLabel, and what the cluster notes about an
-// object (status, owners, metadata that the manifest does not name).
+// Lemmy, another autoscaler or nobody that is known scaled, label kAnswersLabel, and what the cluster notes
+// about an object (status, owners, metadata that the manifest does not name).
 std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster, bool autoscaled);
 
 // The entry of metadata.managedFields that wrote the field last; nullptr: none has it. `gone`: the field is

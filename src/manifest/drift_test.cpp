@@ -64,6 +64,10 @@ TEST(Drift, an_object_that_is_not_there_was_deleted_by_somebody) {
   auto all = drift(object(kService), {}, false);
   EXPECT_THAT(lines(all), ElementsAre("Service hello: somebody deleted it"));
   EXPECT_EQ(to_json(all[0])["what"], "deleted");
+  json::object going = service_live();  // a finalizer holds it
+  going["metadata"].get_object()["deletionTimestamp"] = "2026-11-30T12:00:00Z";
+  EXPECT_THAT(found(object(kService), going, service_live()),
+              ElementsAre("Service hello: somebody deleted it (2026-11-30T12:00:00Z)"));
 }
 
 TEST(Drift, a_field_that_somebody_changed_names_who_has_it_now) {
@@ -130,8 +134,11 @@ TEST(Drift, pods_are_counted_only_where_neither_an_autoscaler_nor_lemmy_scales) 
   EXPECT_THAT(found(same, live, same),
               ElementsAre(HasSubstr("spec.replicas is 5, was applied as 2 (kubectl,")));
   live["metadata"].get_object()["managedFields"] = json::array{};
-  edited(live, "lemmy", R"({"f:spec": {"f:replicas": {}}})");
-  EXPECT_THAT(found(same, live, same), ElementsAre());
+  for (const char* may : {"lemmy", "kube-controller-manager"}) {
+    edited(live, may, R"({"f:spec": {"f:replicas": {}}})");
+    EXPECT_THAT(found(same, live, same), ElementsAre());
+    live["metadata"].get_object()["managedFields"] = json::array{};
+  }
 }
 
 TEST(Drift, quantities_and_empty_values_are_compared_by_what_they_mean) {
@@ -141,6 +148,13 @@ TEST(Drift, quantities_and_empty_values_are_compared_by_what_they_mean) {
   EXPECT_THAT(found(object(kController), live, std::nullopt), ElementsAre());
   container_of(live)["resources"] = object(R"({"requests": {"cpu": "2", "memory": "1Mi"}})");
   EXPECT_THAT(found(object(kController), live, std::nullopt), ElementsAre(HasSubstr("requests.cpu is 2")));
+}
+
+TEST(Drift, a_variable_that_somebody_took_away_is_one_line) {
+  json::object was = object(kController);
+  container_of(was)["env"].get_array().push_back(object(R"({"name": "B", "value": "b"})"));
+  EXPECT_THAT(found(was, object(kController), was),
+              ElementsAre(HasSubstr("env[B].value is gone, was applied as b")));
 }
 
 TEST(Drift, a_list_that_is_owned_as_a_whole_names_who_wrote_it) {

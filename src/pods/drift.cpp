@@ -3,7 +3,6 @@
 #include "manifest/drift.h"
 
 #include "deploy/machine.h"
-#include "manifest/compare.h"
 #include "pods/place.h"
 
 namespace lemmy::pods {
@@ -78,9 +77,6 @@ Task<Result<json::object>> Place::drift(Deploy d) {
   if (!stored) co_return of_store(stored.error());
   auto manifests = parse_manifests(*stored);
   if (!manifests) co_return fail(manifests.error());
-  // As apply() does it.
-  manifest::stamp_again(*manifests,
-                        {d.target.project, d.target.environment, d.sha, d.branch, d.number, d.config_map});
   bool autoscaled = false;
   std::vector<json::object> all_of_it;
   for (json::value& v : *manifests) {

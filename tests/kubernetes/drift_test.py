@@ -47,15 +47,15 @@ class Served(unittest.TestCase):
 class Drift(Served):
     @classmethod
     def namespaces(cls):
-        return ["drift-edited", "drift-deleted", "drift-later", "drift-away"]
+        return ["drift-edited", "drift-deleted", "drift-later", "drift-away", "drift-pods"]
 
-    def drift(self, environment):
-        status, found = self.lemmy.call("GET", f"/api/v1/projects/drifty/environments/{environment}/drift")
+    def drift(self, environment, project="drifty"):
+        status, found = self.lemmy.call("GET", f"/api/v1/projects/{project}/environments/{environment}/drift")
         self.assertEqual(status, 200, found)
         return found
 
-    def texts(self, environment):
-        return [i["text"] for i in self.drift(environment)["items"]]
+    def texts(self, environment, project="drifty"):
+        return [i["text"] for i in self.drift(environment, project)["items"]]
 
     def diff(self, environment, *more):
         code, out, err = self.cli("diff", "drifty", environment, "--config", str(self.config.dir), *more)
@@ -92,6 +92,29 @@ class Drift(Served):
         self.assertIn(f"in the cluster, not as #{number} was applied:\n", out)
         for text in texts:
             self.assertIn("  " + text, out)
+
+    def test_pods_that_somebody_scaled_and_templates_that_somebody_edited_are_told(self):
+        ns = "drift-pods"
+        self.config.project("plain", {ns: {"replicas": 1, "env": {"GREETING": "hi", "MODE": "a"}}})
+        sha = new_sha()
+        self.lemmy.announce("plain", sha)
+        wait_for("the new project", lambda: self.lemmy.call(
+            "POST", self.lemmy.deploys_path("plain", ns), {"build": sha}, {"Idempotency-Key": "p1"})[0] == 202)
+        status = self.lemmy.wait_phase("plain", ns, 1, "live")
+        rc = "rc/" + status["deploy"]["object_name"]
+        self.assertEqual(self.texts(ns, "plain"), [])
+        # As Lemmy scales: by a merge patch of the scale.
+        self.plane.kubectl("patch", rc, "-n", ns, "--subresource=scale", "--type=merge", "--field-manager=lemmy",
+                           "-p", json.dumps({"spec": {"replicas": 2}}))
+        self.plane.kubectl("set", "env", rc, "-n", ns, "GREETING-", "MODE=b", "MORE=1")
+        wait_for("the template", lambda: self.texts(ns, "plain"), 20)
+        gone, mode = sorted(self.texts(ns, "plain"), key=lambda t: "MODE" in t)
+        container = f"ReplicationController {rc[3:]}: spec.template.spec.containers[app].env"
+        self.assertEqual(gone, container + "[GREETING].value is gone, was applied as hi")
+        self.assertRegex(mode, "^" + re.escape(container + "[MODE].value is b, was applied as a (kubectl-set, 20"))
+        self.plane.kubectl("scale", rc, "-n", ns, "--replicas=3")
+        wait_for("the count", lambda: re.search(
+            r"spec.replicas is 3, was applied as 1 \(\w+\)", "\n".join(self.texts(ns, "plain"))), 20)
 
     def test_an_object_that_somebody_deleted_is_named(self):
         ns = "drift-deleted"
