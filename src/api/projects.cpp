@@ -64,6 +64,12 @@ Task<net::Response> environment(Shared s, route::Call call) {
                      fmt::format("there is no environment '{}'", target.environment), "there are: " + names});
 }
 
+Task<net::Response> drift(Shared s, route::Call call) {
+  auto found = co_await s->board->drift(call.target());
+  if (!found) co_return problem(call, found.error());
+  co_return route::json_response(*found);
+}
+
 Task<net::Response> deliveries(Shared s, route::Call call) {
   auto page = page_of(call.request);
   if (!page) co_return problem(call, page.error());
@@ -109,6 +115,9 @@ void add_projects(route::Router& router, Shared s) {
       {{"responses", ok_response("200", "its environments")}});
   get("/api/v1/projects/{project}/environments/{environment}", "What runs in one environment", environment,
       {{"responses", ok_response("200", "the environment", "TargetState")}});
+  get("/api/v1/projects/{project}/environments/{environment}/drift",
+      "What in the cluster is not as the deploy that serves was applied", drift,
+      {{"responses", ok_response("200", "what was deleted or changed by others", "Drift")}});
   get("/api/v1/deliveries", "Hook calls with their verdicts, newest first", deliveries,
       {{"parameters", page_parameters()}, {"responses", ok_response("200", "a page of calls")}});
 }

@@ -216,6 +216,28 @@ json::object schemas() {
                           {"more", of("boolean")},
                           {"missed", of("boolean")},
                           {"last", of("string")}});
+  json::object not_compared =
+      list(object({{"kind", of("string")}, {"name", of("string")}, {"why", of("string")}}));
+  out["Drift"] = object(
+      {{"project", of("string")},
+       {"environment", of("string")},
+       {"number", of("integer")},
+       {"at", at_time()},
+       {"complete", of("boolean")},
+       {"compared", of("integer")},
+       {"items", list(object({{"kind", of("string")},
+                              {"name", of("string")},
+                              {"what", one_of({"deleted", "changed", "removed", "added", "other_deploy"})},
+                              {"path", of("string")},
+                              {"applied", maybe("string")},
+                              {"live", maybe("string")},
+                              {"manager", of("string")},
+                              {"at", of("string")},
+                              {"deploy", maybe("integer")},
+                              {"text", of("string")}}))},
+       {"left_out", of("integer")},
+       {"unasked", not_compared},
+       {"refused", not_compared}});
   out["Strays"] = object({{"total", of("integer")},
                           {"items", list(object({{"cluster", of("string")},
                                                  {"kind", of("string")},

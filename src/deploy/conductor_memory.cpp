@@ -163,6 +163,12 @@ Task<Result<std::string>> Conductor::run_log(Deploy d) const {
   co_return co_await (*at)->log(std::move(d));
 }
 
+Task<Result<json::object>> Conductor::drift(Deploy d) const {
+  auto at = place(d);
+  if (!at) co_return fail(at.error());
+  co_return co_await (*at)->drift(std::move(d));
+}
+
 int64_t Conductor::next_serves(const Target& target) const {
   int64_t most = 0;
   if (const TargetState* s = peek(target))

@@ -14,6 +14,11 @@ const Traits& traits_of(const Deploy& d) {
   return kinds[static_cast<size_t>(d.deployer)];
 }
 
+Task<Result<json::object>> Place::drift(Deploy d) {
+  co_return fail(ErrorCode::invalid, d.target.str(), "what is on its hosts is not compared",
+                 "a dry run shows what a deploy would change there");
+}
+
 Error left_configuration(const config::Config& config, const Target& target) {
   const config::Project* project = config.project(target.project);
   std::vector<std::string> files;

@@ -57,7 +57,9 @@ struct TryOut {
   virtual ~TryOut() = default;
   Deploy deploy;                         // as it would be
   std::shared_ptr<const Report> report;  // nullptr: there is none
-  json::array objects;                   // {"kind", "name", "ok", "what", "hint"}, in the order of applying
+  // {"kind", "name", "ok", "tried": bool (false: it could not be, and "what" says why), "what", "hint",
+  // "warnings": [text]}, in the order of applying; the last one is a pod.
+  json::array objects;
   std::string log;
   bool cancel_asked = false;
 };
@@ -118,6 +120,13 @@ class Place {
   // What it would have sent, when it failed before that was kept; `failure`: adds logs and events to roles().
   virtual Task<Made> made(Made made) = 0;
   virtual Task<json::object> failure(Deploy deploy, json::object roles) = 0;
+
+  // What of it is not there as it was applied: deleted or changed by others. Asks the place, at most some
+  // seconds. {"complete": bool (all could be asked), "compared": objects, "items": [manifest/drift.h], at
+  // most 100, "left_out", "unasked": [{"kind", "name", "why"}], "refused": the same, of what cannot be
+  // applied anew, so that only what Lemmy named was compared}. An error: nothing could be asked; invalid:
+  // such a place cannot tell.
+  virtual Task<Result<json::object>> drift(Deploy deploy);
 
   // --- dry runs
   virtual Task<Result<>> try_out(std::shared_ptr<TryOut> run) = 0;

@@ -32,6 +32,13 @@ static std::optional<Error> misfit(const std::string& message, const std::string
   return e;
 }
 
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/: 'pods is forbidden: User "ada" cannot create
+// resource "pods" in API group "" in the namespace "staging"'.
+bool may_not(const Error& e) {
+  return e.code == ErrorCode::forbidden && e.what.find("User \"") != e.what.npos &&
+         e.what.find(" cannot ") != e.what.npos;
+}
+
 Error api_error(int status, std::string_view body, const std::string& where) {
   auto v = parse_json(body, where);
   std::string message(v && v->is_object() ? text_or(v->get_object(), "message") : "");
@@ -43,6 +50,13 @@ Error api_error(int status, std::string_view body, const std::string& where) {
     e.hint = "the cluster does not accept our credentials: check the kubeconfig's user";
   } else if (status == 403 && message.find("exceeded quota") != message.npos) {
     e.hint = "zero or delete an older deploy, or raise the ResourceQuota";
+  } else if (status == 403 && message.find(": violates PodSecurity ") != message.npos) {
+    e.hint =
+        "mend the securityContext of pod and containers in the template, or the namespace's label "
+        "pod-security.kubernetes.io/enforce";
+  } else if (status == 403 && (message.find(" usage per ") != message.npos ||
+                               message.find(" limit to request ratio per ") != message.npos)) {
+    e.hint = "mend the resources in the template, or the namespace's LimitRange";
   } else if (status == 403) {
     e.code = ErrorCode::forbidden;
     e.hint = "give Lemmy's account the rights listed in docs/operations.md";

@@ -6,10 +6,12 @@
 
 #include "base/strings.h"
 #include "kube/objects.h"
+#include "kube/warnings.h"
 
 namespace lemmy::kube {
 namespace {
 constexpr milliseconds kLimit{15'000};
+constexpr const char* kJson = "application/json";
 constexpr size_t kLogAsked = 4u << 20, kLogKept = 64u << 10, kLogBegin = 16u << 10;
 // Without another form to fall back to: a server that cannot leave the data out must not send it.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
@@ -140,24 +142,54 @@ Task<Result<std::unique_ptr<net::ClientStream>>> Client::open(net::ClientRequest
   }
 }
 
-Task<Result<json::object>> Client::call(net::ClientRequest request, std::string about, std::string accept) {
+Task<Client::Tried> Client::answer(net::ClientRequest request, std::string about, std::string accept) {
   request.headers.emplace("Accept", std::move(accept));
   auto r = co_await send(std::move(request), kLimit);
-  if (!r) co_return fail(r.error());
-  if (r->status < 200 || r->status > 299) co_return fail(api_error(r->status, r->body, about));
-  auto v = parse_json(r->body, about);
-  if (!v) co_return fail(v.error());
-  if (!v->is_object()) co_return fail(ErrorCode::rejected, about, "the answer is not a JSON object");
-  co_return std::move(v->get_object());
+  Tried out;
+  if (!r) {
+    out.answer = fail(r.error());
+    co_return out;
+  }
+  out.warnings = warnings_in(r->headers);
+  if (r->status < 200 || r->status > 299) {
+    out.answer = fail(api_error(r->status, r->body, about));
+  } else if (auto v = parse_json(r->body, about); !v) {
+    out.answer = fail(v.error());
+  } else if (!v->is_object()) {
+    out.answer = fail(ErrorCode::rejected, about, "the answer is not a JSON object");
+  } else {
+    out.answer = std::move(v->get_object());
+  }
+  co_return out;
+}
+
+Task<Result<json::object>> Client::call(net::ClientRequest request, std::string about, std::string accept) {
+  auto got = co_await answer(std::move(request), std::move(about), std::move(accept));
+  co_return std::move(got.answer);
+}
+
+static net::ClientRequest apply_patch(const std::string& path, const json::object& manifest, bool dry_run) {
+  net::ClientRequest r{"PATCH", path + "?fieldManager=lemmy&force=true" + (dry_run ? "&dryRun=All" : "")};
+  r.headers.emplace("Content-Type", "application/apply-patch+yaml");  // JSON is YAML
+  r.body = json::serialize(manifest);
+  return r;
 }
 
 Task<Result<json::object>> Client::apply(json::object manifest, bool dry_run) {
-  Ref ref = ref_to(manifest);
-  net::ClientRequest r{"PATCH",
-                       ref.path() + "?fieldManager=lemmy&force=true" + (dry_run ? "&dryRun=All" : "")};
-  r.headers.emplace("Content-Type", "application/apply-patch+yaml");  // JSON is YAML
-  r.body = json::serialize(manifest);
-  co_return co_await call(std::move(r), ref.str());
+  const Ref ref = ref_to(manifest);
+  co_return co_await call(apply_patch(ref.path(), manifest, dry_run), ref.str());
+}
+
+Task<Client::Tried> Client::try_apply(json::object manifest) {
+  const Ref ref = ref_to(manifest);
+  co_return co_await answer(apply_patch(ref.path(), manifest, true), ref.str(), kJson);
+}
+
+Task<Client::Tried> Client::try_create(Ref collection, json::object object) {
+  net::ClientRequest r{"POST", collection.path() + "?fieldManager=lemmy&dryRun=All"};
+  r.headers.emplace("Content-Type", kJson);
+  r.body = json::serialize(object);
+  co_return co_await answer(std::move(r), collection.str(), kJson);
 }
 
 Task<Result<std::optional<json::object>>> Client::get(Ref ref) {

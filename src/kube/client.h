@@ -37,6 +37,15 @@ class Client {
   // Server-side apply, fieldManager lemmy, force: Lemmy owns what it names. dry_run: the server checks
   // everything and keeps nothing. https://kubernetes.io/docs/reference/using-api/server-side-apply/
   Task<Result<json::object>> apply(json::object manifest, bool dry_run);
+  // A dry run's answer, and what the server warns of beside it (kube/warnings.h), also when it refuses.
+  struct Tried {
+    Result<json::object> answer;
+    std::vector<std::string> warnings;
+  };
+  Task<Tried> try_apply(json::object manifest);
+  // What admission, quota and defaults would make of a new object. collection: without a name. forbidden:
+  // also when Lemmy may not create such objects (may_not).
+  Task<Tried> try_create(Ref collection, json::object object);
   Task<Result<std::optional<json::object>>> get(Ref ref);  // nullopt: there is none
   // Background propagation: the garbage collector removes what it owns. Gone already is success.
   Task<Result<>> remove(Ref ref);
@@ -78,6 +87,7 @@ class Client {
       : loop_(loop), pool_(pool), resolver_(std::move(resolver)) {}
   Task<Result<Ready>> authorise(net::ClientRequest request, milliseconds limit);
   Result<std::shared_ptr<net::Client>> http_for(const Grant& grant);
+  Task<Tried> answer(net::ClientRequest request, std::string about, std::string accept);
   Task<Result<json::object>> call(net::ClientRequest request, std::string about,
                                   std::string accept = "application/json");
 
@@ -93,6 +103,9 @@ class Client {
 
 // The end of it, at most `most` bytes, from the beginning of a line.
 std::string_view last_lines(std::string_view text, size_t most);
+
+// Whether it is Lemmy's account that lacks the right, and not the object that admission refuses.
+bool may_not(const Error& error);
 
 // What an API server's Status object means: code, message, and what to do. A field that the schema refuses is
 // the place (".spec.replicas"), and the object stands in the message.

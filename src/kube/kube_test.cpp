@@ -87,6 +87,29 @@ TEST(ApiError, a_field_that_the_schema_refuses_is_no_trouble_that_passes_and_com
   EXPECT_EQ(e.what, "quantities must match");
 }
 
+TEST(ApiError, what_admission_refuses_is_told_from_a_right_that_is_missing) {
+  const Error right = answered(
+      403,
+      R"(pods is forbidden: User "ada" cannot create resource "pods" in API group "" in the namespace "staging")");
+  EXPECT_TRUE(may_not(right));
+  EXPECT_NE(right.hint.find("docs/operations.md"), std::string::npos);
+  for (
+      const auto& [message, hint] : std::vector<std::pair<const char*, const char*>>{
+          {R"(pods "a" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true)",
+           "securityContext"},
+          {R"(pods "a" is forbidden: minimum cpu usage per Container is 200m, but request is 100m)",
+           "LimitRange"},
+          {R"(pods "a" is forbidden: cpu max limit to request ratio per Container is 2, but provided ratio is 4)",
+           "LimitRange"},
+          {R"(pods "a" is forbidden: exceeded quota: full, requested: pods=1)", "ResourceQuota"}}) {
+    const Error e = answered(403, message);
+    EXPECT_FALSE(may_not(e)) << message;
+    EXPECT_EQ(e.code, ErrorCode::rejected) << message;
+    EXPECT_NE(e.hint.find(hint), std::string::npos) << message;
+  }
+  EXPECT_FALSE(may_not(answered(422, R"(User "ada" cannot be)")));
+}
+
 TEST(ApiError, other_errors_of_the_server_may_pass) {
   for (const char* message : {"etcdserver: request timed out", "failed to create typed patch object", ""})
     EXPECT_EQ(answered(500, message).code, ErrorCode::unavailable) << message;

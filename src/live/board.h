@@ -137,6 +137,12 @@ class Board {
   //  for people]}
   Task<Result<json::object>> rollback_preview(Target target, int64_t number, bool at_once = false) const;
 
+  // What in the cluster is not as the deploy that serves was applied: {"project", "environment", "number",
+  //   "at"} and deploy::Place::drift(). Asks the cluster, at most 8 s; an answer is kept for 2 s. Errors:
+  //   not_found (nothing serves), invalid (it is on hosts), rate_limited (four are being asked), and those of
+  //   the cluster when it could be asked for nothing.
+  Task<Result<json::object>> drift(Target target) const;
+
   // {"deploys": [deploy], "next"}
   Task<Result<json::object>> deploys(Target target, store::Page page) const;
   json::object deploy_json(const Deploy& deploy) const;
@@ -211,6 +217,13 @@ class Board {
   mutable Clock::time_point strays_until_{};
   mutable std::set<std::string> unowned_;  // pods that no controller had when that was looked for
   mutable std::map<Target, SecretVersion> secrets_;
+  struct KeptDrift {
+    int64_t number = 0;
+    Clock::time_point until;
+    json::object found;
+  };
+  mutable std::map<Target, KeptDrift> drifts_;
+  std::shared_ptr<size_t> drifts_asked_ = std::make_shared<size_t>(0);  // being asked now
   // since_last_good() of deploys in trouble: it stays the same.
   mutable std::map<std::pair<Target, int64_t>, json::object> since_;
 };

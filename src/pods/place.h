@@ -19,6 +19,8 @@ struct Surroundings {
 // controller, those with its labels.
 std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::Owner& owner);
 Result<json::array> parse_manifests(const std::string& text);  // document "manifests"
+// The order in which they are applied: what pods need comes before them.
+json::array in_order(const manifest::Manifests& manifests);
 kube::Ref controller_ref(const Deploy& deploy);
 kube::Ref autoscaler_ref(const Deploy& deploy);
 // How many pods the one that serves is wanted to have now, whatever happens to be ready; 0: nothing serves.
@@ -52,7 +54,9 @@ class Place : public deploy::Place {
   Task<deploy::Made> made(deploy::Made made) override;
   Task<json::object> failure(Deploy deploy, json::object roles) override;
 
-  Task<Result<>> try_out(std::shared_ptr<deploy::TryOut> run) override;
+  Task<Result<json::object>> drift(Deploy deploy) override;  // drift.cpp
+
+  Task<Result<>> try_out(std::shared_ptr<deploy::TryOut> run) override;  // try_out.cpp
   void cancel_try_out(const Target&) override {}
   Task<Result<std::string>> try_out_log(Target target) const override;
   Task<> forget_try_out(Target) override { co_return; }

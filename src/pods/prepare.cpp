@@ -22,14 +22,6 @@ std::string name_of(const json::object& o) { return kube::parse_meta(o).name; }
 
 bool is_copy(const json::object& o) { return kind_of(o) == "ConfigMap" && bool_or(o, "immutable"); }
 
-// The order in which they are applied: what pods need comes before them.
-json::array in_order(const manifest::Manifests& m) {
-  json::array out;
-  for (const auto& o : {m.config_map_copy, m.config_map, m.service, std::optional(m.rc), m.autoscaler})
-    if (o) out.push_back(*o);
-  return out;
-}
-
 Task<Result<std::string>> dry_run(kube::Client* client, json::object manifest) {
   auto tried = co_await client->apply(std::move(manifest), true);
   if (tried) co_return "";
@@ -39,6 +31,13 @@ Task<Result<std::string>> dry_run(kube::Client* client, json::object manifest) {
 }
 
 }  // namespace
+
+json::array in_order(const manifest::Manifests& m) {
+  json::array out;
+  for (const auto& o : {m.config_map_copy, m.config_map, m.service, std::optional(m.rc), m.autoscaler})
+    if (o) out.push_back(*o);
+  return out;
+}
 
 Task<Result<std::string>> Place::put_documents(Deploy d, Texts texts) {
   std::vector<Task<Result<>>> puts;
@@ -217,27 +216,6 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
   }
   out.text = fmt::format("applied {} with {} pods", d.object_name, d.replicas);
   co_return out;
-}
-
-Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {
-  auto m = co_await render(run->deploy);
-  if (!m) co_return fail(m.error());
-  size_t refused = 0;
-  for (const json::value& v : in_order(m->manifests)) {
-    const json::object& o = v.get_object();
-    auto tried = co_await client()->apply(o, true);
-    Error e = tried ? Error{} : tried.error();
-    if (e.code == ErrorCode::unavailable || e.code == ErrorCode::timeout) co_return fail(std::move(e));
-    refused += !tried;
-    run->objects.push_back({{"kind", kind_of(o)},
-                            {"name", name_of(o)},
-                            {"ok", tried.has_value()},
-                            {"what", e.where.starts_with('.') ? e.where + ": " + e.what : e.what},
-                            {"hint", e.hint}});
-  }
-  if (refused == 0) co_return Result<>{};
-  co_return fail(ErrorCode::rejected, "",
-                 fmt::format("the cluster would refuse {} of {} objects", refused, run->objects.size()));
 }
 
 }  // namespace lemmy::pods

@@ -4,6 +4,7 @@
 
 #include "cli/changes.h"
 #include "cli/command.h"
+#include "cli/drift_shown.h"
 #include "cli/remote.h"
 #include "cli/table.h"
 
@@ -15,6 +16,8 @@ constexpr const char* kDiffManual =
 or changed (~), with the old and the new value and where the new one comes from. It renders for the build that runs
 unless --build names another, and for the same deploy number. The pods of an autoscaled deploy are not compared:
 their number is the autoscaler's. Sends nothing.
+At its end it says what in the cluster is not as the deploy that serves was applied, whatever the files on disk say: objects
+that somebody deleted, fields that somebody changed, and who. --exit-code does not count these.
 Exit codes: 0, also when there are differences; with --exit-code 1 then; 2 the configuration is wrong, 3 not allowed,
 4 no such project, environment or build, or nothing runs there, 6 the server cannot be reached.)";
 
@@ -68,13 +71,16 @@ Task<Result<json::value>> document(std::shared_ptr<Remote> remote, DiffArguments
   co_return text;
 }
 
-int show(const DiffArguments& a, int64_t number, const std::vector<FieldChange>& changes) {
+// drift: nullopt on hosts.
+int show(const DiffArguments& a, int64_t number, const std::vector<FieldChange>& changes,
+         const std::optional<json::object>& drift) {
   if (a.remote.json()) {
     print_json(json::object{{"project", a.target.project},
                             {"environment", a.target.environment},
                             {"against", number},
                             {"fields", changes.size()},
-                            {"changes", to_json(changes)}});
+                            {"changes", to_json(changes)},
+                            {"drift", drift ? json::value(*drift) : json::value(nullptr)}});
   } else if (changes.empty()) {
     fmt::print("{}: the configuration in {} is what runs there (#{})\n", a.target.str(), a.dir, number);
   } else {
@@ -82,6 +88,7 @@ int show(const DiffArguments& a, int64_t number, const std::vector<FieldChange>&
                a.dir, changes.size(), changes.size() == 1 ? "" : "s", number);
     print_changes(changes, kMostRows);
   }
+  if (drift && !a.remote.json()) print_drift(*drift);
   return a.exit_code && !changes.empty() ? 1 : 0;
 }
 
@@ -105,7 +112,8 @@ Task<Result<int>> diff(std::shared_ptr<Remote> remote, DiffArguments a,
   if (environment->deployer == Deployer::ansible) {
     auto stored = co_await document(remote, a, number, "environment");
     if (!stored) co_return fail(stored.error());
-    co_return show(a, number, compare({{"variables", *stored}}, {{"variables", environment->values}}));
+    co_return show(a, number, compare({{"variables", *stored}}, {{"variables", environment->values}}),
+                   std::nullopt);
   }
   auto build = co_await build_of(remote, a, status->as_object());
   if (!build) co_return fail(build.error());
@@ -125,7 +133,8 @@ Task<Result<int>> diff(std::shared_ptr<Remote> remote, DiffArguments a,
       origins->is_object() ? object_in(origins->get_object(), "objects") : json::object{};
   auto changes = compare(before, after);
   add_origins(changes, manifest::to_json(*explanation), old_origins);
-  co_return show(a, number, changes);
+  auto drift = co_await ask_drift(remote, a.target);
+  co_return show(a, number, changes, drift);
 }
 
 int run(const DiffArguments& a) {

@@ -23,8 +23,14 @@ void show(const json::object& run) {
   }
   for (const json::value& v : array_in(run, "objects")) {
     const json::object& o = v.as_object();
+    const bool tried = !o.contains("tried") || bool_or(o, "tried");
     fmt::print("{} {}: {}{}\n", field(o, "kind"), field(o, "name"),
-               bool_or(o, "ok") ? "would be taken" : "would be refused: ", field(o, "what"));
+               !tried             ? "not tried: "
+               : bool_or(o, "ok") ? "would be taken"
+                                  : "would be refused: ",
+               field(o, "what"));
+    for (const json::value& w : array_in(o, "warnings"))
+      if (w.is_string()) fmt::print("  the cluster warns: {}\n", clean(w.get_string()));
   }
 }
 

@@ -1,0 +1,253 @@
+#include "manifest/drift.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "base/strings.h"
+#include "domain/names.h"
+#include "manifest/compare.h"
+
+namespace lemmy::manifest {
+namespace {
+
+constexpr size_t kDriftShown = 400, kDriftInLine = 120;
+
+const json::object& object_at(const json::object& o, std::string_view key) {
+  static const json::object none;
+  const json::value* v = o.if_contains(key);
+  return v && v->is_object() ? v->get_object() : none;
+}
+
+// What people and templates set.
+json::value settings(const json::object& object) {
+  json::object out, meta;
+  for (const auto& [key, value] : object)
+    if (key != "metadata" && key != "status" && key != "apiVersion" && key != "kind") out[key] = value;
+  for (const char* key : {"labels", "annotations"})
+    if (const json::object& some = object_at(object_at(object, "metadata"), key); !some.empty())
+      meta[key] = some;
+  if (!meta.empty()) out["metadata"] = std::move(meta);
+  return out;
+}
+
+std::map<std::string, Field> by_path(const json::value& document) {
+  std::map<std::string, Field> out;
+  for (Field& f : fields(document)) {
+    std::string path = f.path;
+    out.emplace(std::move(path), std::move(f));
+  }
+  return out;
+}
+
+bool is_hull(const json::value& v) {
+  return (v.is_object() && v.get_object().empty()) || (v.is_array() && v.get_array().empty());
+}
+
+// What the API server leaves out of what it keeps.
+bool says_nothing(const json::value& v) {
+  return v.is_null() || is_hull(v) || v == json::value("") || v == json::value(false) || v == json::value(0);
+}
+
+// https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+std::optional<double> quantity(const json::value& v) {
+  if (v.is_number()) return v.to_number<double>();
+  if (!v.is_string()) return std::nullopt;
+  const std::string_view text = v.get_string();
+  double number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc()) return std::nullopt;
+  const std::string_view suffix(read.ptr, text.size() - static_cast<size_t>(read.ptr - text.data()));
+  if (suffix.empty()) return number;
+  static const std::map<std::string_view, double> kSuffixes{
+      {"n", 1e-9},    {"u", 1e-6},    {"m", 1e-3},    {"k", 1e3},     {"M", 1e6},
+      {"G", 1e9},     {"T", 1e12},    {"P", 1e15},    {"E", 1e18},    {"Ki", 0x1p10},
+      {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"Ti", 0x1p40}, {"Pi", 0x1p50}, {"Ei", 0x1p60}};
+  const auto found = kSuffixes.find(suffix);
+  if (found == kSuffixes.end()) return std::nullopt;
+  return number * found->second;
+}
+
+bool same(const std::string& path, const json::value& a, const json::value& b) {
+  if (a == b) return true;
+  if (path.find("resources.") == path.npos) return false;
+  const auto x = quantity(a), y = quantity(b);
+  return x && y && std::abs(*x - *y) <= 1e-9 * std::max(std::abs(*x), std::abs(*y));
+}
+
+bool is_replicas(const std::string& kind, const Steps& steps) {
+  return kind == "ReplicationController" && steps.size() == 2 && steps[1].key == "replicas";
+}
+
+// Lemmy; an autoscaler that somebody else made, which acts as the controller manager; who is not known.
+bool may_scale(std::string_view manager) {
+  return manager.empty() || manager == "lemmy" || manager == "kube-controller-manager";
+}
+
+// Whether one item of a list is the one that a key of FieldsV1 means.
+bool is_item(std::string_view key, const json::value& item, size_t index) {
+  if (key.size() < 3 || key[1] != ':') return false;
+  auto said = parse_json(std::string(key.substr(2)), "");
+  if (!said) return false;
+  if (key[0] == 'v') return *said == item;
+  if (key[0] == 'i') return *said == json::value(index);
+  if (key[0] != 'k' || !said->is_object() || !item.is_object()) return false;
+  return std::ranges::all_of(said->get_object(), [&](const auto& member) {
+    const json::value* has = item.get_object().if_contains(member.key());
+    return has && *has == member.value();
+  });
+}
+
+const json::object* below(const json::object& set, const Step& step, const json::value* list) {
+  if (!step.in_list) {
+    const json::value* v = set.if_contains("f:" + step.key);
+    return v ? v->if_object() : nullptr;
+  }
+  const json::array* items = list ? list->if_array() : nullptr;
+  if (!items || step.index >= items->size()) return nullptr;
+  for (const auto& [key, v] : set)
+    if (is_item(key, (*items)[step.index], step.index)) return v.if_object();
+  return nullptr;
+}
+
+bool has(const json::object& fields, const json::value& live, const Steps& steps, bool gone) {
+  const json::object* set = &fields;
+  Steps so_far;
+  for (const Step& step : steps) {
+    if (gone && step.in_list) return false;  // another item may stand there now
+    set = below(*set, step, step.in_list ? value_at(live, so_far) : nullptr);
+    if (!set) return false;
+    if (set->empty()) return !gone || so_far.size() + 1 < steps.size();  // all of it, whatever is in there
+    so_far.push_back(step);
+  }
+  return !gone;
+}
+
+std::string_view what_of(const Drift& d) {
+  if (d.by_deploy) return "other_deploy";
+  if (d.field.path.empty()) return "deleted";
+  return !d.field.after ? "removed" : !d.field.before ? "added" : "changed";
+}
+
+// An item of a list that is gone, or came, is told by what it says besides its name.
+void leave_out_item_names(std::vector<Drift>& all) {
+  std::erase_if(all, [&, before = all](const Drift& d) {
+    constexpr std::string_view kName = "].name";
+    if (!d.field.path.ends_with(kName) || (d.field.before && d.field.after)) return false;
+    const std::string item = d.field.path.substr(0, d.field.path.size() - kName.size() + 1) + ".";
+    return std::ranges::any_of(before, [&](const Drift& o) {
+      return o.field.path != d.field.path && o.field.path.starts_with(item) && what_of(o) == what_of(d);
+    });
+  });
+}
+
+int64_t deploy_in(const json::object& object) {
+  const json::object& labels = object_at(object_at(object, "metadata"), "labels");
+  const std::string_view text = text_or(labels, "deploy");
+  int64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
+  return whole && text_or(labels, kManagedBy) == "lemmy" ? number : 0;
+}
+
+}  // namespace
+
+const json::object* manager_of(const json::value& live, const Steps& steps, bool gone) {
+  const json::value* list = find(live, {"metadata", "managedFields"});
+  if (!list || !list->is_array()) return nullptr;
+  const json::object* found = nullptr;
+  for (const json::value& v : list->get_array()) {
+    const json::object* entry = v.if_object();
+    if (!entry || !has(object_at(*entry, "fieldsV1"), live, steps, gone)) continue;
+    // All are of the API server's clock, in UTC: as texts they compare as times.
+    if (!found || text_or(*entry, "time") > text_or(*found, "time")) found = entry;
+  }
+  return found;
+}
+
+std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster, bool autoscaled) {
+  const std::string kind(text_or(manifest, "kind"));
+  const std::string name(text_or(object_at(manifest, "metadata"), "name"));
+  if (!cluster.live) return {{kind, name, {}, "", ""}};
+  const json::value whole = *cluster.live;
+  const json::object& live = whole.get_object();
+  const std::string_view going = text_or(object_at(live, "metadata"), "deletionTimestamp");
+  if (!going.empty()) return {{kind, name, {}, "", std::string(going)}};  // somebody's finalizer holds it
+  const json::value was = settings(cluster.applied_anew ? *cluster.applied_anew : manifest);
+  const auto named = by_path(settings(manifest));
+  const auto applied = by_path(was), is = by_path(settings(live));
+  const int64_t ours = deploy_in(manifest), theirs = deploy_in(live);
+  const bool later = ours != 0 && theirs != 0 && ours != theirs;
+
+  std::vector<Drift> out;
+  auto look = [&](const Field& at, const Field* before, const Field* after) {
+    const bool meta = at.steps.front().key == "metadata";
+    if (at.steps.back().key == kAnswersLabel || (meta && !named.contains(at.path))) return;
+    if (before && after && same(at.path, before->value, after->value)) return;
+    if (!after && (cluster.applied_anew ? is_hull(before->value) : says_nothing(before->value))) return;
+    if (!before && (!cluster.applied_anew || is_hull(after->value))) return;
+    if (is_replicas(kind, at.steps) && autoscaled) return;
+    const json::object* by = manager_of(whole, at.steps, !after);
+    const std::string manager(by ? text_or(*by, "manager") : "");
+    if (is_replicas(kind, at.steps) && may_scale(manager)) return;
+    if (later && (manager == "lemmy" || (!by && !after))) return;  // that deploy did it
+    Drift d{kind,
+            name,
+            {at.path, std::nullopt, std::nullopt},
+            manager,
+            by ? std::string(text_or(*by, "time")) : ""};
+    if (before) d.field.before = before->value;
+    if (after) d.field.after = after->value;
+    out.push_back(std::move(d));
+  };
+  // In the order in which the manifest has them.
+  for (const Field& f : fields(was)) {
+    const auto now = is.find(f.path);
+    const Field& at = now == is.end() ? f : now->second;
+    look(at, &f, now == is.end() ? nullptr : &now->second);
+  }
+  for (const auto& [path, f] : is)
+    if (!applied.contains(path)) look(f, nullptr, &f);
+  leave_out_item_names(out);
+  // The copy of a ConfigMap is named by its content, and shared by all deploys that have the same.
+  if (later && !bool_or(manifest, "immutable")) {
+    Drift d{kind, name, {}, "lemmy", ""};
+    d.by_deploy = theirs;
+    out.insert(out.begin(), std::move(d));
+  }
+  return out;
+}
+
+std::string drift_line(const Drift& d) {
+  std::string out = fmt::format("{} {}: ", d.kind, d.name);
+  if (d.by_deploy) return out + fmt::format("it is as deploy #{} applied it", d.by_deploy);
+  if (d.field.path.empty()) return out + "somebody deleted it" + (d.at.empty() ? "" : " (" + d.at + ")");
+  const auto [before, after] = shown_values(d.field, kDriftInLine);
+  if (!d.field.after)
+    out += fmt::format("{} is gone, was applied as {}", d.field.path, before);
+  else if (!d.field.before)
+    out += fmt::format("{} is {}, and was not applied", d.field.path, after);
+  else
+    out += fmt::format("{} is {}, was applied as {}", d.field.path, after, before);
+  if (!d.manager.empty()) out += fmt::format(" ({}{})", d.manager, d.at.empty() ? "" : ", " + d.at);
+  return out;
+}
+
+json::object to_json(const Drift& d) {
+  const auto [before, after] = shown_values(d.field, kDriftShown);
+  auto text = [](bool there, const std::string& s) { return there ? json::value(s) : json::value(nullptr); };
+  json::object out{{"kind", d.kind}, {"name", d.name}, {"what", what_of(d)}, {"path", d.field.path}};
+  out["applied"] = text(d.field.before.has_value(), before);
+  out["live"] = text(d.field.after.has_value(), after);
+  out["manager"] = d.manager;
+  out["at"] = d.at;
+  out["deploy"] = d.by_deploy ? json::value(d.by_deploy) : json::value(nullptr);
+  out["text"] = drift_line(d);
+  return out;
+}
+
+}  // namespace lemmy::manifest
