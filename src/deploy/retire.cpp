@@ -95,7 +95,10 @@ bool Worker::is_needed_yet(const Deploy& d) {
   }
   const bool may_answer = own.blind ? d.presence == Presence::running : own.ready > 0;
   const bool waits = others && !answered && may_answer && (own.blind || blind || letting_in_);
-  if (!waits || own.blind) {
+  // What does not pass by itself, such as a namespace that nobody watches, is not waited for without end.
+  const bool passes =
+      own.blind && (own.blind->code == ErrorCode::unavailable || own.blind->code == ErrorCode::timeout);
+  if (!waits || passes) {
     needed_since_.erase(d.number);
     return waits;
   }

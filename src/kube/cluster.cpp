@@ -165,20 +165,28 @@ Result<> Cluster::use(ClusterAccess access) {
   if (!used) return used;
   for (auto& feed : feeds_) again(*feed, other);
   wake_.notify();
+  ++rights_asked_;
   look_at_rights_.notify();
   return {};
 }
 
-bool Cluster::synced() const {
-  for (const auto& f : feeds_)
-    if (is_needed(*f) && (!f->protocol || !f->protocol->synced())) return false;
-  return !feeds_.empty();
+bool Cluster::synced(std::string_view ns) const {
+  bool any = false;
+  for (const auto& f : feeds_) {
+    if (!is_needed(*f) || !is_of(*f, ns)) continue;
+    if (!f->protocol || !f->protocol->synced()) return false;
+    any = true;
+  }
+  return any;
 }
 
-std::optional<Error> Cluster::trouble() const {
+std::optional<Error> Cluster::trouble(std::string_view ns) const {
   if (silent_) return silent_;
+  if (!ns.empty() && !watches(ns))
+    return Error{ErrorCode::not_found, name_, fmt::format("its namespace {} is not watched", ns),
+                 fmt::format("add it to clusters.{}.namespaces of clusters.yaml", name_)};
   for (const auto& f : feeds_)
-    if (is_needed(*f) && f->trouble) return f->trouble;
+    if (is_needed(*f) && is_of(*f, ns) && f->trouble) return f->trouble;
   return std::nullopt;
 }
 
@@ -205,10 +213,9 @@ const Autoscaler* Cluster::autoscaler(std::string_view ns, std::string_view name
 }
 
 std::optional<std::vector<const Pod*>> Cluster::answering(const Target& target) const {
-  if (!is_live()) return std::nullopt;
+  if (!is_live(target.environment)) return std::nullopt;
   for (const auto& f : feeds_)
-    if (f->of == Of::endpoints && (f->ns.empty() || f->ns == target.environment) &&
-        (!f->protocol->synced() || f->trouble))
+    if (f->of == Of::endpoints && is_of(*f, target.environment) && (!f->protocol->synced() || f->trouble))
       return std::nullopt;
   std::map<Text, const Pod*> out;  // of a Service with two families of addresses each stands twice
   for (const EndpointSlice* s : endpoints_.of(Owner{target, 0}))

@@ -53,10 +53,13 @@ class Cluster {
 
   const std::string& name() const { return name_; }
   Client& client() { return *client_; }
-  bool synced() const;                   // all lists were seen: absence now means absence
-  std::optional<Error> trouble() const;  // why the picture may be old; nullopt: it is live
-
-  bool is_live() const { return synced() && !trouble(); }  // absence in the picture is absence in the cluster
+  // Of one namespace, or (empty) of all that are watched.
+  // All lists were seen: absence now means absence.
+  bool synced(std::string_view ns = {}) const;
+  // Why the picture may be old; nullopt: it is live. not_found: nobody watches that namespace.
+  std::optional<Error> trouble(std::string_view ns = {}) const;
+  // Absence in the picture is absence in the cluster.
+  bool is_live(std::string_view ns = {}) const { return synced(ns) && !trouble(ns); }
 
   // Pointers are good until the next co_await. By name.
   // What the labels say, whoever made them: for what is shown of a deploy that has no controller.
@@ -124,6 +127,12 @@ class Cluster {
   void again(Feed& feed, bool from_the_list);
   // Without events, which only explain, and endpoints, which only tell, the picture is live.
   static bool is_needed(const Feed& feed) { return feed.of != Of::events && feed.of != Of::endpoints; }
+  static bool is_of(const Feed& feed, std::string_view ns) {
+    return ns.empty() || feed.ns.empty() || feed.ns == ns;
+  }
+  bool watches(std::string_view ns) const {
+    return namespaces_.empty() || namespaces_.contains(std::string(ns));
+  }
 
   template <class T>
   void put(Kept<T>& kept, T object);
@@ -141,8 +150,10 @@ class Cluster {
   Group group_;
   Signal wake_;                  // waits of back-offs are over
   std::optional<Error> silent_;  // it does not answer, whatever the watches say
-  bool troubled_ = true, told_live_ = false;
+  bool troubled_ = true;
+  std::map<std::string, bool> told_live_;  // by namespace
   Signal look_at_rights_;
+  uint64_t rights_asked_ = 0;  // what changes while they are looked at is looked at again
   std::set<std::string> deployed_to_;
   std::vector<std::string> missing_rights_;
   const std::set<std::string> namespaces_;

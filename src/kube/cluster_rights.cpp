@@ -14,11 +14,13 @@ constexpr size_t kMostNamespaces = 100;
 void Cluster::deployed_to(std::set<std::string> namespaces) {
   if (namespaces == deployed_to_) return;
   deployed_to_ = std::move(namespaces);
+  ++rights_asked_;
   look_at_rights_.notify();
 }
 
 Task<> Cluster::follow_rights() {
   for (;;) {
+    const uint64_t asked = rights_asked_;
     auto missing = co_await find_missing_rights();
     if (missing && *missing != missing_rights_) {
       missing_rights_ = std::move(*missing);
@@ -26,7 +28,7 @@ Task<> Cluster::follow_rights() {
         log::warning("Lemmy's account lacks a right", {{"cluster", name_}, {"what", right}});
       changed_({});
     }
-    (void)co_await look_at_rights_.wait(missing ? kLookEvery : kTryAgain);
+    if (asked == rights_asked_) (void)co_await look_at_rights_.wait(missing ? kLookEvery : kTryAgain);
   }
 }
 

@@ -27,10 +27,16 @@ void Cluster::tell_if_live() {
   if (std::exchange(troubled_, why.has_value()) != why.has_value())
     log::info(why ? "cluster is in trouble" : "cluster is live",
               {{"cluster", name_}, {"what", why ? why->str() : ""}});
-  const bool live = is_live();
-  if (std::exchange(told_live_, live) == live) return;
-  for (const Target& t : targets()) changed_(t);
-  changed_({});
+  bool news = false;
+  const std::set<std::string> all{""};
+  for (const std::string& ns : namespaces_.empty() ? all : namespaces_) {
+    const bool live = is_live(ns);
+    if (std::exchange(told_live_[ns], live) == live) continue;
+    news = true;
+    for (const Target& t : targets())
+      if (ns.empty() || t.environment == ns) changed_(t);
+  }
+  if (news) changed_({});
 }
 
 Task<> Cluster::follow(Feed* f) {
@@ -76,11 +82,13 @@ Task<> Cluster::list_once(Feed* f, std::string target) {
     f->protocol->on_no_list();
     co_return set_trouble(&f->trouble, page.error());
   }
+  const bool was_whole = synced();
   f->protocol->on_page(page->head, page->put);
   note_news(name_, f->label);
   if (f->protocol->synced()) {
     set_trouble(&f->trouble, std::nullopt);
-    if (synced()) wake_.notify();
+    // Who waits for the whole picture; back-offs of others are their own.
+    if (!was_whole && synced()) wake_.notify();
   }
 }
 

@@ -28,7 +28,8 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   if (d.deployer == Deployer::ansible)
     return {d.running >= d.replicas ? "ok" : "bad", fmt::format("on {} of {} hosts", d.running, d.replicas)};
   const kube::Cluster* cluster = cluster_of(d);
-  if (!cluster || !cluster->is_live()) return {"unknown", "the cluster cannot be seen now"};
+  if (!cluster || !cluster->is_live(d.target.environment))
+    return {"unknown", "the cluster cannot be seen now"};
   const kube::Owner owner{d.target, d.number};
   const auto* rc = cluster->rc(owner);
   const pods::Verdict v = pods::judge(pods::pods_of(*cluster, owner), rc);

@@ -34,7 +34,7 @@ Task<Result<>> patch(kube::Client* client, kube::Ref ref, json::object changes) 
 }  // namespace
 
 bool Place::is_admitted(const Deploy& d, bool answers) const {
-  if (!cluster_.is_live()) return true;  // nothing is known that would have to be changed
+  if (!cluster_.is_live(d.target.environment)) return true;  // nothing is known that would have to be changed
   const kube::ReplicationController* rc = cluster_.rc(d.target.environment, d.object_name);
   if (rc && rc->meta.deleting) return true;
   if (!rc) {  // somebody took it away from its pods, which stay as they are
@@ -123,8 +123,12 @@ Task<Result<>> Place::apply_autoscaler(Deploy d) {
 }
 
 Task<Result<>> Place::label_all(Target target) {
-  if (auto trouble = cluster_.trouble()) co_return of_place(*trouble);
-  if (!cluster_.synced())
+  if (auto trouble = cluster_.trouble(target.environment)) {
+    // As the watches saw it last: what is refused there may be allowed by now.
+    trouble->code = ErrorCode::unavailable;
+    co_return of_place(*trouble);
+  }
+  if (!cluster_.synced(target.environment))
     co_return of_place({ErrorCode::unavailable, cluster_.name(), "its picture is being read"});
   // Pods to come: of every controller that pods of the Service may have.
   std::vector<kube::Ref> unsaid;

@@ -62,9 +62,9 @@ deploy::Sight Place::look(const Deploy& d) const {
   const auto pods = cluster_.pods(owner, rc ? rc->meta.uid.view() : std::string_view());
   deploy::Sight s = sight_of(rc, judge(pods, rc, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler(owner) != nullptr;
-  if (auto trouble = cluster_.trouble())
+  if (auto trouble = cluster_.trouble(d.target.environment))
     s.blind = *trouble;
-  else if (!cluster_.synced())
+  else if (!cluster_.synced(d.target.environment))
     s.blind = Error{ErrorCode::unavailable, cluster_.name(), "its picture is being read"};
   return s;
 }

@@ -1,6 +1,7 @@
 """Namespaces of a cluster, with a Role in each and nothing cluster-wide; and what the account lacks is named."""
 import json
 import re
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -47,12 +48,13 @@ class Rights(unittest.TestCase):
                                                                "items": [role, bound]}))
 
     def start(self, namespaces, environments=("east", "west")):
+        self.shop = "shop-" + secrets.token_hex(3)  # namespaces are shared by the tests
         tree = self.folder / f"config-{self._testMethodName}"
         config = Config(tree)
         line = f", namespaces: [{', '.join(namespaces)}]" if namespaces else ""
         (tree / "clusters.yaml").write_text(f"clusters:\n  main: {{kubeconfig: {self.folder}/narrow{line}}}\n")
         config.environments("environments:\n" + "".join(f"- name: {e}\n" for e in environments))
-        config.project("shop", {e: {"replicas": 2} for e in environments})
+        config.project(self.shop, {e: {"replicas": 2} for e in environments})
         lemmy = Lemmy(tree, self.folder / f"data-{self._testMethodName}", self.folder / "narrow")
         lemmy.start()
         self.addCleanup(lemmy.stop)
@@ -64,14 +66,14 @@ class Rights(unittest.TestCase):
     def test_a_role_in_each_namespace_is_enough(self):
         lemmy = self.start(("east", "west"))
         for environment in ("east", "west"):
-            first = lemmy.deployed("shop", environment, "live")
-            self.assertEqual(lemmy.answers("shop", environment, first), {first: 2})
-        second = lemmy.deployed("shop", "west", "live")
-        self.assertEqual(lemmy.act("shop", "west", second - 1, "zero")[0], 202)
-        wait_for("it is zeroed", lambda: lemmy.status("shop", "west", second - 1)["deploy"]["presence"] == "zeroed")
-        self.assertEqual(lemmy.act("shop", "west", second - 1, "delete")[0], 202)
-        wait_for("it is deleted", lambda: lemmy.status("shop", "west", second - 1)["deploy"]["presence"] == "deleted")
-        self.assertEqual(len(lemmy.status("shop", "east", first)["pods"]), 2)
+            first = lemmy.deployed(self.shop, environment, "live")
+            self.assertEqual(lemmy.answers(self.shop, environment, first), {first: 2})
+        second = lemmy.deployed(self.shop, "west", "live")
+        self.assertEqual(lemmy.act(self.shop, "west", second - 1, "zero")[0], 202)
+        wait_for("it is zeroed", lambda: lemmy.status(self.shop, "west", second - 1)["deploy"]["presence"] == "zeroed")
+        self.assertEqual(lemmy.act(self.shop, "west", second - 1, "delete")[0], 202)
+        wait_for("it is deleted", lambda: lemmy.status(self.shop, "west", second - 1)["deploy"]["presence"] == "deleted")
+        self.assertEqual(len(lemmy.status(self.shop, "east", first)["pods"]), 2)
         self.assertEqual(self.cluster(lemmy)["missing_rights"], [])
 
     def test_what_the_account_lacks_is_named(self):
@@ -81,6 +83,33 @@ class Rights(unittest.TestCase):
         missing = wait_for("it is named", lambda: self.cluster(lemmy)["missing_rights"], 30)
         self.assertEqual([m.split(":")[0] for m in missing], ["patch pods in west", "delete pods in west"])
         self.assertTrue(self.cluster(lemmy)["ok"])
+
+    def test_a_namespace_that_may_not_be_watched_costs_only_what_is_there(self):
+        self.grant("west", [r | {"verbs": [v for v in r["verbs"] if v not in ("list", "watch")]} for r in rules()])
+        self.addCleanup(self.grant, "west", rules())
+        lemmy = self.start(("east", "west"))
+        first = lemmy.deployed(self.shop, "east", "live")
+        second = lemmy.deployed(self.shop, "east", "live")
+        self.assertEqual(lemmy.act(self.shop, "east", first, "zero")[0], 202)
+        lemmy.wait_presence(self.shop, "east", first, "zeroed")
+        self.assertEqual(lemmy.answers(self.shop, "east", second), {second: 2})
+        self.assertEqual(lemmy.status(self.shop, "east", second)["cluster"]["trouble"], "")
+        self.assertIn("namespaces/west/", self.cluster(lemmy)["trouble"])
+        # What is watched again is told to whoever waits for it.
+        self.grant("west", rules())
+        wait_for("it may be watched", lambda: self.cluster(lemmy)["ok"], 40)
+        there = lemmy.deployed(self.shop, "west", "live")
+        self.assertEqual(lemmy.answers(self.shop, "west", there), {there: 2})
+        # And what is not any more is not known, rather than empty.
+        tree = self.folder / f"config-{self._testMethodName}"
+        clusters = tree / "clusters.yaml"
+        clusters.write_text(clusters.read_text().replace("[east, west]", "[east]"))
+        (tree / "environments.yaml").write_text("environments:\n- name: east\n")
+        (tree / "projects" / self.shop / "environments.json").write_text(json.dumps({"east": {"replicas": 2}}))
+        said = wait_for("it is not watched", lambda: lemmy.status(self.shop, "west", there)["cluster"]["trouble"], 30)
+        self.assertIn("its namespace west is not watched", said)
+        self.assertIsNone(lemmy.answers(self.shop, "west", there))
+        self.assertEqual(lemmy.answers(self.shop, "east", second), {second: 2})
 
     def test_without_namespaces_it_lacks_the_watches_of_all(self):
         lemmy = self.start(())
