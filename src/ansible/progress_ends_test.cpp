@@ -75,7 +75,7 @@ TEST_F(Ends, what_another_host_did_for_it_is_no_answer_and_what_it_did_itself_is
 }
 
 TEST_F(Ends, a_host_works_until_its_play_ends_and_shows_the_item_of_a_loop) {
-  auto shown = [&](const std::string& name) { return text_or(to_json(host(name)), "state"); };
+  auto shown = [&](const std::string& name) { return std::string(text_or(to_json(host(name)), "state")); };
   p.expect({"a", "b"});
   feed("playbook_on_play_start", {{"play", "batch 1"}});
   of("runner_on_start", "a"), of("runner_on_ok", "a", "command", {{"changed", true}});

@@ -59,7 +59,7 @@ TEST_F(Api, what_changes_something_needs_a_deployer) {
 TEST_F(Api, openapi_lists_every_route_and_every_schema_it_refers_to) {
   auto answer = get("/openapi.json");
   ASSERT_EQ(answer.status, 200);
-  auto doc = parse_json(answer.body, "openapi");
+  auto doc = parse_json(net::body_of(answer), "openapi");
   ASSERT_TRUE(doc);
   const json::object& paths = find(*doc, {"paths"})->as_object();
   for (const route::Route& r : router->routes()) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/common.h"
+#include "base/strings.h"
 #include "live/ages.h"
 #include "live/channels.h"
 #include "live/viewer.h"

@@ -72,10 +72,9 @@ void set_sizes(retention::Retention& retention) {
                  !retention.trouble());
 }
 
-Task<net::Response> show_metrics(Shared s, route::Call) {
-  const auto began = Clock::now();
-  auto store = co_await with_deadline(s->store->check(), kStoreLimit, "the store");
-  const std::chrono::duration<double> took = Clock::now() - began;
+Task<net::Response> show_metrics(Shared s, std::shared_ptr<StoreLook> look) {
+  const auto store = co_await StoreLook::ask(std::move(look));
+  const std::chrono::duration<double> took = store.took;
   co_await s->pool->run([] {
     metrics::set_process();
     return true;
@@ -87,7 +86,7 @@ Task<net::Response> show_metrics(Shared s, route::Call) {
       "lemmy_config_problems",
       "Problems of configuration files that are newer than those in use, and of keys", {},
       static_cast<double>(frame.at("problems").as_array().size() + frame.at("left").as_array().size()));
-  metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store.has_value());
+  metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store.ok.has_value());
   metrics::gauge("lemmy_store_check_seconds", "How long the store took to say so", {}, took.count());
   metrics::gauge("lemmy_leader", "1 while this server moves deploys", {}, s->conductor->leading());
   if (s->retention) set_sizes(*s->retention);
@@ -103,13 +102,13 @@ Task<net::Response> show_metrics(Shared s, route::Call) {
 
 }  // namespace
 
-void add_metrics(route::Router& router, Shared s) {
+void add_metrics(route::Router& router, Shared s, std::shared_ptr<StoreLook> look) {
   router.add({.method = "GET",
               .pattern = "/metrics",
               .who = route::Who::anyone,
               .kind = route::Kind::plain,
               .summary = "Prometheus metrics",
-              .handle = [s](route::Call call) { return show_metrics(s, std::move(call)); }});
+              .handle = [s, look](route::Call) { return show_metrics(s, look); }});
 }
 
 }  // namespace lemmy::api

@@ -15,8 +15,8 @@ Task<net::Response> healthz(Shared, route::Call) { co_return plain("ok\n"); }
 
 // A cluster that is away is told but does not make Lemmy unready: taken out of service it could not even say
 // so.
-Task<net::Response> readyz(Shared s, route::Call call) {
-  auto store = co_await with_deadline(s->store->check(), kStoreLimit, "the store");
+Task<net::Response> readyz(Shared s, std::shared_ptr<StoreLook> look, route::Call call) {
+  const auto store = (co_await StoreLook::ask(std::move(look))).ok;
   const bool stranger = call.who.kind == access::Identity::Kind::anonymous;
   json::object frame = s->board->frame();
   json::array clusters;
@@ -52,11 +52,21 @@ Task<net::Response> store(Shared s, route::Call call) {
 
 Task<net::Response> strays(Shared s, route::Call) { co_return route::json_response(s->board->strays()); }
 
-Task<net::Response> show_openapi(const route::Router* router) {
-  json::object doc = route::openapi(router->routes(), LEMMY_VERSION);
-  json::object& all = doc["components"].as_object()["schemas"].as_object();
-  for (auto& [name, schema] : schemas()) all[name] = schema;
-  co_return route::json_response(doc);
+// Anybody may ask for it, and it takes milliseconds to make: once, when all routes are there.
+Task<net::Response> show_openapi(const route::Router* router, std::shared_ptr<net::Shared> made) {
+  net::Response r;
+  if (!*made) {
+    json::object doc = route::openapi(router->routes(), LEMMY_VERSION);
+    json::object& all = doc["components"].as_object()["schemas"].as_object();
+    for (auto& [name, schema] : schemas()) all[name] = schema;
+    r = route::json_response(doc);
+    *made = std::make_shared<const std::string>(std::move(r.body));
+  } else {
+    r = route::json_response(nullptr);
+  }
+  r.body.clear();
+  r.shared_body = *made;
+  co_return r;
 }
 
 }  // namespace
@@ -72,8 +82,14 @@ void add_system(route::Router& router, Shared s) {
                 .handle = [s, f](route::Call call) { return f(s, std::move(call)); }});
   };
   get("/healthz", "Is the process alive", healthz);
-  get("/readyz", "Can work be accepted: 503 while the store takes none", readyz);
-  add_metrics(router, s);
+  auto look = std::make_shared<StoreLook>(s->store);
+  router.add({.method = "GET",
+              .pattern = "/readyz",
+              .who = route::Who::anyone,
+              .kind = route::Kind::plain,
+              .summary = "Can work be accepted: 503 while the store takes none",
+              .handle = [s, look](route::Call call) { return readyz(s, look, std::move(call)); }});
+  add_metrics(router, s, look);
   auto tell = [&](std::string pattern, std::string summary, Function f, std::string about,
                   std::string schema) {
     router.add({.method = "GET",
@@ -93,7 +109,9 @@ void add_system(route::Router& router, Shared s) {
               .who = route::Who::anyone,
               .kind = route::Kind::plain,
               .summary = "This document",
-              .handle = [r = &router](route::Call) { return show_openapi(r); }});
+              .handle = [r = &router, made = std::make_shared<net::Shared>()](route::Call) {
+                return show_openapi(r, made);
+              }});
 }
 
 }  // namespace lemmy::api

@@ -20,6 +20,7 @@ void add_builds(CLI::App& app, Action& action);
 void add_deploy(CLI::App& app, Action& action);
 void add_release(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
+void add_logs(CLI::App& app, Action& action);
 void add_actions(CLI::App& app, Action& action);
 void add_hook(CLI::App& app, Action& action);
 void add_diff(CLI::App& app, Action& action);
@@ -35,6 +36,9 @@ CLI::Validator number_from_1();
 
 // Prints "error: where: what", the hint and the detail to standard error; gives the exit code.
 int report(const Error& error);
+// The same for programs: one line of JSON on standard error, {"error": {"code", "where", "what", "hint",
+// "detail"}, "exit_code"}.
+int report_json(const Error& error);
 int report(const config::Problems& problems);
 
 }  // namespace lemmy::cli

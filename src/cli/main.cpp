@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   lemmy::cli::add_deploy(app, action);
   lemmy::cli::add_release(app, action);
   lemmy::cli::add_status(app, action);
+  lemmy::cli::add_logs(app, action);
   lemmy::cli::add_actions(app, action);
   lemmy::cli::add_hook(app, action);
   lemmy::cli::add_instances(app, action);

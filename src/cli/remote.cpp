@@ -163,19 +163,19 @@ Task<Result<std::unique_ptr<net::ClientStream>>> Remote::open(std::string path, 
 }
 
 namespace {
-Task<> run_work(std::shared_ptr<Remote> remote, Work work, int* code) {
+Task<> run_work(std::shared_ptr<Remote> remote, Work work, bool json, int* code) {
   auto done = co_await work(remote);
-  *code = done ? *done : report(done.error());
+  *code = done ? *done : json ? report_json(done.error()) : report(done.error());
 }
 }  // namespace
 
 int run_remote(const RemoteOptions& options, Work work) {
   asio::io_context loop{1};
   auto remote = Remote::create(loop.get_executor(), options);
-  if (!remote) return report(remote.error());
+  if (!remote) return options.json() ? report_json(remote.error()) : report(remote.error());
   int code = exit_code(ErrorCode::internal);
   std::exception_ptr failure;
-  spawn(loop.get_executor(), "command", run_work(*remote, std::move(work), &code), {},
+  spawn(loop.get_executor(), "command", run_work(*remote, std::move(work), options.json(), &code), {},
         [&](std::exception_ptr e) {
           failure = e;
           loop.stop();  // kept-alive connections are not waited for

@@ -22,6 +22,18 @@ int report(const Error& e) {
   return exit_code(e.code);
 }
 
+int report_json(const Error& e) {
+  const int code = exit_code(e.code);
+  json::object error{{"code", lemmy::name(e.code)},
+                     {"where", e.where},
+                     {"what", e.what},
+                     {"hint", e.hint},
+                     {"detail", e.detail}};
+  const json::object o{{"error", std::move(error)}, {"exit_code", code}};
+  fmt::print(stderr, "{}\n", printable_json(json::serialize(o)));
+  return code;
+}
+
 int report(const config::Problems& problems) {
   for (const Error& e : problems) report(e);
   return problems.empty() ? 0 : exit_code(problems[0].code);

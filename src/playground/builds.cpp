@@ -60,7 +60,7 @@ struct Builds::State {
             {"url", fmt::format("https://example.com/{}/commit/{}", project, sha)},
             {"author", author},
             {"message", fmt::format("{} {}{}", verb, thing, reason)},
-            {"pushed_at", format_time(now() - age)}};
+            {"timestamp", format_time(now() - age)}};
   }
 
   static Task<> run(std::shared_ptr<State> self) {

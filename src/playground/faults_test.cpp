@@ -98,7 +98,7 @@ TEST(Builds, begin_with_older_ones_and_go_on_one_by_one_the_same_for_one_seed) {
     Builds builds(loop.get_executor(), o, [&](json::object build) -> Task<> {
       EXPECT_EQ(build.at("sha").as_string().size(), 40u);
       EXPECT_TRUE(std::string_view(build.at("url").as_string()).starts_with("https://example.com/"));
-      auto at = parse_time(text_or(build, "pushed_at"));
+      auto at = parse_time(text_or(build, "timestamp"));
       EXPECT_TRUE(at);
       EXPECT_EQ(out.size() < 4, now() - *at > std::chrono::minutes{30}) << out.size();
       out.push_back(json::serialize(build.at("sha")) + json::serialize(build.at("message")));

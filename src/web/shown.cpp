@@ -80,13 +80,18 @@ json::object may_of_project(const json::object& data, const route::Call& call) {
   bool any = false;
   json::object may;
   std::string why;
+  bool same = true;
   for (const json::value& e : data.at("environments").as_array()) {
     std::string name(text_or(e.as_object(), "name"));
     json::object m = may_json(call.who, *call.config, {call.param("project"), name});
     any = any || bool_or(m, "ok");
-    why = text_or(m, "why", why);
+    const std::string_view own = text_or(m, "why");
+    same = same && (why.empty() || own.empty() || own == why);
+    if (!own.empty()) why = own;
     may[name] = std::move(m);
   }
+  // What one environment asks for is not said of all.
+  if (!same) why = "Look, but do not touch: you may deploy to none of its environments";
   return {{"may", std::move(may)}, {"any_may", any}, {"why", why}};
 }
 

@@ -227,6 +227,7 @@ class Hosts(unittest.TestCase):
 
     def test_a_cancel_ends_an_inventory_that_hangs(self):
         n, slow = self.inventory_that_takes_long(f"echo $$ > {self.work}/asked\nsleep 300\n")
+        wait_for("it is asked", lambda: (self.work / "asked").exists() and (self.work / "asked").read_text(), 30)
         self.assertEqual(self.lemmy.act("worker", "staging", n, "cancel")[0], 202)
         self.lemmy.wait_phase("worker", "staging", n, "cancelled", limit=5)
         asked = Path("/proc", (self.work / "asked").read_text().strip())

@@ -180,9 +180,10 @@ class Lemmy:
         code = self.process.returncode
         assert code in (0, -signal.SIGKILL), f"lemmy ended with {code}\n{self.said()}"
 
-    def call(self, method, path, body=None, headers=None):
-        """(status, JSON or text). Connection errors come as OSError."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+    def call(self, method, path, body=None, headers=None, source=None):
+        """(status, JSON or text). Connection errors come as OSError. source: another address of this machine, as
+        limits are each caller's own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20, source_address=source and (source, 0))
         try:
             text = None if body is None else json.dumps(body)
             connection.request(method, path, text, {"Content-Type": "application/json", **(headers or {})})

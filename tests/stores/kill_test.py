@@ -52,10 +52,9 @@ class Client(threading.Thread):
         self.idle.set()
 
     def until_taken(self, path, body, headers):
-        headers = {"X-Forwarded-For": self.address, **headers}  # limits are each caller's own
         while True:
             try:
-                status, answer = self.lemmy.call("POST", path, body, headers)
+                status, answer = self.lemmy.call("POST", path, body, headers, self.address)
             except (OSError, http.client.HTTPException, json.JSONDecodeError):
                 status, answer = 0, None
             if status == 202:
@@ -92,7 +91,7 @@ class Kills(told.Following, backends.OnStore):
         self.random = random.Random(SEED)
         self.builds, self.deploys, self.calls = {}, {}, collections.Counter()  # accepted, by id
         made = [(self.announce, 0.03)] * 2 + [(self.ask_deploy, 0.3), (self.ask_deploy, 0.3), (self.host_calls, 0.1)]
-        self.clients = [Client(self.lemmy, f"10.0.0.{i + 1}", call, pause) for i, (call, pause) in enumerate(made)]
+        self.clients = [Client(self.lemmy, f"127.0.2.{i + 1}", call, pause) for i, (call, pause) in enumerate(made)]
 
     # --- load
 

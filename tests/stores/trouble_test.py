@@ -115,7 +115,7 @@ class Away:
         took = {path: Answer(self.lemmy, "GET", path).took for path in
                 ("/", "/projects/web", f"/projects/web/environments/staging/deploys/{number}", "/deliveries")}
         with concurrent.futures.ThreadPoolExecutor(100) as pool:
-            answers = list(pool.map(lambda i: self.announce(address=f"10.0.1.{i % 50}"), range(500)))
+            answers = list(pool.map(lambda i: self.announce(address=f"127.0.4.{i % 50 + 1}"), range(500)))
         taken = [a for a in answers if a.status == 202]
         for a in answers:
             if a.status != 202:
@@ -123,7 +123,7 @@ class Away:
         proxy.delay = 0.0
         for i, a in enumerate(answers):
             if a.status != 202:
-                wait_for("it to be taken", lambda: self.announce(a.delivery, a.sha, f"10.0.2.{i % 50}").status == 202, 60)
+                wait_for("it to be taken", lambda: self.announce(a.delivery, a.sha, f"127.0.5.{i % 50 + 1}").status == 202, 60)
         self.expect_ledger()
         print(f"{self.store.name} with 0.3 s a answer: a call {slow.took:.1f} s; of 500 at once {len(taken)} taken, "
               f"{len(answers) - len(taken)} told to come again, the last after {max(a.took for a in answers):.1f} s; pages "

@@ -23,6 +23,7 @@ struct StatusArguments {
   Target target;
   int limit = 10;
   int64_t number = 0;
+  bool failing = false;
 };
 
 std::string health_text(const json::object& target) {
@@ -39,15 +40,19 @@ void add_row(Table& table, const std::string& project, const json::object& targe
              runs ? field(current, "age") : "-", health_text(target)});
 }
 
-void print_targets(const json::array& projects) {
+void print_targets(const json::array& projects, bool failing) {
   Table table({"PROJECT", "ENVIRONMENT", "HEALTH", "BUILD", "DEPLOY", "READY", "AGE", ""});
   for (const json::value& p : projects)
     for (const json::value& t : array_in(p.as_object(), "targets")) {
       const json::object& target = t.as_object();
       const bool something = bool_or(target, "configured") || !object_in(target, "latest").empty();
-      if (something) add_row(table, field(p.as_object(), "name"), target);
+      const std::string health = field(target, "health");
+      if (something && (!failing || health == "bad" || health == "unknown"))
+        add_row(table, field(p.as_object(), "name"), target);
     }
-  if (table.empty())
+  if (table.empty() && failing)
+    fmt::print("nothing is failing\n");
+  else if (table.empty())
     fmt::print("there are no projects yet: the configuration's projects/ folder is where they go\n");
   else
     table.print();
@@ -118,7 +123,7 @@ Task<Result<int>> overview(std::shared_ptr<Remote> remote, StatusArguments a) {
     print_json(*all);
     co_return 0;
   }
-  print_targets(array_in(all->as_object(), "projects"));
+  print_targets(array_in(all->as_object(), "projects"), a.failing);
   auto strays = co_await remote->get("/api/v1/strays");
   if (!strays || !strays->is_object()) co_return 0;  // a server of before, or not for the caller
   for (const json::value& v : array_in(strays->as_object(), "items"))
@@ -132,7 +137,7 @@ Task<Result<int>> project(std::shared_ptr<Remote> remote, StatusArguments a) {
   if (a.remote.json())
     print_json(*one);
   else
-    print_targets({object_in(one->as_object(), "project")});
+    print_targets({object_in(one->as_object(), "project")}, a.failing);
   co_return 0;
 }
 
@@ -205,6 +210,7 @@ void add_status(CLI::App& app, Action& action) {
   c->add_option("--limit", a->limit, "how many deploys of an environment")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  c->add_flag("--failing", a->failing, "of what runs where only what is bad, or cannot be seen");
   add_remote_options(*c, a->remote);
   c->callback([&action, a] {
     action = [a] { return run_remote(a->remote, [a](auto remote) { return status(remote, *a); }); };
