@@ -29,6 +29,19 @@ std::string from_config(std::string_view text, std::string_view section, std::st
   return {};
 }
 
+// The ansible.cfg that holds: the tree's own, else the one that our environment names.
+struct Config {
+  std::string file, text;  // empty: there is none
+  bool own = false;        // it is the tree's
+};
+Config config_of(const std::string& ansible_dir) {
+  Config out{ansible_dir + "/ansible.cfg", "", true};
+  std::error_code error;
+  if (!fs::exists(out.file, error)) out = {variable_of_ours("ANSIBLE_CONFIG"), "", false};
+  if (!out.file.empty()) out.text = read_file(out.file, 1 << 20).value_or("");
+  return out;
+}
+
 // As Ansible reads a list of paths there: relative to the file.
 std::string absolute_paths(const std::string& list, const fs::path& folder) {
   std::vector<std::string> out;
@@ -69,12 +82,8 @@ std::map<std::string, std::string> ansible_environment(const Tools& tools, const
                                                        const std::string& home) {
   std::map<std::string, std::string> out;
   if (!tools.bin.empty()) out["PATH"] = tools.bin + ":" + variable_of_ours("PATH");
-  std::string config = ansible_dir + "/ansible.cfg", text;
-  if (fs::exists(config))
-    out["ANSIBLE_CONFIG"] = config;
-  else
-    config = variable_of_ours("ANSIBLE_CONFIG");
-  if (!config.empty()) text = read_file(config, 1 << 20).value_or("");
+  const auto [config, text, own] = config_of(ansible_dir);
+  if (own) out["ANSIBLE_CONFIG"] = config;
   auto unless_chosen = [&](const char* name, std::string_view section, std::string_view key,
                            std::string value) {
     if (variable_of_ours(name).empty() && from_config(text, section, key).empty())
@@ -125,10 +134,8 @@ std::map<std::string, std::string> ansible_environment(const Tools& tools, const
 std::vector<std::string> skipped_files(const std::string& ansible_dir) {
   std::vector<std::string> out;
   const std::string inventory = ansible_dir + "/inventory";
-  std::string config = ansible_dir + "/ansible.cfg";
   std::error_code error;
-  if (!fs::exists(config, error)) config = variable_of_ours("ANSIBLE_CONFIG");
-  const std::string text = config.empty() ? "" : read_file(config, 1 << 20).value_or("");
+  const std::string text = config_of(ansible_dir).text;
   if (!variable_of_ours("ANSIBLE_INVENTORY_IGNORE").empty() ||
       !from_config(text, "inventory", "ignore_extensions").empty() ||
       !from_config(text, "defaults", "inventory_ignore_extensions").empty())

@@ -4,6 +4,24 @@
 namespace lemmy::pods {
 namespace {
 
+struct KeepAnswering : Admitting {
+  // What it took out, and the roll back, whose pods are all that answers. It does not go live.
+  Task<std::pair<int64_t, int64_t>> a_roll_back_that_settles() {
+    const int64_t first = co_await ask_live();
+    const int64_t second = co_await ask_live();
+    auto changed = std::make_shared<config::Config>(*config);
+    for (auto& [name, project] : changed->projects) project.settle = 60s;
+    config = changed;
+    auto back = co_await conductor->act({kTarget, first, Action::rollback, "ada", "", "", false});
+    EXPECT_TRUE(back);
+    auto zeroed = co_await conductor->act({kTarget, first, Action::zero, "ada", "", "", false});
+    EXPECT_TRUE(zeroed);
+    const bool answers = co_await answer({back->number});
+    EXPECT_TRUE(answers);
+    co_return std::pair(second, back->number);
+  }
+};
+
 TEST_F(Admitting, what_answers_is_not_zeroed_before_what_takes_its_place_has_its_labels) {
   run([this]() -> Task<> {
     const int64_t first = co_await ask_live();
@@ -57,49 +75,28 @@ TEST_F(Admitting, what_answers_is_not_zeroed_while_nobody_sees_who_takes_its_pla
   });
 }
 
-TEST_F(Admitting, a_roll_back_that_is_cancelled_answers_until_what_it_took_out_does) {
+TEST_F(KeepAnswering, a_roll_back_that_is_cancelled_answers_until_what_it_took_out_does) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask_live();
-    const int64_t second = co_await ask_live();
-    auto changed = std::make_shared<config::Config>(*config);
-    for (auto& [name, project] : changed->projects) project.settle = 60s;
-    config = changed;
-    auto back = co_await conductor->act({kTarget, first, Action::rollback, "ada", "", "", false});
-    EXPECT_TRUE(back);
-    auto zeroed = co_await conductor->act({kTarget, first, Action::zero, "ada", "", "", false});
-    EXPECT_TRUE(zeroed);
-    bool answers = co_await answer({back->number});
-    EXPECT_TRUE(answers);
+    const auto [second, back] = co_await a_roll_back_that_settles();
     sim->faults().answer(500, {"PATCH", "/pods/", false, 4});
     const size_t fewest = co_await fewest_while([&]() -> Task<> {
-      auto cancelled = co_await conductor->act({kTarget, back->number, Action::cancel, "ada", "", ""});
+      auto cancelled = co_await conductor->act({kTarget, back, Action::cancel, "ada", "", ""});
       EXPECT_TRUE(cancelled) << cancelled.error().str();
-      bool gone =
-          co_await becomes(back->number, [](const Deploy& d) { return d.presence == Presence::zeroed; }, 40s);
+      bool gone = co_await becomes(back, [](const Deploy& d) { return d.presence == Presence::zeroed; }, 40s);
       EXPECT_TRUE(gone);
-      answers = co_await answer({second});
+      const bool answers = co_await answer({second});
       EXPECT_TRUE(answers);
     });
     EXPECT_GE(fewest, 1u) << "there was a moment in which nobody answered";
   });
 }
 
-TEST_F(Admitting, a_roll_back_under_way_is_cancelled_and_not_outdone_by_a_restore) {
+TEST_F(KeepAnswering, a_roll_back_under_way_is_cancelled_and_not_outdone_by_a_restore) {
   run([this]() -> Task<> {
-    const int64_t first = co_await ask_live();
-    const int64_t second = co_await ask_live();
-    auto changed = std::make_shared<config::Config>(*config);
-    for (auto& [name, project] : changed->projects) project.settle = 60s;
-    config = changed;
-    auto back = co_await conductor->act({kTarget, first, Action::rollback, "ada", "", "", false});
-    EXPECT_TRUE(back);
-    auto zeroed = co_await conductor->act({kTarget, first, Action::zero, "ada", "", "", false});
-    EXPECT_TRUE(zeroed);
-    const bool answers = co_await answer({back->number});
-    EXPECT_TRUE(answers);
+    const auto [second, back] = co_await a_roll_back_that_settles();
     auto restored = co_await conductor->act({kTarget, second, Action::restore, "ada", "", ""});
     EXPECT_FALSE(restored);
-    EXPECT_EQ(conductor->let_in_without(kTarget, back->number), std::vector<int64_t>{second});
+    EXPECT_EQ(conductor->let_in_without(kTarget, back), std::vector<int64_t>{second});
   });
 }
 
