@@ -153,7 +153,7 @@ class Conduit(unittest.TestCase):
         self.assertEqual(len(numbers), 1)
 
     def test_a_dry_run_that_is_refused_applies_nothing(self):
-        self.config.project("broken", {"staging": {"replicas": 1, "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}}})
+        self.config.project("broken", {"staging": {"replicas": 1, "resources": {"limits": {"lights": "1"}}}})
         sha = new_sha()
         self.lemmy.announce("broken", sha)
         wait_for("the new project", lambda: self.lemmy.call(

@@ -67,7 +67,7 @@ class Rights(unittest.TestCase):
         lemmy = self.start(("east", "west"))
         for environment in ("east", "west"):
             first = lemmy.deployed(self.shop, environment, "live")
-            self.assertEqual(lemmy.answers(self.shop, environment, first), {first: 2})
+            wait_for("it answers", lambda e=environment, n=first: lemmy.answers(self.shop, e, n) == {n: 2})
         second = lemmy.deployed(self.shop, "west", "live")
         self.assertEqual(lemmy.act(self.shop, "west", second - 1, "zero")[0], 202)
         wait_for("it is zeroed", lambda: lemmy.status(self.shop, "west", second - 1)["deploy"]["presence"] == "zeroed")
@@ -82,7 +82,7 @@ class Rights(unittest.TestCase):
         lemmy = self.start(("east", "west"))
         missing = wait_for("it is named", lambda: self.cluster(lemmy)["missing_rights"], 30)
         self.assertEqual([m.split(":")[0] for m in missing], ["patch pods in west", "delete pods in west"])
-        self.assertTrue(self.cluster(lemmy)["ok"])
+        wait_for("the rest is watched", lambda: self.cluster(lemmy)["ok"])
 
     def test_a_namespace_that_may_not_be_watched_costs_only_what_is_there(self):
         self.grant("west", [r | {"verbs": [v for v in r["verbs"] if v not in ("list", "watch")]} for r in rules()])
@@ -92,14 +92,15 @@ class Rights(unittest.TestCase):
         second = lemmy.deployed(self.shop, "east", "live")
         self.assertEqual(lemmy.act(self.shop, "east", first, "zero")[0], 202)
         lemmy.wait_presence(self.shop, "east", first, "zeroed")
-        self.assertEqual(lemmy.answers(self.shop, "east", second), {second: 2})
+        # The endpoint controller takes a moment longer than the pods.
+        wait_for("the second alone answers", lambda: lemmy.answers(self.shop, "east", second) == {second: 2})
         self.assertEqual(lemmy.status(self.shop, "east", second)["cluster"]["trouble"], "")
         self.assertIn("namespaces/west/", self.cluster(lemmy)["trouble"])
         # What is watched again is told to whoever waits for it.
         self.grant("west", rules())
         wait_for("it may be watched", lambda: self.cluster(lemmy)["ok"], 40)
         there = lemmy.deployed(self.shop, "west", "live")
-        self.assertEqual(lemmy.answers(self.shop, "west", there), {there: 2})
+        wait_for("it answers", lambda: lemmy.answers(self.shop, "west", there) == {there: 2})
         # And what is not any more is not known, rather than empty.
         tree = self.folder / f"config-{self._testMethodName}"
         clusters = tree / "clusters.yaml"
