@@ -198,13 +198,14 @@ void add_deploys(route::Router& router, Shared s) {
       {{"responses", ok_response("200", "the explanation", "Failure")}});
   add("GET", one + "/rollback-preview", route::Who::viewer, "What a roll back to it would change now",
       [s](route::Call c) { return rollback_preview(s, std::move(c)); },
-      {{"responses", ok_response("200", "the preview", "RollbackPreview")}});
+      {{"parameters", json::array{query_parameter("at_once", "boolean", "as of a roll back at once")}},
+       {"responses", ok_response("200", "the preview", "RollbackPreview")}});
   json::object acting = json_body({{"reason", text_schema("for the history")},
                                    {"confirm", {{"type", "boolean"}}},
                                    {"at_once", {{"type", "boolean"}, {"description", "of a roll back"}}},
                                    {"serving", serving_schema()}});
   add("POST", one + "/{action}", route::Who::deployer,
-      "cancel, zero, delete, restore or rollback; `confirm` also for the deploy that serves",
+      "cancel, zero, delete, restore, rollback or accept; `confirm` also for the deploy that serves",
       [s](route::Call c) { return act(s, std::move(c)); },
       {{"parameters", json::array{key_parameter()}},
        {"requestBody", std::move(acting)},
@@ -218,7 +219,7 @@ void add_deploys(route::Router& router, Shared s) {
       [s](route::Call c) { return document(s, std::move(c), "origins"); },
       {{"responses", ok_response("200", "fields by object, with template, line, keys and stamps")}});
   json::array of_log{query_parameter("pod", "string", "name of the pod"),
-                     query_parameter("container", "string", "the last one unless given"),
+                     query_parameter("container", "string", "the one that kubectl logs takes unless given"),
                      query_parameter("previous", "boolean", "of the container before its restart"),
                      query_parameter("lines", "integer", "1 to 5000; 200 unless given")};
   add("GET", one + "/log", route::Who::viewer, "The log of one container, or of the playbook run",

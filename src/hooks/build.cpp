@@ -91,7 +91,11 @@ json::object build_operation() {
            json::array{header_parameter("X-Lemmy-Signature", "sha256= or v2= and an HMAC-SHA256"),
                        header_parameter("X-Lemmy-Timestamp", "seconds since 1970; signed when sent"),
                        header_parameter("X-Lemmy-Delivery", "the same id again is counted once")}},
-          {"responses", {{"202", {{"description", "It is kept; duplicates are answered alike"}}}}}};
+          {"responses",
+           {{"202",
+             {{"description",
+               "It is kept; a repeated call gets the same delivery, `duplicate` true and the times of this "
+               "call"}}}}}};
 }
 
 }  // namespace
