@@ -40,5 +40,7 @@ int report(const Error& error);
 // "detail"}, "exit_code"}.
 int report_json(const Error& error);
 int report(const config::Problems& problems);
+// Its "error" is the first of "problems", which are in the same form.
+int report_json(const config::Problems& problems);
 
 }  // namespace lemmy::cli

@@ -44,9 +44,13 @@ bool may_help(ErrorCode code) { return code == ErrorCode::unavailable || code ==
 
 }  // namespace
 
-void add_remote_options(CLI::App& c, RemoteOptions& o) {
+void add_server_options(CLI::App& c, RemoteOptions& o) {
   c.add_option("--server", o.server, "where Lemmy answers; LEMMY_SERVER, else http://127.0.0.1:8484");
   c.add_option("--token-file", o.token_file, "file with the token; else LEMMY_TOKEN");
+}
+
+void add_remote_options(CLI::App& c, RemoteOptions& o) {
+  add_server_options(c, o);
   c.add_option("--output", o.output, "table for people, json for programs")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();

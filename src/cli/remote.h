@@ -16,6 +16,7 @@ struct RemoteOptions {
   bool json() const { return output == "json"; }
 };
 void add_remote_options(CLI::App& command, RemoteOptions& options);
+void add_server_options(CLI::App& command, RemoteOptions& options);  // all but --output
 
 class Remote {
  public:

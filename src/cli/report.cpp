@@ -22,21 +22,37 @@ int report(const Error& e) {
   return exit_code(e.code);
 }
 
-int report_json(const Error& e) {
-  const int code = exit_code(e.code);
-  json::object error{{"code", lemmy::name(e.code)},
-                     {"where", e.where},
-                     {"what", e.what},
-                     {"hint", e.hint},
-                     {"detail", e.detail}};
-  const json::object o{{"error", std::move(error)}, {"exit_code", code}};
+int report(const config::Problems& problems) {
+  for (const Error& e : problems) report(e);
+  return problems.empty() ? 0 : exit_code(problems[0].code);
+}
+
+namespace {
+
+json::object as_object(const Error& e) {
+  return {{"code", lemmy::name(e.code)},
+          {"where", e.where},
+          {"what", e.what},
+          {"hint", e.hint},
+          {"detail", e.detail}};
+}
+
+int print_error(json::object o, int code) {
+  o["exit_code"] = code;
   fmt::print(stderr, "{}\n", printable_json(json::serialize(o)));
   return code;
 }
 
-int report(const config::Problems& problems) {
-  for (const Error& e : problems) report(e);
-  return problems.empty() ? 0 : exit_code(problems[0].code);
+}  // namespace
+
+int report_json(const Error& e) { return print_error({{"error", as_object(e)}}, exit_code(e.code)); }
+
+int report_json(const config::Problems& problems) {
+  if (problems.empty()) return 0;
+  json::array all;
+  for (const Error& e : problems) all.push_back(as_object(e));
+  return print_error({{"error", as_object(problems[0])}, {"problems", std::move(all)}},
+                     exit_code(problems[0].code));
 }
 
 }  // namespace lemmy::cli

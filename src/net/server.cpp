@@ -270,9 +270,10 @@ Result<uint16_t> Server::listen(const std::string& host, uint16_t port) {
   step([&] { state_->acceptor.bind(endpoint, ec); });
   step([&] { state_->acceptor.listen(1024, ec); });
   if (ec)
-    return fail(
-        ErrorCode::unavailable, where, "cannot listen: " + ec.message(),
-        ec == asio::error::address_in_use ? "another program uses this port: choose one with --listen" : "");
+    return fail(ErrorCode::unavailable, where, "cannot listen: " + ec.message(),
+                ec == asio::error::address_in_use
+                    ? "another program uses this port: choose another with --port"
+                    : "");
   uint16_t bound = state_->acceptor.local_endpoint().port();
   state_->group.spawn("http accept", State::accept(state_));
   return bound;

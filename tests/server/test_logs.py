@@ -41,10 +41,15 @@ class Logs(unittest.TestCase):
     def test_only_what_fails_is_listed_when_asked_so(self):
         code, out, _ = self.server.cli("status", "hello-world", "--failing")
         self.assertEqual((code, out), (0, "nothing is failing\n"))
+        out = self.server.cli("status", "hello-world", "--failing", "--output", "json")[1]
+        self.assertEqual(json.loads(out)["project"]["targets"], [])
         code, _, _ = self.server.cli("deploy", "crashy", "staging", "--build", "bbbbbbb", "--timeout", "50s")
         self.assertEqual(code, 1)
         out = wait_until(lambda: (o := self.server.cli("status", "--failing")[1]) and "crashy" in o and o, 20)
         self.assertNotIn("hello-world", out)
+        listed = json.loads(self.server.cli("status", "--failing", "--output", "json")[1])["projects"]
+        self.assertIn("crashy", [p["name"] for p in listed])
+        self.assertLessEqual({t["health"] for p in listed for t in p["targets"]}, {"bad", "unknown"})
 
     def test_errors_are_json_where_all_is(self):
         code, out, err = self.server.cli("status", "nonesuch", "--output", "json")
@@ -53,6 +58,9 @@ class Logs(unittest.TestCase):
         self.assertEqual((said["exit_code"], said["error"]["code"]), (4, "not_found"))
         code, _, err = self.server.cli("status", "--output", "json", env={"LEMMY_SERVER": "http://127.0.0.1:1"})
         self.assertEqual((code, json.loads(err)["error"]["code"]), (6, "unavailable"))
+        code, _, err = self.server.cli("diff", "hello-world", "staging", "--config", "/nonesuch", "--output", "json")
+        said = json.loads(err)
+        self.assertEqual((code, said["error"]), (2, said["problems"][0]), err)
 
     def test_many_who_ask_for_readiness_cost_one_look_at_the_store(self):
         calls = lambda: sum(float(line.rsplit(" ", 1)[1]) for line in self.server.get("/metrics").body.decode().splitlines()

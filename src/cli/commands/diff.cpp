@@ -139,7 +139,7 @@ Task<Result<int>> diff(std::shared_ptr<Remote> remote, DiffArguments a,
 
 int run(const DiffArguments& a) {
   auto config = config::load(a.dir);
-  if (!config) return report(config.error());
+  if (!config) return a.remote.json() ? report_json(config.error()) : report(config.error());
   return run_remote(a.remote, [a, config = *config](auto remote) { return diff(remote, a, config); });
 }
 

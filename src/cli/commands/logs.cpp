@@ -114,7 +114,7 @@ void add_logs(CLI::App& app, Action& action) {
   c->add_option("--lines", a->lines, "the last so many of each pod")
       ->check(CLI::Range(1, 5000))
       ->capture_default_str();
-  add_remote_options(*c, a->remote);
+  add_server_options(*c, a->remote);
   c->callback([&action, a] {
     action = [a] { return run_remote(a->remote, [a](auto remote) { return logs(remote, *a); }); };
   });

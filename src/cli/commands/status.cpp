@@ -116,10 +116,27 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
   print_hosts(stdout, hosts);
 }
 
+void keep_failing(json::object& project) {
+  json::array kept;
+  for (const json::value& t : array_in(project, "targets"))
+    if (const std::string health = field(t.as_object(), "health"); health == "bad" || health == "unknown")
+      kept.push_back(t);
+  project["targets"] = std::move(kept);
+}
+
 Task<Result<int>> overview(std::shared_ptr<Remote> remote, StatusArguments a) {
   auto all = co_await remote->get("/api/v1/projects");
   if (!all) co_return fail(all.error());
   if (a.remote.json()) {
+    if (a.failing) {
+      json::array kept;
+      for (const json::value& p : array_in(all->as_object(), "projects")) {
+        json::object one = p.as_object();
+        keep_failing(one);
+        if (!one["targets"].as_array().empty()) kept.emplace_back(std::move(one));
+      }
+      all->as_object()["projects"] = std::move(kept);
+    }
     print_json(*all);
     co_return 0;
   }
@@ -134,6 +151,8 @@ Task<Result<int>> overview(std::shared_ptr<Remote> remote, StatusArguments a) {
 Task<Result<int>> project(std::shared_ptr<Remote> remote, StatusArguments a) {
   auto one = co_await remote->get(fmt::format("{}?limit={}", project_path(a.target.project), a.limit));
   if (!one) co_return fail(one.error());
+  if (json::value* p = one->as_object().if_contains("project"); p && p->is_object() && a.failing)
+    keep_failing(p->get_object());
   if (a.remote.json())
     print_json(*one);
   else

@@ -12,7 +12,7 @@ constexpr const char* kStoreManual =
     R"(A store is sqlite:PATH, postgres://USER@HOST:PORT/DATABASE or datastore://PROJECT, as for lemmy serve --store; a
 password in a URL is seen in the list of processes: PGPASSWORD or a pgpass file is better.
 A copy or a restore goes into an empty store. One that did not end is known: servers do not start on it, and the
-same command run again goes on. All is read back and compared before it is said to be done.
+same command run again begins anew over what is there. All is read back and compared before it is said to be done.
 Progress goes to standard error. Exit codes: 0 done, or sound, 2 an argument or a file is wrong, 4 there is no such
 store, 5 a server uses it, it is not empty, or its schema does not fit, 6 it cannot be reached, 70 it is damaged.)";
 
