@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "domain/names.h"
 #include "manifest/compare.h"
+#include "manifest/kubernetes_rules.h"
 
 namespace lemmy::manifest {
 namespace {
@@ -53,29 +54,15 @@ bool says_nothing(const json::value& v) {
   return v.is_null() || is_hull(v) || v == json::value("") || v == json::value(false) || v == json::value(0);
 }
 
-// https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-std::optional<double> quantity(const json::value& v) {
+std::optional<double> amount(const json::value& v) {
   if (v.is_number()) return v.to_number<double>();
-  if (!v.is_string()) return std::nullopt;
-  const std::string_view text = v.get_string();
-  double number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc()) return std::nullopt;
-  const std::string_view suffix(read.ptr, text.size() - static_cast<size_t>(read.ptr - text.data()));
-  if (suffix.empty()) return number;
-  static const std::map<std::string_view, double> kSuffixes{
-      {"n", 1e-9},    {"u", 1e-6},    {"m", 1e-3},    {"k", 1e3},     {"M", 1e6},
-      {"G", 1e9},     {"T", 1e12},    {"P", 1e15},    {"E", 1e18},    {"Ki", 0x1p10},
-      {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"Ti", 0x1p40}, {"Pi", 0x1p50}, {"Ei", 0x1p60}};
-  const auto found = kSuffixes.find(suffix);
-  if (found == kSuffixes.end()) return std::nullopt;
-  return number * found->second;
+  return v.is_string() ? quantity(v.get_string()) : std::nullopt;
 }
 
 bool same(const std::string& path, const json::value& a, const json::value& b) {
   if (a == b) return true;
   if (path.find("resources.") == path.npos) return false;
-  const auto x = quantity(a), y = quantity(b);
+  const auto x = amount(a), y = amount(b);
   return x && y && std::abs(*x - *y) <= 1e-9 * std::max(std::abs(*x), std::abs(*y));
 }
 
@@ -88,18 +75,19 @@ bool may_scale(std::string_view manager) {
   return manager.empty() || manager == "lemmy" || manager == "kube-controller-manager";
 }
 
-// Whether one item of a list is the one that a key of FieldsV1 means.
-bool is_item(std::string_view key, const json::value& item, size_t index) {
-  if (key.size() < 3 || key[1] != ':') return false;
-  auto said = parse_json(std::string(key.substr(2)), "");
-  if (!said) return false;
-  if (key[0] == 'v') return *said == item;
-  if (key[0] == 'i') return *said == json::value(index);
-  if (key[0] != 'k' || !said->is_object() || !item.is_object()) return false;
-  return std::ranges::all_of(said->get_object(), [&](const auto& member) {
-    const json::value* has = item.get_object().if_contains(member.key());
-    return has && *has == member.value();
-  });
+// The keys of FieldsV1 that mean this item of a list: v: its value, i: its index, k: its fields of these
+// names, which all keys of one list have.
+std::vector<std::string> keys_of(const json::object& set, const json::value& item, size_t index) {
+  std::vector<std::string> out{"v:" + json::serialize(item), fmt::format("i:{}", index)};
+  const auto first = std::ranges::find_if(set, [](const auto& one) { return one.key().starts_with("k:"); });
+  if (first == set.end() || !item.is_object()) return out;
+  const auto named = parse_json(std::string(first->key().substr(2)), "");
+  json::object said;
+  if (named && named->is_object())
+    for (const auto& [name, value] : named->get_object())
+      if (const json::value* has = item.get_object().if_contains(name)) said[name] = *has;
+  out.push_back("k:" + json::serialize(said));
+  return out;
 }
 
 const json::object* below(const json::object& set, const Step& step, const json::value* list) {
@@ -109,8 +97,8 @@ const json::object* below(const json::object& set, const Step& step, const json:
   }
   const json::array* items = list ? list->if_array() : nullptr;
   if (!items || step.index >= items->size()) return nullptr;
-  for (const auto& [key, v] : set)
-    if (is_item(key, (*items)[step.index], step.index)) return v.if_object();
+  for (const std::string& key : keys_of(set, (*items)[step.index], step.index))
+    if (const json::value* v = set.if_contains(key)) return v->if_object();
   return nullptr;
 }
 
@@ -135,13 +123,15 @@ std::string_view what_of(const Drift& d) {
 
 // An item of a list that is gone, or came, is told by what it says besides its name.
 void leave_out_item_names(std::vector<Drift>& all) {
-  std::erase_if(all, [&, before = all](const Drift& d) {
-    constexpr std::string_view kName = "].name";
+  constexpr std::string_view kName = "].name";
+  std::map<std::pair<std::string, std::string>, int> in_item;  // by the item's path, and what became of it
+  for (const Drift& d : all)
+    for (size_t at = d.field.path.find("]."); at != std::string::npos; at = d.field.path.find("].", at + 1))
+      ++in_item[{d.field.path.substr(0, at + 1), std::string(what_of(d))}];
+  std::erase_if(all, [&](const Drift& d) {
     if (!d.field.path.ends_with(kName) || (d.field.before && d.field.after)) return false;
-    const std::string item = d.field.path.substr(0, d.field.path.size() - kName.size() + 1) + ".";
-    return std::ranges::any_of(before, [&](const Drift& o) {
-      return o.field.path != d.field.path && o.field.path.starts_with(item) && what_of(o) == what_of(d);
-    });
+    const std::string item = d.field.path.substr(0, d.field.path.size() - kName.size() + 1);
+    return in_item[{item, std::string(what_of(d))}] > 1;
   });
 }
 

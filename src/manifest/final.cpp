@@ -118,12 +118,6 @@ Result<> check_env(const json::object& container, Keys where) {
   return {};
 }
 
-bool is_label(std::string_view name) {
-  auto inner = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  return !name.empty() && name.size() <= 63 && name.front() != '-' && name.back() != '-' &&
-         std::all_of(name.begin(), name.end(), inner);
-}
-
 Result<> check_containers(json::object& o, std::set<std::string, std::less<>>& names) {
   json::value* containers = o.if_contains("containers");
   if (!containers || !containers->is_array() || containers->get_array().empty())
@@ -138,7 +132,7 @@ Result<> check_containers(json::object& o, std::set<std::string, std::less<>>& n
             : "");
     std::string name(text_or(*c, "name"));
     where.push_back("name");
-    if (!is_label(name))
+    if (wrong_part_name(name))
       return bad(where, fmt::format("'{}' is not a container's name", shorten(name, 80)),
                  "use 1 to 63 lower-case letters, digits and '-'");
     if (!names.insert(name).second)

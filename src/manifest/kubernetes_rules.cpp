@@ -116,4 +116,18 @@ std::optional<Wrong> wrong_variable(std::string_view name) {
                "printable ASCII without '='"};
 }
 
+std::optional<Wrong> wrong_part_name(std::string_view name) {
+  if (name.size() <= 63 && !name.contains('.') && is_dns_name(name)) return std::nullopt;
+  return Wrong{fmt::format("'{}' is not a name that Kubernetes takes here", shorten(name, 80)),
+               "1 to 63 lower-case letters, digits and '-', with a letter or digit at both ends"};
+}
+
+std::optional<Wrong> wrong_port_name(std::string_view name) {
+  const bool letters = std::ranges::any_of(name, [](char c) { return c >= 'a' && c <= 'z'; });
+  if (name.size() <= 15 && !name.contains('.') && !name.contains("--") && is_dns_name(name) && letters)
+    return std::nullopt;
+  return Wrong{fmt::format("'{}' is not the name of a container's port", shorten(name, 80)),
+               "1 to 15 lower-case letters, digits and '-', at least one of them a letter"};
+}
+
 }  // namespace lemmy::manifest

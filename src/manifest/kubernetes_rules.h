@@ -25,4 +25,10 @@ std::optional<Wrong> wrong_quantity(std::string_view resource, std::string_view 
 // https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/
 std::optional<Wrong> wrong_variable(std::string_view name);
 
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names: containers,
+// volumes and ports of Services.
+std::optional<Wrong> wrong_part_name(std::string_view name);
+// RFC 6335 5.1: ports of containers.
+std::optional<Wrong> wrong_port_name(std::string_view name);
+
 }  // namespace lemmy::manifest

@@ -10,14 +10,16 @@
 #include "cli/changes.h"
 #include "cli/command.h"
 #include "hosts/plan.h"
-#include "manifest/manifest.h"
+#include "manifest/offline.h"
 
 namespace lemmy::cli {
 namespace {
 
 constexpr const char* kValidateManual =
     R"(Checks a configuration tree: every file, every key, and that every project renders
-for each of its environments. Playbooks of projects on hosts are read by ansible-playbook --syntax-check, on no host, when
+for each of its environments. The manifests are compared with what Kubernetes 1.34 knows: fields, types, names, labels,
+quantities, items that stand twice; --newer-fields makes warnings of fields and kinds that it does not know, for clusters that
+are newer. Kinds that are not Kubernetes' own are not judged. Playbooks of projects on hosts are read by ansible-playbook --syntax-check, on no host, when
 Ansible is in $PATH or where --ansible says. Prints all problems, each with file, line, key and what to do.
 With --against FOLDER, or --against REVISION of the git repository that the tree is in, it renders every
 environment of every project with both and lists the fields that this edit changes, with old and new value and
@@ -99,12 +101,12 @@ std::optional<int> check_playbooks(const config::Config& config, const ansible::
   return static_cast<int>(seen.size());
 }
 
-int validate(const std::string& dir, const ansible::Tools& tools, bool quiet) {
+int validate(const std::string& dir, const ansible::Tools& tools, bool newer_fields, bool quiet) {
   auto config = config::load(dir);
   if (!config) return failed(config.error());
   for (const auto& warnings : {(*config)->warnings, problems_of_keys((*config)->access)})
     for (const Error& w : warnings) fmt::print(stderr, "warning: {}\n", w.str());
-  std::vector<Found> found;
+  std::vector<Found> found, doubts;
   int rendered = 0;
   for (const auto& [name, project] : (*config)->projects) {
     auto renderer = manifest::Renderer::create(**config, project);
@@ -115,13 +117,20 @@ int validate(const std::string& dir, const ansible::Tools& tools, bool quiet) {
     for (const auto& environment : project.environments) {
       if (environment.deployer == Deployer::ansible)
         continue;  // its values go to a playbook, not to a template
-      auto m = (*renderer)->render(environment.name, sample_build(name), 1);
-      if (!m)
-        add(found, m.error(), fmt::format("{} {}", name, environment.name));
-      else
-        ++rendered;
+      const Build build = sample_build(name);
+      const std::string target = fmt::format("{} {}", name, environment.name);
+      auto m = (*renderer)->render(environment.name, build, 1);
+      if (!m) {
+        add(found, m.error(), target);
+        continue;
+      }
+      ++rendered;
+      for (const manifest::OfflineFault& f :
+           manifest::offline_faults(**renderer, *m, environment.name, build, 1))
+        add(f.unknown && newer_fields ? doubts : found, f.error, target);
     }
   }
+  for (const Found& f : doubts) fmt::print(stderr, "warning: {}\n", told(f).str());
   const std::optional<int> playbooks = check_playbooks(**config, tools, found);
   if (!found.empty()) {
     config::Problems problems;
@@ -152,13 +161,16 @@ void add_validate(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"table", "json"}))
       ->needs(against)
       ->capture_default_str();
+  auto newer_fields = std::make_shared<bool>(false);
+  c->add_flag("--newer-fields", *newer_fields, "fields that Kubernetes 1.34 does not know are warnings");
   auto tools = std::make_shared<ansible::Tools>();
   c->add_option("--ansible", tools->bin, "the folder of ansible-playbook; without it $PATH");
   c->add_flag("--exit-code", a->exit_code, "1 when --against finds changes")->needs(against);
-  c->callback([&action, a, tools] {
-    action = [a, tools] {
+  c->callback([&action, a, tools, newer_fields] {
+    action = [a, tools, newer_fields] {
       const bool json = a->output == "json";
-      if (int code = validate(a->dir, *tools, json); code != 0 || a->other.empty()) return code;
+      if (int code = validate(a->dir, *tools, *newer_fields, json); code != 0 || a->other.empty())
+        return code;
       return validate_against(*a);
     };
   });

@@ -1,0 +1,245 @@
+#include "manifest/kubernetes_schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/embedded.h"
+#include "base/strings.h"
+#include "manifest/kubernetes_rules.h"
+
+namespace lemmy::manifest {
+
+std::span<const Embedded> embedded();  // room.cmake
+
+namespace {
+
+constexpr size_t kMostFaults = 20, kDeepest = 100, kShown = 60;
+
+struct Type {
+  std::map<std::string, std::string, std::less<>> fields;  // name: type, as tools/kubernetes-schema.py has it
+  std::vector<std::string> names, required;
+  std::map<std::string, std::vector<std::string>, std::less<>> keys;  // of lists whose items differ by these
+};
+
+struct Schema {
+  std::string version;
+  std::map<std::string, std::string, std::less<>> kinds;  // "apps/v1/Deployment": type
+  std::map<std::string, Type, std::less<>> types;
+};
+
+std::vector<std::string> texts(const json::value& list) {
+  std::vector<std::string> out;
+  for (const json::value& v : list.as_array()) out.emplace_back(v.as_string());
+  return out;
+}
+
+const Schema& schema() {
+  static const Schema kSchema = [] {
+    const json::value all = json::parse(embedded().front().text);
+    Schema s;
+    s.version = json::value_to<std::string>(all.at("version"));
+    for (const auto& [kind, type] : all.at("kinds").as_object())
+      s.kinds[std::string(kind)] = std::string(type.as_string());
+    for (const auto& [name, described] : all.at("types").as_object()) {
+      Type& t = s.types[std::string(name)];
+      for (const auto& [field, type] : described.at("fields").as_object()) {
+        t.fields[std::string(field)] = std::string(type.as_string());
+        t.names.emplace_back(field);
+      }
+      if (const json::value* r = described.as_object().if_contains("required")) t.required = texts(*r);
+      if (const json::value* k = described.as_object().if_contains("keys"))
+        for (const auto& [field, keys] : k->as_object()) t.keys[std::string(field)] = texts(keys);
+    }
+    return s;
+  }();
+  return kSchema;
+}
+
+std::string_view in_words(std::string_view type) {
+  if (type.starts_with("[]")) return "a list";
+  if (type == "integer") return "a whole number";
+  if (type == "number") return "a number";
+  if (type == "boolean") return "true or false";
+  if (type == "quantity") return "a quantity";
+  if (type == "int-or-string") return "a number or a text";
+  if (type == "string" || type == "time" || type == "bytes") return "a text";
+  return "an object";
+}
+
+bool fits(std::string_view type, const json::value& v) {
+  const bool whole = v.is_int64() || v.is_uint64();
+  if (type == "any") return true;
+  if (type.starts_with("[]")) return v.is_array();
+  if (type == "integer") return whole;
+  if (type == "number") return v.is_number();
+  if (type == "boolean") return v.is_bool();
+  if (type == "quantity") return v.is_string() || v.is_number();
+  if (type == "int-or-string") return whole || v.is_string();
+  if (type == "string" || type == "time" || type == "bytes") return v.is_string();
+  return v.is_object();
+}
+
+std::string quotation_hint(std::string_view type, const json::value& v) {
+  const std::string_view wanted = in_words(type);
+  if (wanted == "a text" && (v.is_number() || v.is_bool())) return "put it in quotation marks";
+  if (v.is_string() && (wanted == "a whole number" || wanted == "a number" || wanted == "true or false"))
+    return "leave the quotation marks out";
+  return {};
+}
+
+// "ServicePort" of "core.v1.ServicePort".
+std::string_view plain(std::string_view type) { return type.substr(type.rfind('.') + 1); }
+
+// What the API server fills in, so that two items are the same with and without it.
+json::value key_of(const json::object& item, const std::string& key) {
+  if (const json::value* v = item.if_contains(key); v && !v->is_null()) return *v;
+  return key == "protocol" ? json::value("TCP") : json::value(nullptr);
+}
+
+class Check {
+ public:
+  std::vector<SchemaFault> faults;
+
+  void object(const std::string& type_name, const json::object& o) {
+    const auto found = schema().types.find(type_name);
+    if (found == schema().types.end() || steps_.size() > kDeepest) return;
+    const Type& type = found->second;
+    for (const auto& [key, v] : o) {
+      steps_.push_back({std::string(key)});
+      const auto field = type.fields.find(std::string_view(key));
+      if (field == type.fields.end()) {
+        const auto near = nearest(key, type.names);
+        add(fmt::format("{} has no such field", plain(type_name)),
+            near ? fmt::format("did you mean '{}'?", *near) : "", true);
+      } else if (!v.is_null()) {
+        value(field->second, v);
+        named(type_name, key, v);
+        if (const auto keys = type.keys.find(std::string_view(key)); keys != type.keys.end())
+          twice(keys->second, v);
+      }
+      steps_.pop_back();
+    }
+    for (const std::string& name : type.required)
+      if (const json::value* v = o.if_contains(name); !v || v->is_null())
+        add(fmt::format("{} needs '{}'", plain(type_name), name), "");
+  }
+
+ private:
+  void add(std::string what, std::string hint, bool unknown = false) {
+    if (faults.size() < kMostFaults) faults.push_back({steps_, std::move(what), std::move(hint), unknown});
+  }
+  void add(const std::optional<Wrong>& wrong) {
+    if (wrong) add(wrong->what, wrong->hint);
+  }
+
+  void value(std::string_view type, const json::value& v) {
+    if (!fits(type, v)) {
+      add(fmt::format("{} is expected, and it is {}", in_words(type), shorten(json::serialize(v), kShown)),
+          quotation_hint(type, v));
+    } else if (type.starts_with("[]")) {
+      const json::array& list = v.get_array();
+      for (size_t i = 0; i < list.size(); ++i) {
+        steps_.push_back({"", i, true});
+        value(type.substr(2), list[i]);
+        steps_.pop_back();
+      }
+    } else if (type.starts_with("{}")) {
+      for (const auto& [key, item] : v.get_object()) {
+        steps_.push_back({std::string(key)});
+        if (!item.is_null()) value(type.substr(2), item);
+        steps_.pop_back();
+      }
+    } else if (type == "quantity") {
+      add(wrong_quantity(steps_.back().key,
+                         v.is_string() ? std::string(v.get_string()) : json::serialize(v)));
+    } else if (v.is_object() && type != "any") {
+      object(std::string(type), v.get_object());
+    }
+  }
+
+  // What is of the right type, and still no name, label or port.
+  void named(std::string_view type, std::string_view key, const json::value& v) {
+    if (type == "meta.v1.ObjectMeta" && (key == "labels" || key == "annotations") && v.is_object())
+      for (const auto& [name, text] : v.get_object()) {
+        steps_.push_back({std::string(name)});
+        add(wrong_key(name));
+        if (key == "labels" && text.is_string()) add(wrong_label_value(text.get_string()));
+        steps_.pop_back();
+      }
+    const bool port = type == "core.v1.ContainerPort" || type == "core.v1.ServicePort";
+    if (port && (key == "containerPort" || key == "port") && v.is_int64() &&
+        (v.get_int64() < 1 || v.get_int64() > 65'535))
+      add("a port is from 1 to 65535", "");
+    if (key != "name" || !v.is_string()) return;
+    if (type == "core.v1.ContainerPort")
+      add(wrong_port_name(v.get_string()));
+    else if (type == "core.v1.Container" || type == "core.v1.Volume" || type == "core.v1.ServicePort")
+      add(wrong_part_name(v.get_string()));
+    else if (type == "core.v1.EnvVar")
+      add(wrong_variable(v.get_string()));
+  }
+
+  // https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
+  void twice(const std::vector<std::string>& keys, const json::value& list) {
+    if (!list.is_array()) return;
+    std::set<std::string> seen;
+    for (size_t i = 0; i < list.get_array().size(); ++i) {
+      const json::object* item = list.get_array()[i].if_object();
+      if (!item) continue;
+      json::object key;
+      for (const std::string& k : keys) key[k] = key_of(*item, k);
+      if (seen.insert(json::serialize(key)).second) continue;
+      steps_.push_back({"", i, true});
+      std::vector<std::string> said;
+      for (const auto& [k, v] : key)
+        said.push_back(fmt::format("{} {}", std::string_view(k), shown_value(v)));
+      add(fmt::format("an item of the list has {} already", join_and(said)), "take one of them out");
+      steps_.pop_back();
+    }
+  }
+
+  Steps steps_;
+};
+
+std::string_view group_of(std::string_view known) {
+  const size_t last = known.rfind('/'), first = known.find('/');
+  return first == last ? std::string_view() : known.substr(0, first);
+}
+
+std::optional<SchemaFault> wrong_kind(std::string_view version, std::string_view kind) {
+  const std::string said = fmt::format("{}/{}", version, kind);
+  std::vector<std::string> near;
+  bool own = false;  // else it is a custom resource
+  for (const auto& [known, type] : schema().kinds) {
+    own = own || group_of(known) == group_of(said);
+    if (known.ends_with("/" + std::string(kind))) near.push_back(known);
+  }
+  if (!own) return std::nullopt;
+  return SchemaFault{{},
+                     fmt::format("Kubernetes {} has no {}", schema().version, shorten(said, kShown)),
+                     near.empty() ? "" : fmt::format("did you mean {}?", join(near, " or ")),
+                     true};
+}
+
+}  // namespace
+
+std::string_view schema_version() { return schema().version; }
+
+std::vector<SchemaFault> schema_faults(const json::object& object) {
+  const std::string_view version = text_or(object, "apiVersion"), kind = text_or(object, "kind");
+  if (kind.empty() || version.empty())
+    return {{{}, "an object needs apiVersion and kind", R"(such as "apiVersion": "v1")", false}};
+  const auto known = schema().kinds.find(fmt::format("{}/{}", version, kind));
+  if (known == schema().kinds.end()) {
+    auto wrong = wrong_kind(version, kind);
+    return wrong ? std::vector{std::move(*wrong)} : std::vector<SchemaFault>{};
+  }
+  Check check;
+  check.object(known->second, object);
+  return std::move(check.faults);
+}
+
+}  // namespace lemmy::manifest

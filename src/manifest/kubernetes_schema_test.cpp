@@ -1,0 +1,109 @@
+#include "manifest/kubernetes_schema.h"
+
+#include <gtest/gtest.h>
+
+namespace lemmy::manifest {
+namespace {
+
+json::object controller(std::string_view container, std::string_view more = "") {
+  return json::parse(R"({"apiVersion": "v1", "kind": "ReplicationController", "metadata": {"name": "a"},
+    "spec": {"replicas": 1, "selector": {"a": "b"}, "template": {"metadata": {"labels": {"a": "b"}},
+    "spec": {"containers": [{"name": "app", "image": "i")" +
+                     std::string(container) + "}]" + std::string(more) + "}}}}")
+      .as_object();
+}
+
+// "path: what -> hint" of the only fault; "" of none.
+std::string said(const json::object& o) {
+  const auto all = schema_faults(o);
+  if (all.empty()) return "";
+  std::string out = index_path(all.front().steps) + ": " + all.front().what;
+  if (!all.front().hint.empty()) out += " -> " + all.front().hint;
+  return all.size() == 1 ? out : out + " and more";
+}
+
+constexpr std::string_view kApp = "spec.template.spec.containers[0]";
+
+TEST(KubernetesSchema, what_the_api_server_takes_is_right) {
+  EXPECT_EQ(said(controller("")), "");
+  EXPECT_EQ(
+      said(controller(
+          R"(, "ports": [{"containerPort": 80, "name": "grpc"}, {"containerPort": 80, "protocol": "UDP"}],
+      "resources": {"limits": {"cpu": 2, "memory": "1Gi", "nvidia.com/gpu": 1}},
+      "env": [{"name": "A", "value": "b"}, {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
+      "livenessProbe": {"httpGet": {"path": "/", "port": "grpc"}, "periodSeconds": 5}, "securityContext": null)")),
+      "");
+  EXPECT_EQ(
+      said(controller(
+          "",
+          R"(, "volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}], "nodeSelector": {"a": "b"})")),
+      "");
+}
+
+TEST(KubernetesSchema, unknown_fields_are_named_with_what_was_meant) {
+  const std::string app(kApp);
+  EXPECT_EQ(said(controller(R"(, "livenesProbe": {})")),
+            app + ".livenesProbe: Container has no such field -> did you mean 'livenessProbe'?");
+  EXPECT_EQ(said(controller(R"(, "resources": {"limit": {}})")),
+            app + ".resources.limit: ResourceRequirements has no such field -> did you mean 'limits'?");
+  EXPECT_EQ(said(controller("", R"(, "whatever": 1)")),
+            "spec.template.spec.whatever: PodSpec has no such field");
+  EXPECT_TRUE(schema_faults(controller("", R"(, "whatever": 1)")).front().unknown);
+}
+
+TEST(KubernetesSchema, values_have_the_types_of_their_fields) {
+  const std::string app(kApp);
+  EXPECT_EQ(
+      said(controller(R"(, "ports": [{"containerPort": "80"}])")),
+      app +
+          R"(.ports[0].containerPort: a whole number is expected, and it is "80" -> leave the quotation marks out)");
+  EXPECT_EQ(said(controller(R"(, "args": ["a", 1])")),
+            app + ".args[1]: a text is expected, and it is 1 -> put it in quotation marks");
+  EXPECT_EQ(said(controller(R"(, "tty": "yes")")),
+            app + R"(.tty: true or false is expected, and it is "yes" -> leave the quotation marks out)");
+  EXPECT_EQ(said(controller(R"(, "env": {"A": "b"})")),
+            app + R"(.env: a list is expected, and it is {"A":"b"})");
+  EXPECT_EQ(said(controller(R"(, "livenessProbe": {"periodSeconds": 2.5})")).substr(0, 86),
+            app + ".livenessProbe.periodSeconds: a whole number is expect");
+  EXPECT_FALSE(schema_faults(controller(R"(, "tty": "yes")")).front().unknown);
+}
+
+TEST(KubernetesSchema, names_labels_quantities_and_what_stands_twice) {
+  const std::string app(kApp);
+  EXPECT_EQ(
+      said(controller(R"(, "ports": [{"containerPort": 80}, {"containerPort": 80, "protocol": "TCP"}])")),
+      app +
+          ".ports[1]: an item of the list has containerPort 80 and protocol TCP already -> take one of them "
+          "out");
+  EXPECT_EQ(said(controller(R"(, "ports": [{"containerPort": 0}])")),
+            app + ".ports[0].containerPort: a port is from 1 to 65535");
+  EXPECT_EQ(said(controller(R"(, "ports": [{"containerPort": 1, "name": "Http"}])")).substr(0, 52),
+            app + ".ports[0].name: 'Htt");
+  EXPECT_NE(said(controller(R"(, "resources": {"limits": {"memory": "1 Gi"}})")), "");
+  EXPECT_NE(said(controller("", R"(, "volumes": [{"name": "a_b"}])")), "");
+  EXPECT_NE(said(controller("", R"(, "volumes": [{"name": "a"}, {"name": "a"}])")), "");
+  json::object o = controller("");
+  o["metadata"].as_object()["labels"] = {{"team", "two words"}};
+  EXPECT_NE(said(o), "");
+  EXPECT_EQ(said(controller(R"(, "env": [{"value": "x"}])")), app + ".env[0]: EnvVar needs 'name'");
+}
+
+TEST(KubernetesSchema, kinds_that_went_are_told_and_those_of_others_are_not_judged) {
+  auto of = [](const char* version, const char* kind) {
+    return said({{"apiVersion", version}, {"kind", kind}, {"whatever", 1}});
+  };
+  EXPECT_EQ(of("batch/v1beta1", "CronJob"),
+            ": Kubernetes 1.34 has no batch/v1beta1/CronJob -> did you mean batch/v1/CronJob?");
+  EXPECT_EQ(of("v1", "Deployment"),
+            ": Kubernetes 1.34 has no v1/Deployment -> did you mean apps/v1/Deployment?");
+  EXPECT_EQ(of("monitoring.coreos.com/v1", "ServiceMonitor"), "");
+  EXPECT_EQ(of("gateway.networking.k8s.io/v1", "HTTPRoute"), "");
+  EXPECT_EQ(of("serving.knative.dev/v1", "Service"), "");
+  EXPECT_EQ(of("resource.k8s.io/v1beta2", "ResourceClaim"), "");
+  EXPECT_EQ(said({{"kind", "Service"}}),
+            ": an object needs apiVersion and kind -> such as \"apiVersion\": \"v1\"");
+  EXPECT_EQ(schema_version(), "1.34");
+}
+
+}  // namespace
+}  // namespace lemmy::manifest
