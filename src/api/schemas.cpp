@@ -33,6 +33,7 @@ json::object schemas() {
                                {"health", one_of({"none", "ok", "busy", "bad", "zeroed", "unknown"})},
                                {"health_text", of("string")},
                                {"answers", maybe("object")},
+                               {"drift", maybe("integer")},
                                {"deployer", one_of({"kubernetes", "ansible"})},
                                {"current", maybe_ref("Deploy")},
                                {"active", maybe_ref("Deploy")},
@@ -91,6 +92,13 @@ json::object schemas() {
        {"left_out", of("integer")},
        {"unasked", not_compared},
        {"refused", not_compared}});
+  out["Whoami"] = object(
+      {{"name", of("string")},
+       {"kind", one_of({"user", "token", "anonymous"})},
+       {"role", one_of({"viewer", "deployer", "admin"})},
+       {"projects", maybe("array")},
+       {"environments",
+        list(object({{"name", of("string")}, {"may_deploy", of("boolean")}, {"why", of("string")}}))}});
   out["Strays"] = object({{"total", of("integer")},
                           {"items", list(object({{"cluster", of("string")},
                                                  {"kind", of("string")},

@@ -52,6 +52,24 @@ Task<net::Response> store(Shared s, route::Call call) {
 
 Task<net::Response> strays(Shared s, route::Call) { co_return route::json_response(s->board->strays()); }
 
+Task<net::Response> whoami(Shared, route::Call call) {
+  using Kind = access::Identity::Kind;
+  const access::Identity& who = call.who;
+  json::array projects, environments;
+  for (const std::string& p : who.projects) projects.emplace_back(p);
+  const std::string of = who.projects.empty() ? "" : who.projects.front();
+  for (const config::Environment& e : call.config->environments) {
+    const auto may = access::check(who, access::Role::deployer, *call.config, {of, e.name});
+    environments.push_back(
+        {{"name", e.name}, {"may_deploy", may.has_value()}, {"why", may ? "" : may.error().what}});
+  }
+  json::object o{{"name", who.name}, {"role", config::name(who.role)}};
+  o["kind"] = who.kind == Kind::user ? "user" : who.kind == Kind::token ? "token" : "anonymous";
+  o["projects"] = who.projects.empty() ? json::value(nullptr) : json::value(std::move(projects));
+  o["environments"] = std::move(environments);
+  co_return route::json_response(o);
+}
+
 // Anybody may ask for it, and it takes milliseconds to make: once, when all routes are there.
 Task<net::Response> show_openapi(const route::Router* router, std::shared_ptr<net::Shared> made) {
   net::Response r;
@@ -102,6 +120,7 @@ void add_system(route::Router& router, Shared s) {
   };
   tell("/api/v1/store", "How much is kept, what is let go, and the archive", store, "sizes and policy",
        "Store");
+  tell("/api/v1/whoami", "Who the caller is, and where that may deploy", whoami, "the caller", "Whoami");
   tell("/api/v1/strays", "Objects with Lemmy's labels that belong to no deploy known here", strays,
        "the objects", "Strays");
   router.add({.method = "GET",

@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   lemmy::cli::add_validate(app, action);
   lemmy::cli::add_render(app, action);
   lemmy::cli::add_builds(app, action);
+  lemmy::cli::add_whoami(app, action);
   lemmy::cli::add_deploy(app, action);
   lemmy::cli::add_release(app, action);
   lemmy::cli::add_status(app, action);

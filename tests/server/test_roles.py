@@ -42,6 +42,16 @@ class Roles(unittest.TestCase):
                     seen += 1
         self.assertGreater(seen, 60)
 
+    def test_whoami_says_who_comes_and_where_that_may_deploy(self):
+        for role, token in self.tokens.items():
+            answer = self.server.call("GET", "/api/v1/whoami", token=token)
+            if role == "anonymous":
+                self.assertEqual(answer.status, 401)
+                continue
+            self.assertEqual((answer.json["role"], answer.json["kind"], answer.json["projects"]), (role, "token", None))
+            may = {e["name"]: e["may_deploy"] for e in answer.json["environments"]}
+            self.assertEqual(may["staging"], role != "viewer")
+
     def test_hooks_take_no_token_of_the_api(self):
         for method, path, who in self.operations():
             if who == "hook":

@@ -19,14 +19,14 @@ store, 5 a server uses it, it is not empty, or its schema does not fit, 6 it can
 struct StoreArguments {
   std::string from, to;
 };
-using Work = std::function<Task<Result<int>>(asio::any_io_executor)>;
+using StoreWork = std::function<Task<Result<int>>(asio::any_io_executor)>;
 
-Task<> run_work(Work work, asio::any_io_executor loop, int* code) {
+Task<> run_work(StoreWork work, asio::any_io_executor loop, int* code) {
   auto done = co_await work(loop);
   *code = done ? *done : report(done.error());
 }
 
-int run(Work work) {
+int run(StoreWork work) {
   std::signal(SIGPIPE, SIG_IGN);
   asio::io_context loop{1};
   int code = exit_code(ErrorCode::internal);
