@@ -41,11 +41,12 @@ std::chrono::milliseconds LogIns::wait(const Try& t, Clock::time_point now) {
   // The caller's own limit first: who is over it learns nothing of others.
   if (const auto own = callers_.look(t.caller, now); own.count() > 0) return own;
   if (held.count() > 0) return held;
+  t.device ? devices_.wait(*t.device, now) : users_.wait(t.user, now);
   return callers_.wait(t.caller, now);
 }
 
-void LogIns::was_wrong(const Try& t, Clock::time_point now) {
-  t.device ? devices_.wait(*t.device, now) : users_.wait(t.user, now);
+void LogIns::was_not_wrong(const Try& t) {
+  t.device ? devices_.give_back(*t.device) : users_.give_back(t.user);
 }
 
 }  // namespace lemmy::access

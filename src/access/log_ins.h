@@ -26,10 +26,11 @@ class LogIns {
   // Tries a minute of one caller, and wrong ones of one browser that is known. Strangers together may be
   // wrong about one user ten times as often.
   void limit(int per_minute);
-  // Before the password is looked at. Zero: go ahead, and it counts for the caller. Else how long to wait,
-  // and nothing counts. What strangers did does not hold up a browser that the user is known in.
+  // Before the password is looked at. Zero: go ahead, and it counts, for the caller, and as wrong until it
+  // was not: tries that wait for their turn count too. Else how long to wait, and nothing counts. What
+  // strangers did does not hold up a browser that the user is known in.
   std::chrono::milliseconds wait(const Try& t, Clock::time_point now);
-  void was_wrong(const Try& t, Clock::time_point now);
+  void was_not_wrong(const Try& t);  // right, or not looked at
 
  private:
   RateLimiter callers_{1}, users_{1}, devices_{1};

@@ -12,10 +12,10 @@ struct Guessed {
   LogIns log_ins;
   LogIns::Clock::time_point now{};
   Guessed() { log_ins.limit(10); }
-  bool may(const LogIns::Try& t) { return log_ins.wait(t, now).count() == 0; }
-  bool wrong(const LogIns::Try& t) {
-    if (!may(t)) return false;
-    log_ins.was_wrong(t, now);
+  bool wrong(const LogIns::Try& t) { return log_ins.wait(t, now).count() == 0; }
+  bool may(const LogIns::Try& t) {
+    if (!wrong(t)) return false;
+    log_ins.was_not_wrong(t);
     return true;
   }
   int wrong(const LogIns::Try& t, int times) {
@@ -50,6 +50,17 @@ TEST(LogIns, many_strangers_together_are_stopped_but_hold_up_no_browser_that_is_
   EXPECT_EQ(g.wrong(known, 50), 9);  // which has limits of its own
   g.now += 1min;
   EXPECT_TRUE(g.may({"198.51.100.9", "admin", {}}));
+}
+
+TEST(LogIns, tries_that_are_not_judged_yet_count) {
+  Guessed g;
+  int taken = 0;
+  for (int i = 0; i < 500; ++i)
+    taken += g.log_ins.wait({"10.0." + std::to_string(i) + ".1", "admin", {}}, g.now).count() == 0;
+  EXPECT_EQ(taken, 100);
+  g.log_ins.was_not_wrong({"10.0.1.1", "admin", {}});
+  EXPECT_TRUE(g.wrong({"10.9.1.1", "admin", {}}));
+  EXPECT_FALSE(g.wrong({"10.9.2.1", "admin", {}}));
 }
 
 TEST(LogIns, right_passwords_use_up_nothing_of_a_user) {

@@ -54,4 +54,9 @@ std::chrono::milliseconds RateLimiter::wait(const std::string& key, Clock::time_
   return wait;
 }
 
+void RateLimiter::give_back(const std::string& key) {
+  if (auto it = find_.find(key); it != find_.end())
+    it->second->tries = std::min(most_tries_, it->second->tries + 1);
+}
+
 }  // namespace lemmy::access

@@ -18,6 +18,8 @@ class RateLimiter {
   std::chrono::milliseconds wait(const std::string& key, Clock::time_point now);
   // The same without counting anything.
   std::chrono::milliseconds look(const std::string& key, Clock::time_point now) const;
+  // A try that wait() counted was none.
+  void give_back(const std::string& key);
   size_t size() const { return buckets_.size(); }
 
  private:

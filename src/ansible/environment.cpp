@@ -140,10 +140,10 @@ std::vector<std::string> skipped_files(const std::string& ansible_dir) {
       !from_config(text, "inventory", "ignore_extensions").empty() ||
       !from_config(text, "defaults", "inventory_ignore_extensions").empty())
     return out;
-  for (const auto& entry : fs::directory_iterator(inventory, error))
-    if (std::ranges::find(kSkipped, entry.path().extension().string()) != std::end(kSkipped))
-      out.push_back(entry.path().filename());
-  std::ranges::sort(out);
+  if (const auto all = entries_of(inventory))
+    for (const fs::path& file : *all)
+      if (std::ranges::find(kSkipped, file.extension().string()) != std::end(kSkipped))
+        out.push_back(file.filename());
   return out;
 }
 

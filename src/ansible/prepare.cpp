@@ -137,9 +137,9 @@ Result<> check(const Plan& plan) {
     return fail(ErrorCode::invalid, "playbook", "'" + plan.playbook + "' is not a file in playbooks/");
   if (fs::is_regular_file(plan.ansible_dir + "/playbooks/" + plan.playbook, error)) return {};
   std::vector<std::string> there;
-  for (const auto& entry : fs::directory_iterator(plan.ansible_dir + "/playbooks", error))
-    there.push_back(entry.path().filename());
-  std::ranges::sort(there);
+  const auto files = entries_of(plan.ansible_dir + "/playbooks");
+  if (!files) return fail(files.error());
+  for (const fs::path& file : *files) there.push_back(file.filename());
   std::string hint = there.empty() ? "playbooks/ has no files" : "there are: " + join(there, ", ");
   if (auto near = nearest(plan.playbook, there)) hint = "did you mean " + *near + "?";
   return fail(ErrorCode::not_found, plan.ansible_dir + "/playbooks/" + plan.playbook,

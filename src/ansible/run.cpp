@@ -10,6 +10,7 @@
 #include "ansible/job.h"
 #include "ansible/prepare.h"
 #include "ansible/probe.h"
+#include "base/files.h"
 #include "base/log.h"
 
 namespace lemmy::ansible {
@@ -107,11 +108,11 @@ Task<Result<std::vector<std::string>>> Runs::end_orphans() {
   auto state = state_;
   co_return co_await state->pool->run([dir = state->dir, own]() -> Result<std::vector<std::string>> {
     std::vector<std::string> ids;
-    std::error_code error;
-    if (!fs::exists(dir, error)) return ids;
-    for (const auto& entry : fs::directory_iterator(dir, error)) {
-      std::string id = entry.path().filename();
-      Folder folder{entry.path()};
+    const auto all = entries_of(dir);
+    if (!all) return fail(all.error());
+    for (const fs::path& path : *all) {
+      std::string id = path.filename();
+      Folder folder{path};
       if (std::ranges::find(own, id) != own.end() || !fs::exists(folder.identity())) continue;
       auto identity = read_identity(folder.identity());
       bool alive = identity && end_processes(*identity);
@@ -120,8 +121,6 @@ Task<Result<std::vector<std::string>>> Runs::end_orphans() {
       tidy(folder);
       ids.push_back(id);
     }
-    if (error) return fail(ErrorCode::unavailable, dir, "cannot be read: " + error.message());
-    std::ranges::sort(ids);
     return ids;
   });
 }
@@ -141,12 +140,10 @@ Task<> Runs::forget_all(std::function<bool(const std::string& id)> which) {
   for (const auto& [id, job] : state_->running) own.insert(id);
   co_await state_->pool->run([dir = state_->dir, own, which] {
     std::error_code error;
-    std::vector<std::filesystem::path> gone;
-    for (const auto& entry : fs::directory_iterator(dir, error))
-      if (const std::string id = entry.path().filename();
-          !id.starts_with('.') && !own.contains(id) && which(id))
-        gone.push_back(entry.path());
-    for (const auto& folder : gone) fs::remove_all(folder, error);
+    if (const auto all = entries_of(dir))
+      for (const fs::path& folder : *all)
+        if (const std::string id = folder.filename(); !id.starts_with('.') && !own.contains(id) && which(id))
+          fs::remove_all(folder, error);
     return true;
   });
 }

@@ -58,6 +58,39 @@ void set_clusters(const json::object& frame) {
   }
 }
 
+// Only the server that leads looks at all of them.
+void set_drifts(const live::Services& s, const json::object& frame) {
+  for (const char* of_targets : {"lemmy_targets_drifted", "lemmy_targets_drift_unknown"})
+    metrics::clear(of_targets);
+  if (s.drifts && s.conductor->leading())
+    for (const auto& [environment, count] : s.drifts->counts()) {
+      const metrics::Label label{"environment", environment};
+      metrics::gauge("lemmy_targets_drifted",
+                     "Targets where something is not as the deploy that serves was applied", {label},
+                     count.drifted);
+      metrics::gauge("lemmy_targets_drift_unknown", "Targets of which that is not, or not wholly, known",
+                     {label}, count.unknown);
+    }
+  metrics::gauge("lemmy_stray_objects", "Objects with Lemmy's labels that nobody looks after", {},
+                 frame.at("strays").at("total").to_number<double>());
+}
+
+// What serves on pods and is seen, and gets no requests.
+void set_unanswered(const live::Services& s) {
+  metrics::clear("lemmy_targets_unanswered");
+  std::map<std::string, int> unanswered;
+  for (const Target& t : s.conductor->targets()) {
+    const Deploy* d = s.conductor->current(t);
+    if (!d || d->deployer != Deployer::kubernetes) continue;
+    int& n = unanswered[t.environment];
+    const json::value answers = s.board->answers(t);
+    if (answers.is_object() && answers.get_object().at("deploys").as_array().empty()) ++n;
+  }
+  for (const auto& [environment, n] : unanswered)
+    metrics::gauge("lemmy_targets_unanswered", "Targets where something serves and nobody answers requests",
+                   {{"environment", environment}}, n);
+}
+
 void set_sizes(retention::Retention& retention) {
   const retention::Retention::Sizes& sizes = retention.sizes();
   for (const store::Size& size : sizes.kinds) {
@@ -82,10 +115,13 @@ Task<net::Response> show_metrics(Shared s, std::shared_ptr<StoreLook> look) {
   set_deploys(*s);
   const json::object frame = s->board->frame();
   set_clusters(frame);
-  metrics::gauge(
-      "lemmy_config_problems",
-      "Problems of configuration files that are newer than those in use, and of keys", {},
-      static_cast<double>(frame.at("problems").as_array().size() + frame.at("left").as_array().size()));
+  set_drifts(*s, frame);
+  set_unanswered(*s);
+  metrics::gauge("lemmy_config_problems",
+                 "Problems of configuration files that are newer than those in use, and of keys", {},
+                 static_cast<double>(frame.at("problems").as_array().size()));
+  metrics::gauge("lemmy_left_targets", "Targets with deploys that are not in the configuration any more", {},
+                 static_cast<double>(frame.at("left").as_array().size()));
   metrics::gauge("lemmy_store_up", "1 while the store takes writes", {}, store.ok.has_value());
   metrics::gauge("lemmy_store_check_seconds", "How long the store took to say so", {}, took.count());
   metrics::gauge("lemmy_leader", "1 while this server moves deploys", {}, s->conductor->leading());

@@ -65,7 +65,8 @@ Task<net::Response> environment(Shared s, route::Call call) {
 }
 
 Task<net::Response> drift(Shared s, route::Call call) {
-  auto found = co_await s->board->drift(call.target());
+  if (!s->drifts) co_return problem(call, {ErrorCode::unavailable, "drift", "no cluster is asked here"});
+  auto found = co_await s->drifts->ask(call.target());
   if (!found) co_return problem(call, found.error());
   co_return route::json_response(*found);
 }

@@ -135,6 +135,7 @@ void add_deploy_schemas(json::object& out) {
                           {"cluster", of("object")},
                           {"pods", list(of("object"))},
                           {"answers", maybe("object")},
+                          {"drift", maybe("object")},
                           {"hosts", maybe("object")},
                           {"autoscaler", maybe("object")},
                           {"events", list(of("object"))},

@@ -100,10 +100,12 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   instances_ = std::make_unique<hosts::Instances>(loop_.get_executor(), of_hosts, conductor_.get(), lost);
   retention_ = std::make_unique<retention::Retention>(std::move(around), conductor_.get(),
                                                       archive_of(options_), &bulkheads_.archive);
+  drifts_ = std::make_unique<live::Drifts>(
+      live::Drifts::Sources{loop_.get_executor(), conductor_.get(), feed_.get(), cluster});
   board_ = std::make_unique<live::Board>(
       live::Sources{store_.get(), conductor_.get(), current, [this] { return problems(); }, cluster,
                     [this] { return clusters_->states(); }, options_.simulated, instances_.get(),
-                    retention_.get(), [this] { return store_trouble_; }, &bulkheads_.pages});
+                    retention_.get(), [this] { return store_trouble_; }, &bulkheads_.pages, drifts_.get()});
   store_->on_change([this](const store::Change& c) { changed_elsewhere(c); });
   co_await reload();
   ended_sessions_ = std::make_unique<EndedSessions>(store_.get());
@@ -121,9 +123,9 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   };
   router_ = std::make_unique<route::Router>(std::move(settings));
   live::Services services{
-      loop_.get_executor(), &bulkheads_.pages, store_.get(),       conductor_.get(), board_.get(),
-      feed_.get(),          current,           options_.simulated, instances_.get(), retention_.get(),
-      &bulkheads_.passwords};
+      loop_.get_executor(),  &bulkheads_.pages, store_.get(),       conductor_.get(), board_.get(),
+      feed_.get(),           current,           options_.simulated, instances_.get(), retention_.get(),
+      &bulkheads_.passwords, drifts_.get()};
   hooks::add_routes(*router_, services, {[this] { return keys_; }, open, [this] { return instance_keys_; }});
   api::add_routes(*router_, services);
   web::add_pages(*router_, services);
@@ -140,6 +142,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   group_.spawn("vitals of the loop", watch_loop());
   group_.spawn("vitals of the disk", watch_disk());
   group_.spawn("store", watch_store());
+  group_.spawn("drift", drifts_->run());
   group_.spawn("ended sessions", follow_ended_sessions());
   log::info("listening", {{"host", options_.host},
                           {"port", std::to_string(*port)},
@@ -244,6 +247,7 @@ Task<> App::stop() {
     return std::max(milliseconds{1}, std::chrono::ceil<milliseconds>(end - Clock::now()));
   };
   group_.cancel();
+  if (drifts_) drifts_->stop();
   if (leader_) leader_->stop();
   if (server_) co_await server_->stop(seconds{2});
   auto ended = co_await with_deadline(stop_workers(), left(), "stop");

@@ -93,6 +93,7 @@ class App {
   std::unique_ptr<lead::Leader> leader_;                   // none: only this server can use the store
   std::set<std::pair<std::string, std::string>> changes_;  // that other servers told of
   std::unique_ptr<Signal> news_;
+  std::unique_ptr<live::Drifts> drifts_;
   std::unique_ptr<live::Board> board_;
   std::unique_ptr<route::Router> router_;
   std::unique_ptr<net::Server> server_;

@@ -4,7 +4,7 @@ namespace lemmy::app {
 namespace {
 
 constexpr const char* kKind = "ended-session";
-constexpr milliseconds kLongOver{3'600'000};  // clocks of several servers differ
+constexpr milliseconds kLongOver{7 * 86'400'000};  // clocks differ, and may step
 constexpr size_t kMost = 100'000, kTogether = 50;
 
 }  // namespace
@@ -23,7 +23,7 @@ Task<Result<>> EndedSessions::end(std::string id, Time expires) {
 Task<Result<>> EndedSessions::read() {
   const Time at = now();
   std::erase_if(ended_, [&](const auto& one) { return at - one.second > kLongOver; });
-  store::Writes over;
+  std::vector<store::Entry> over;
   store::Page page{1'000, ""};
   do {
     auto some = co_await store_->entries(kKind, "", page);
@@ -32,13 +32,18 @@ Task<Result<>> EndedSessions::read() {
       const Time expires = from_millis(int_or(e.body, "expires"));
       if (at - expires <= kLongOver)
         ended_[e.key] = expires;
-      else if (over.remove.size() < kTogether)
-        over.remove.push_back(std::move(e));
+      else
+        over.push_back(std::move(e));
     }
     page.after = some->next;
   } while (!page.after.empty() && ended_.size() < kMost);
   // Another server may do the same.
-  if (!over.remove.empty()) (void)co_await store_->write_all(std::move(over), {});
+  for (size_t i = 0; i < over.size(); i += kTogether) {
+    store::Writes some;
+    for (size_t n = i; n < std::min(over.size(), i + kTogether); ++n)
+      some.remove.push_back(std::move(over[n]));
+    if (auto gone = co_await store_->write_all(std::move(some), {}); !gone) break;
+  }
   co_return Result<>{};
 }
 

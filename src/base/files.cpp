@@ -1,5 +1,7 @@
 #include "base/files.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -51,6 +53,19 @@ Result<std::string> read_input(const std::filesystem::path& path, size_t limit) 
   Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) return system_error(path, errno);
   return read_all(file.get(), path, limit);
+}
+
+Result<std::vector<std::filesystem::path>> entries_of(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> out;
+  std::error_code error;
+  std::filesystem::directory_iterator it(folder, error);
+  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return out;
+  for (const std::filesystem::directory_iterator end; !error && it != end; it.increment(error))
+    out.push_back(it->path());
+  if (error)
+    return fail(ErrorCode::unavailable, folder.string(), "the folder cannot be read: " + error.message());
+  std::ranges::sort(out);
+  return out;
 }
 
 Result<> write_file(const std::filesystem::path& path, std::string_view text, unsigned mode) {

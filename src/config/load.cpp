@@ -14,17 +14,6 @@ namespace lemmy::config {
 
 namespace fs = std::filesystem;
 
-bool is_skipped(std::string_view name) { return name.starts_with(".") || name.ends_with("~"); }
-
-std::vector<fs::path> sorted_entries(const fs::path& dir) {
-  std::vector<fs::path> out;
-  std::error_code ec;
-  for (fs::directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec))
-    if (!is_skipped(it->path().filename().string())) out.push_back(it->path());
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 Loader::Loader(fs::path dir, std::optional<std::string> access)
     : dir_(std::move(dir)), access_(std::move(access)) {}
 
@@ -43,7 +32,7 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   environments();
   environments_read_ = problems_.size() == before;
   out_->standards = folder(dir_ / "standards", 4 << 20, ".j2");
-  for (const fs::path& p : sorted_entries(dir_ / "projects")) {
+  for (const fs::path& p : entries(dir_ / "projects")) {
     if (!fs::is_directory(p, ec)) continue;
     folders_.push_back(p.filename().string());
     project(p);
@@ -102,7 +91,7 @@ std::vector<File> Loader::folder(const fs::path& dir, size_t limit, std::string_
   std::vector<File> files;
   std::error_code ec;
   size_t total = 0;
-  for (const fs::path& file : sorted_entries(dir)) {
+  for (const fs::path& file : entries(dir)) {
     std::string name = file.filename().string();
     if (!name.ends_with(ending) || (!ending.empty() && fs::is_directory(file, ec))) continue;
     if (auto text = read(file, limit)) {
@@ -127,7 +116,8 @@ bool Loader::yaml(const fs::path& file, const Section& section, const std::funct
 
 std::string Loader::near_file(const fs::path& file, std::string otherwise) const {
   std::vector<std::string> there;
-  for (const fs::path& p : sorted_entries(file.parent_path())) there.push_back(p.filename().string());
+  if (const auto all = kept_entries(file.parent_path()))
+    for (const fs::path& p : *all) there.push_back(p.filename().string());
   auto near = nearest(file.filename().string(), there);
   return near ? fmt::format("there is '{}': rename it", *near) : otherwise;
 }
@@ -236,7 +226,7 @@ void Loader::resolve_clusters() {
 void Loader::look_for_strays() {
   const std::vector<std::string> known{"clusters.yaml", "environments.yaml", "access.yaml",
                                        "standards",     "projects",          "ansible"};
-  for (const fs::path& p : sorted_entries(dir_)) {
+  for (const fs::path& p : entries(dir_)) {
     std::string name = p.filename().string();
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     bool has_yaml = name.ends_with(".yaml") || name.ends_with(".yml");

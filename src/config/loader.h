@@ -35,6 +35,7 @@ class Loader {
   // The files in a folder by name; nothing when there is no folder. Names that begin with '.' or end with '~'
   // are skipped.
   std::vector<File> folder(const Path& dir, size_t limit, std::string_view ending = "");
+  std::vector<Path> entries(const Path& dir);  // reports a folder that cannot be read
   // `f` gets the file's top; nothing happens when there is no file.
   bool yaml(const Path& file, const Section& section, const std::function<void(Reader&)>& f);
   // "did you mean" for a file that is missing, from those that are there.
@@ -67,7 +68,8 @@ std::vector<std::string> project_list(Reader& r, const Known* known);
 void check_project(Reader& r, const std::string& key, const std::string& project, const Known* known);
 
 bool is_skipped(std::string_view file_name);
-std::vector<std::filesystem::path> sorted_entries(const std::filesystem::path& dir);
+// entries_of() without those that are skipped.
+Result<std::vector<std::filesystem::path>> kept_entries(const std::filesystem::path& dir);
 
 template <class Map>
 std::vector<std::string> names_of(const Map& map) {

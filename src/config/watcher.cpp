@@ -24,8 +24,11 @@ Watcher::Seen Watcher::look() const {
     seen.print += fmt::format("{} {} {} {} {}.{}\n", path.string(), s.st_mode, s.st_ino, s.st_size,
                               s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
     seen.fresh = seen.fresh || s.st_mtim.tv_sec * 1000 + s.st_mtim.tv_nsec / 1'000'000 >= young;
-    if (S_ISDIR(s.st_mode) && depth > 0)
-      for (const fs::path& entry : sorted_entries(path)) visit(entry, depth - 1);
+    if (!S_ISDIR(s.st_mode) || depth == 0) return;
+    const auto all = kept_entries(path);
+    if (!all) seen.fresh = true;  // looked at again
+    if (all)
+      for (const fs::path& entry : *all) visit(entry, depth - 1);
   };
   for (const char* name : {"clusters.yaml", "environments.yaml", "access.yaml"}) visit(dir_ / name, 0);
   visit(dir_ / "standards", 1);

@@ -123,8 +123,8 @@ class Conductor {
   std::vector<const Deploy*> queued(const Target& target) const;  // first in line first
   // Of work under way that has steps of its own; nullptr: none.
   std::shared_ptr<const Report> report(const Deploy& deploy) const;
-  Task<Result<std::string>> run_log(Deploy deploy) const;  // so far
-  Task<Result<json::object>> drift(Deploy deploy) const;   // of its place
+  Task<Result<std::string>> run_log(Deploy deploy) const;              // so far
+  Task<Result<json::object>> drift(Deploy deploy, bool afresh) const;  // of its place
 
   // As a deploy of it would be, were it asked for now: its place, and the next number.
   Deploy imagine(const Target& target) const;

@@ -163,10 +163,10 @@ Task<Result<std::string>> Conductor::run_log(Deploy d) const {
   co_return co_await (*at)->log(std::move(d));
 }
 
-Task<Result<json::object>> Conductor::drift(Deploy d) const {
+Task<Result<json::object>> Conductor::drift(Deploy d, bool afresh) const {
   auto at = place(d);
   if (!at) co_return fail(at.error());
-  co_return co_await (*at)->drift(std::move(d));
+  co_return co_await (*at)->drift(std::move(d), afresh);
 }
 
 int64_t Conductor::next_serves(const Target& target) const {

@@ -14,7 +14,7 @@ const Traits& traits_of(const Deploy& d) {
   return kinds[static_cast<size_t>(d.deployer)];
 }
 
-Task<Result<json::object>> Place::drift(Deploy d) {
+Task<Result<json::object>> Place::drift(Deploy d, bool) {
   co_return fail(ErrorCode::invalid, d.target.str(), "what is on its hosts is not compared",
                  "a dry run shows what a deploy would change there");
 }

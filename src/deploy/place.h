@@ -125,8 +125,9 @@ class Place {
   // seconds. {"complete": bool (all could be asked), "compared": objects, "items": [manifest/drift.h], at
   // most 100, "left_out", "unasked": [{"kind", "name", "why"}], "refused": the same, of what cannot be
   // applied anew, so that only what Lemmy named was compared}. An error: nothing could be asked; invalid:
-  // such a place cannot tell.
-  virtual Task<Result<json::object>> drift(Deploy deploy);
+  // such a place cannot tell. Unless `afresh`, what has not changed since it was last compared counts as it
+  // did then, which costs a read and no dry run.
+  virtual Task<Result<json::object>> drift(Deploy deploy, bool afresh);
 
   // --- dry runs
   virtual Task<Result<>> try_out(std::shared_ptr<TryOut> run) = 0;

@@ -130,6 +130,7 @@ Task<Worker::Did> Worker::retire() {
       done = co_await restore(d, *place);
     if (done) {
       retries_.erase(d.number);
+      needed_since_.erase(d.number);
       co_return Did::something;
     }
     retry_later(d.number);

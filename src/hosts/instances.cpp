@@ -102,7 +102,9 @@ Task<Result<>> Instances::let_go(Target target, std::string id) {
   auto gone = hosts::let_go(*known);
   if (!gone)
     co_return fail(ErrorCode::conflict, id, "a playbook runs on it", "let go of it when that has ended");
-  auto noted = co_await record({std::move(*gone)});
+  // Whoever leads.
+  auto noted =
+      co_await around_.store->record_instances({std::move(*gone)}, leading_ ? fence_ : store::Fence{});
   around_.changed(target);
   co_return noted;
 }

@@ -47,14 +47,14 @@ Cluster::Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<C
       group_(loop),
       wake_(loop),
       look_at_rights_(loop),
-      namespaces_(std::move(namespaces)) {}
+      namespaces_(std::move(namespaces)),
+      scopes_(namespaces_.empty() ? std::set<std::string>{""} : namespaces_) {}
 
 Cluster::~Cluster() { group_.cancel(); }
 
 void Cluster::start() {
   begin_metrics(name_);
-  const std::set<std::string> all{""};
-  for (const std::string& ns : namespaces_.empty() ? all : namespaces_) {
+  for (const std::string& ns : scopes_) {
     watch<Pod>(add(Of::pods, ns, "pods"), pods_, "/api/v1", kOurs, parse_pod);
     watch<ReplicationController>(add(Of::controllers, ns, "replicationcontrollers"), rcs_, "/api/v1", kOurs,
                                  parse_rc);

@@ -122,8 +122,8 @@ class Cluster {
   Task<> probe();
   Task<> probe(Feed* feed);
   Task<Result<std::vector<Pod>>> list_chosen_pods(Target target, std::string selector);
-  void set_trouble(std::optional<Error>* slot, std::optional<Error> error);
-  void tell_if_live();
+  void set_trouble(Feed* feed, std::optional<Error> error);
+  void tell_if_live(const std::string& ns);  // of what feeds of that namespace, or (empty) any, see
   void again(Feed& feed, bool from_the_list);
   // Without events, which only explain, and endpoints, which only tell, the picture is live.
   static bool is_needed(const Feed& feed) { return feed.of != Of::events && feed.of != Of::endpoints; }
@@ -157,6 +157,7 @@ class Cluster {
   std::set<std::string> deployed_to_;
   std::vector<std::string> missing_rights_;
   const std::set<std::string> namespaces_;
+  const std::set<std::string> scopes_;  // of watches: the namespaces, or (empty) all together
   Kept<Pod> pods_;
   Kept<ReplicationController> rcs_;
   Kept<Autoscaler> autoscalers_;

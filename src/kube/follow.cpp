@@ -15,42 +15,45 @@ constexpr milliseconds kOpen{20'000}, kRead{30'000}, kListPods{15'000};
 milliseconds since(Clock::time_point t) { return std::chrono::floor<milliseconds>(Clock::now() - t); }
 }  // namespace
 
-void Cluster::set_trouble(std::optional<Error>* slot, std::optional<Error> error) {
-  *slot = std::move(error);
-  tell_if_live();
+void Cluster::set_trouble(Feed* f, std::optional<Error> error) {
+  f->trouble = std::move(error);
+  tell_if_live(f->ns);
 }
 
 // Who waits for the picture is woken when it can be believed, by whatever that comes about: also when the
 // last list of several is read, though no trouble was known of it.
-void Cluster::tell_if_live() {
+void Cluster::tell_if_live(const std::string& about) {
   const auto why = trouble();
-  if (std::exchange(troubled_, why.has_value()) != why.has_value())
+  bool news = std::exchange(troubled_, why.has_value()) != why.has_value();
+  if (news)
     log::info(why ? "cluster is in trouble" : "cluster is live",
               {{"cluster", name_}, {"what", why ? why->str() : ""}});
-  bool news = false;
-  const std::set<std::string> all{""};
-  for (const std::string& ns : namespaces_.empty() ? all : namespaces_) {
-    const bool live = is_live(ns);
-    if (std::exchange(told_live_[ns], live) == live) continue;
-    news = true;
+  std::set<std::string> turned;
+  const std::set<std::string> one{about};
+  for (const std::string& ns : about.empty() ? scopes_ : one)
+    if (const bool live = is_live(ns); std::exchange(told_live_[ns], live) != live) turned.insert(ns);
+  news = news || !turned.empty();
+  if (!turned.empty())
     for (const Target& t : targets())
-      if (ns.empty() || t.environment == ns) changed_(t);
-  }
+      if (namespaces_.empty() || turned.contains(t.environment)) changed_(t);
   if (news) changed_({});
 }
 
 Task<> Cluster::follow(Feed* f) {
   // Events are kept beside their objects, so these come first.
-  while (f->of == Of::events && !synced()) (void)co_await wake_.wait(milliseconds{1'000});
+  while (f->of == Of::events && !synced(f->ns)) (void)co_await wake_.wait(milliseconds{1'000});
   while (!co_await cancelled()) {
     WatchProtocol::Step step = f->protocol->next();
-    if (step.delay.count()) (void)co_await wake_.wait(step.delay);
+    if (step.delay.count()) {
+      (void)co_await wake_.wait(step.delay);
+      step = f->protocol->next();  // it may have been told to list again meanwhile
+    }
     if (step.what == WatchProtocol::Do::list)
       co_await list_once(f, std::move(step.target));
     else
       co_await watch_once(f, std::move(step.target));
     // A list that is to be read anew is no trouble, but until then nothing can be believed.
-    tell_if_live();
+    tell_if_live(f->ns);
   }
 }
 
@@ -67,11 +70,11 @@ Task<> Cluster::list_once(Feed* f, std::string target) {
       f->protocol->on_connection_lost(milliseconds{0});
       note_reconnect(name_, "lost");
     }
-    co_return set_trouble(&f->trouble, r.error());
+    co_return set_trouble(f, r.error());
   }
   if (r->status != 200) {
     auto ok = f->protocol->on_list_refused(r->status, r->body, net::header(r->headers, "Retry-After"));
-    if (!ok) set_trouble(&f->trouble, ok.error());
+    if (!ok) set_trouble(f, ok.error());
     co_return;
   }
   // A page of big pods takes milliseconds to read: not on the loop.
@@ -80,13 +83,13 @@ Task<> Cluster::list_once(Feed* f, std::string target) {
   if (f->asked != asked) co_return;
   if (!page) {
     f->protocol->on_no_list();
-    co_return set_trouble(&f->trouble, page.error());
+    co_return set_trouble(f, page.error());
   }
   const bool was_whole = synced();
   f->protocol->on_page(page->head, page->put);
   note_news(name_, f->label);
   if (f->protocol->synced()) {
-    set_trouble(&f->trouble, std::nullopt);
+    set_trouble(f, std::nullopt);
     // Who waits for the whole picture; back-offs of others are their own.
     if (!was_whole && synced()) wake_.notify();
   }
@@ -101,7 +104,7 @@ Task<> Cluster::watch_once(Feed* f, std::string target) {
   if (!stream) {
     f->protocol->on_connection_lost(milliseconds{0});
     note_reconnect(name_, "lost");
-    co_return set_trouble(&f->trouble, stream.error());
+    co_return set_trouble(f, stream.error());
   }
   if ((*stream)->status() != 200) {
     auto body = co_await (*stream)->read_rest(1 << 16, milliseconds{5'000});
@@ -110,9 +113,9 @@ Task<> Cluster::watch_once(Feed* f, std::string target) {
                                             net::header((*stream)->headers(), "Retry-After"));
     if (ok) co_return;
     note_reconnect(name_, "lost");
-    co_return set_trouble(&f->trouble, ok.error());
+    co_return set_trouble(f, ok.error());
   }
-  set_trouble(&f->trouble, std::nullopt);
+  set_trouble(f, std::nullopt);
   const auto opened = Clock::now();
   ++f->streams;
   struct Open {  // also when this coroutine is cancelled
@@ -165,7 +168,8 @@ Task<> Cluster::probe(Feed* f) {
   const bool silent =
       !r && (r.error().code == ErrorCode::timeout || r.error().code == ErrorCode::unavailable);
   if (silent_ && !silent) wake_.notify();
-  set_trouble(&silent_, silent ? std::optional(r.error()) : std::nullopt);
+  silent_ = silent ? std::optional(r.error()) : std::nullopt;
+  tell_if_live("");
   if (!watches || !r || r->status != 200) co_return;
   const auto lines = split(r->body, '\n');
   if (!std::ranges::any_of(lines, tells_of_change)) co_return;

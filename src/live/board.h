@@ -11,6 +11,7 @@
 #include "deploy/dry_runs.h"
 #include "hosts/instances.h"
 #include "kube/cluster.h"
+#include "live/drifts.h"
 #include "live/feed.h"
 #include "release/releases.h"
 #include "retention/retention.h"
@@ -40,7 +41,8 @@ struct Sources {
   hosts::Instances* instances = nullptr;
   retention::Retention* retention = nullptr;
   std::function<std::optional<StoreTrouble>()> store_trouble = {};
-  Pool* pool = nullptr;  // for what takes some milliseconds
+  Pool* pool = nullptr;            // for what takes some milliseconds
+  const Drifts* drifts = nullptr;  // none: nothing is looked for (tests)
 };
 
 class Board {
@@ -74,7 +76,8 @@ class Board {
   //  "projects": [{"name", "description", "deployer", "owners", "known": bool (configured),
   //    "targets": [{"environment", "configured": bool,
   //       "health": "none | ok | busy | bad | zeroed | unknown" , "health_text",
-  //       "answers": as of status(), "deployer": "kubernetes | ansible", "current": deploy|null, "active":
+  //       "drift": how many things are not as they were applied | null (not known), "answers": as of
+  //       status(), "deployer": "kubernetes | ansible", "current": deploy|null, "active":
   //       deploy|null, "latest": deploy|null, "queued": [deploy]}]}]}
   //  "total": of all pages, "next": the name to go on after; "": that was all}
   // Targets stand in the order of environments, one for each, so that a table can be drawn.
@@ -101,6 +104,7 @@ class Board {
   //      (why it is not ready, may be empty), "fatal": bool, "containers": [{"name", "image", "state",
   //      "reason", "exit_code"|null, "restarts", "ready"}]}],
   //   "autoscaler": {"min","max","current","desired","cpu"|null,"cpu_target"|null,"trouble"}|null,
+  //   "drift": Drifts::shown()|null: of the deploy that serves, on its own page alone,
   //   "answers": {"deploys": [{"number", "pods", "serving"}], "text"}|null: who gets requests in the target
   //   now,
   //      by the cluster's endpoints; null: that is not known, or it is on hosts
@@ -136,12 +140,6 @@ class Board {
   //  "waits_for": number|null (a deploy is under way), "supersedes": [numbers that wait], "lines": [sentences
   //  for people]}
   Task<Result<json::object>> rollback_preview(Target target, int64_t number, bool at_once = false) const;
-
-  // What in the cluster is not as the deploy that serves was applied: {"project", "environment", "number",
-  //   "at"} and deploy::Place::drift(). Asks the cluster, at most 8 s; an answer is kept for 2 s. Errors:
-  //   not_found (nothing serves), invalid (it is on hosts), rate_limited (four are being asked), and those of
-  //   the cluster when it could be asked for nothing.
-  Task<Result<json::object>> drift(Target target) const;
 
   // {"deploys": [deploy], "next"}
   Task<Result<json::object>> deploys(Target target, store::Page page) const;
@@ -180,7 +178,8 @@ class Board {
                                     bool previous, int lines) const;
 
  private:
-  Task<Result<json::object>> count_instances(InstancesWanted wanted) const;  // by shown_state
+  // By shown_state. Of more than a thousand as they were up to 5 s ago.
+  Task<Result<json::object>> count_instances(InstancesWanted wanted) const;
   // Where the deploy is, whatever its environment names now; nullptr also for one on hosts.
   kube::Cluster* cluster_of(const Deploy& deploy) const;
   kube::Cluster* cluster_of(const Target& target) const;  // where the next one goes
@@ -217,13 +216,11 @@ class Board {
   mutable Clock::time_point strays_until_{};
   mutable std::set<std::string> unowned_;  // pods that no controller had when that was looked for
   mutable std::map<Target, SecretVersion> secrets_;
-  struct KeptDrift {
-    int64_t number = 0;
+  struct KeptCounts {
+    std::map<std::string, std::map<std::string, int64_t>> counts;  // by project and shown_state
     Clock::time_point until;
-    json::object found;
   };
-  mutable std::map<Target, KeptDrift> drifts_;
-  std::shared_ptr<size_t> drifts_asked_ = std::make_shared<size_t>(0);  // being asked now
+  mutable std::map<std::string, KeptCounts> counts_;  // by what they are of
   // since_last_good() of deploys in trouble: it stays the same.
   mutable std::map<std::pair<Target, int64_t>, json::object> since_;
 };
@@ -251,6 +248,7 @@ struct Services {
   hosts::Instances* instances = nullptr;
   retention::Retention* retention = nullptr;
   Pool* passwords = nullptr;  // for log-ins alone
+  Drifts* drifts = nullptr;   // none in tests
 };
 
 }  // namespace lemmy::live

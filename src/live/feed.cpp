@@ -46,6 +46,11 @@ uint64_t Feed::version(const std::string& topic) const {
   return std::max(state_->all, it == state_->topics.end() ? 0 : it->second.version);
 }
 
+bool Feed::is_watched(const std::string& topic) const {
+  auto it = state_->topics.find(topic);
+  return it != state_->topics.end() && !it->second.watchers.empty();
+}
+
 Feed::Handle Feed::watch(const std::string& topic, Signal* signal) {
   state_->topics[topic].watchers.push_back(signal);
   return Handle(signal, [state = state_, topic](Signal* s) {

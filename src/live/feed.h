@@ -18,6 +18,7 @@ class Feed {
 
   // topic: "" everything, "hello" a project, "hello/staging" a target.
   uint64_t version(const std::string& topic) const;
+  bool is_watched(const std::string& topic) const;
   // A topic that moves with changed_all() only.
   static constexpr const char* kAllOnly = "*";
 

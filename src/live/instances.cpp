@@ -44,6 +44,8 @@ std::string instance_words(const Instance& i) {
 namespace {
 
 constexpr int kCounted = 50'000, kTogether = 1'000;
+constexpr seconds kCountsAge{5};
+constexpr size_t kCountsKept = 100;
 
 bool is_wanted(const Board::InstancesWanted& wanted, const Instance& i, Time now) {
   if (wanted.may && !wanted.may(i.target.project)) return false;
@@ -54,17 +56,29 @@ bool is_wanted(const Board::InstancesWanted& wanted, const Instance& i, Time now
 }  // namespace
 
 Task<Result<json::object>> Board::count_instances(InstancesWanted wanted) const {
-  std::map<std::string, int64_t> counts;
-  store::Page page{kTogether, ""};
-  for (int n = 0; n < kCounted; n += kTogether) {
-    auto part = co_await from_.store->instances(wanted.project, wanted.environment, page);
-    if (!part) co_return fail(part.error());
-    for (const Instance& i : part->items)
-      if (!wanted.may || wanted.may(i.target.project))
-        ++counts[std::string(name(hosts::shown_state(i, now())))];
-    page.after = part->next;
-    if (page.after.empty()) break;
+  const std::string key = wanted.project + "/" + wanted.environment;
+  KeptCounts all;
+  if (const auto kept = counts_.find(key); kept != counts_.end() && kept->second.until > Clock::now()) {
+    all = kept->second;
+  } else {
+    store::Page page{kTogether, ""};
+    int read = 0;
+    do {
+      auto part = co_await from_.store->instances(wanted.project, wanted.environment, page);
+      if (!part) co_return fail(part.error());
+      for (const Instance& i : part->items)
+        ++all.counts[i.target.project][std::string(name(hosts::shown_state(i, now())))];
+      page.after = part->next;
+      read += kTogether;
+    } while (!page.after.empty() && read < kCounted);
+    all.until = Clock::now() + kCountsAge;
+    if (counts_.size() >= kCountsKept) counts_.clear();
+    if (read > kTogether) counts_[key] = all;
   }
+  std::map<std::string, int64_t> counts;
+  for (const auto& [project, states] : all.counts)
+    if (!wanted.may || wanted.may(project))
+      for (const auto& [state, n] : states) counts[state] += n;
   json::object out;
   for (const auto& [state, n] : counts) out[state] = n;
   co_return out;

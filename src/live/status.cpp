@@ -7,7 +7,7 @@
 namespace lemmy::live {
 namespace {
 
-constexpr int kHistory = 500, kReads = 3;
+constexpr int kHistory = 500, kHistoryRead = 20'000, kReads = 3;
 constexpr size_t kSecrets = 10'000;
 constexpr milliseconds kSecretAge{5'000}, kSecretLimit{2'000};
 
@@ -24,6 +24,22 @@ json::value queue_json(const deploy::Conductor& conductor, const Deploy& d) {
   return json::object{{"position", position},
                       {"blocker", blocker ? json::value(blocker->number) : json::value(nullptr)},
                       {"text", text}};
+}
+
+// The newest kHistory, oldest first: what a long trouble wrote does not hide how it ended.
+Task<Result<std::vector<DeployEvent>>> newest_events(store::Store* store, Target target, int64_t number) {
+  std::vector<DeployEvent> out;
+  int64_t after = 0;
+  for (int read = 0; read < kHistoryRead; read += kHistory) {
+    auto some = co_await store->deploy_events(target, number, after, kHistory);
+    if (!some) co_return fail(some.error());
+    const size_t n = some->size();
+    if (n > 0) after = some->back().seq;
+    out.insert(out.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
+    if (out.size() > kHistory) out.erase(out.begin(), out.end() - kHistory);
+    if (n < kHistory) break;
+  }
+  co_return out;
 }
 
 }  // namespace
@@ -44,7 +60,7 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   std::vector<DeployEvent> events;
   json::value hosts = nullptr;
   for (int reads = 1;; ++reads) {
-    auto read = co_await from_.store->deploy_events(target, number, 0, kHistory);
+    auto read = co_await newest_events(from_.store, target, number);
     if (!read) co_return fail(read.error());
     events = std::move(*read);
     if (d.deployer == Deployer::ansible) hosts = co_await hosts_json(d);
@@ -83,6 +99,8 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   out["answers"] = d.deployer == Deployer::ansible
                        ? json::value(nullptr)
                        : answers_json(cluster, target, from_.conductor->current(target));
+  const Deploy* serves = from_.conductor->current(target);
+  out["drift"] = from_.drifts && serves && serves->number == number ? from_.drifts->shown(target) : nullptr;
   out["hosts"] = std::move(hosts);
   out["autoscaler"] = cluster ? autoscaler_json(cluster->autoscaler(owner)) : json::value(nullptr);
   out["events"] = cluster ? events_json(*cluster, d) : json::array{};

@@ -31,9 +31,13 @@ json::object Board::strays() const {
   // The garbage collector takes most of them: those are meant that were there at the last look too.
   const std::set<std::string> before = std::exchange(unowned_, {});
   for (const ClusterState& c : from_.clusters()) {
-    if (!c.cluster || !c.cluster->is_live()) continue;
+    if (!c.cluster) continue;
+    std::map<std::string, bool> live;  // by namespace
     for (const kube::Owned& o : c.cluster->owned()) {
       if (o.deleting) continue;
+      const auto [seen, fresh] = live.emplace(o.ns, false);
+      if (fresh) seen->second = c.cluster->is_live(o.ns);
+      if (!seen->second) continue;
       const bool known = from_.conductor->may_know(o.owner.target, o.owner.deploy);
       if (known) {
         const Deploy* of = from_.conductor->find(o.owner.target, o.owner.deploy);

@@ -125,6 +125,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
           {"health", health},
           {"health_text", text},
           {"answers", lines ? json::value(nullptr) : answers},
+          {"drift", from_.drifts ? from_.drifts->count(target) : nullptr},
           {"current", maybe(current)},
           {"active", maybe(active)},
           {"latest", maybe(lines && latest == current ? nullptr : latest)},

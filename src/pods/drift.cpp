@@ -2,6 +2,8 @@
 // manifest/drift.h.
 #include "manifest/drift.h"
 
+#include <fmt/format.h>
+
 #include "deploy/machine.h"
 #include "pods/place.h"
 
@@ -13,21 +15,41 @@ using deploy::of_store;
 namespace {
 
 constexpr milliseconds kAskLimit{8'000};  // for all objects, which are asked at the same time
-constexpr size_t kDriftsShown = 100;
+constexpr size_t kDriftsShown = 100, kComparedKept = 10'000;
 
 struct Asked {
   json::object manifest;
   manifest::InCluster cluster;
-  std::string refused;  // why applying it anew would be
+  Compared found;          // empty until it is compared
+  bool unchanged = false;  // since it was compared: found is of then
+  std::string refused;     // why applying it anew would be
 };
 
-// Its error is told by the caller, who names the object.
-Task<Result<Asked>> ask_cluster(kube::Client* client, json::object manifest) {
+// What grows or differs when somebody changes it: not by its status, where that can be told from the rest.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+std::string version_of(const json::object& live) {
+  const json::value* v = live.if_contains("metadata");
+  const json::object* meta = v ? v->if_object() : nullptr;
+  if (!meta) return {};
+  const bool counted = int_or(*meta, "generation") > 0;
+  json::array out{text_or(*meta, "uid"), text_or(*meta, "deletionTimestamp")};
+  if (counted) out.emplace_back(int_or(*meta, "generation"));
+  for (const char* key : {"labels", "annotations"})
+    if (const json::value* some = meta->if_contains(key); some && counted) out.push_back(*some);
+  if (!counted) out.emplace_back(text_or(*meta, "resourceVersion"));
+  return json::serialize(out);
+}
+
+// Its error is told by the caller, who names the object. known: of the last time.
+Task<Result<Asked>> ask_cluster(kube::Client* client, json::object manifest, Compared known) {
   Asked out;
   auto live = co_await client->get(kube::ref_to(manifest));
   if (!live) co_return fail(live.error());
   out.cluster.live = std::move(*live);
-  if (out.cluster.live) {
+  if (out.cluster.live) out.found.version = version_of(*out.cluster.live);
+  out.unchanged = !known.version.empty() && out.found.version == known.version;
+  if (out.unchanged) out.found = std::move(known);
+  if (out.cluster.live && !out.unchanged) {
     auto anew = co_await client->apply(manifest, true);
     const bool refused =
         !anew && (anew.error().code == ErrorCode::rejected || anew.error().code == ErrorCode::conflict ||
@@ -49,21 +71,13 @@ json::object with_why(const json::object& manifest, std::string why) {
 }
 
 // For the pool: a ConfigMap may have a mebibyte.
-json::object compare_all(const std::vector<Asked>& asked, bool autoscaled) {
-  json::array items, refused;
-  size_t left_out = 0;
-  for (const Asked& a : asked) {
-    if (!a.refused.empty()) refused.push_back(with_why(a.manifest, a.refused));
-    for (const manifest::Drift& found : manifest::drift(a.manifest, a.cluster, autoscaled))
-      if (items.size() < kDriftsShown)
-        items.push_back(manifest::to_json(found));
-      else
-        ++left_out;
+std::vector<Asked> compare_all(std::vector<Asked> asked, bool autoscaled) {
+  for (Asked& a : asked) {
+    if (a.unchanged) continue;
+    for (const manifest::Drift& drift : manifest::drift(a.manifest, a.cluster, autoscaled))
+      a.found.items.push_back(manifest::to_json(drift));
   }
-  json::object out{{"compared", asked.size()}, {"left_out", left_out}};
-  out["items"] = std::move(items);
-  out["refused"] = std::move(refused);
-  return out;
+  return asked;
 }
 
 bool is_autoscaler(const json::object& manifest) {
@@ -72,7 +86,7 @@ bool is_autoscaler(const json::object& manifest) {
 
 }  // namespace
 
-Task<Result<json::object>> Place::drift(Deploy d) {
+Task<Result<json::object>> Place::drift(Deploy d, bool afresh) {
   auto stored = co_await around_.store->document(d.target, d.number, "manifests");
   if (!stored) co_return of_store(stored.error());
   auto manifests = parse_manifests(*stored);
@@ -87,9 +101,16 @@ Task<Result<json::object>> Place::drift(Deploy d) {
     if (is_autoscaler(*o) && d.out_by != 0) continue;
     all_of_it.push_back(std::move(*o));
   }
+  auto key = [&](const json::object& o) {
+    return fmt::format("{}#{} {} {}", d.target.str(), d.number, kube::ref_to(o).str(), autoscaled);
+  };
   std::vector<Task<Result<Asked>>> asks;
-  for (const json::object& o : all_of_it)
-    asks.push_back(with_deadline(ask_cluster(client(), o), kAskLimit, kube::ref_to(o).str()));
+  for (const json::object& o : all_of_it) {
+    const auto known = compared_.find(key(o));
+    Compared before = afresh || known == compared_.end() ? Compared{} : known->second;
+    asks.push_back(
+        with_deadline(ask_cluster(client(), o, std::move(before)), kAskLimit, kube::ref_to(o).str()));
+  }
   auto answers = co_await all(std::move(asks));
 
   std::vector<Asked> asked;
@@ -104,12 +125,27 @@ Task<Result<json::object>> Place::drift(Deploy d) {
     if (!error) error = answers[i].error();
   }
   if (asked.empty() && error) co_return of_place(std::move(*error));
-  auto out = co_await around_.pool->run([asked = std::move(asked), autoscaled]() -> Result<json::object> {
-    return compare_all(asked, autoscaled);
-  });
-  if (!out) co_return fail(out.error());
-  (*out)["complete"] = unasked.empty();
-  (*out)["unasked"] = std::move(unasked);
+  auto compared = co_await around_.pool->run(
+      [asked = std::move(asked), autoscaled]() mutable -> Result<std::vector<Asked>> {
+        return compare_all(std::move(asked), autoscaled);
+      });
+  if (!compared) co_return fail(compared.error());
+  json::array items, refused;
+  size_t left_out = 0;
+  if (compared_.size() > kComparedKept) compared_.clear();
+  for (Asked& a : *compared) {
+    if (a.refused.empty()) compared_[key(a.manifest)] = a.found;
+    if (!a.refused.empty()) refused.push_back(with_why(a.manifest, a.refused));
+    for (json::value& v : a.found.items)
+      if (items.size() < kDriftsShown)
+        items.push_back(std::move(v));
+      else
+        ++left_out;
+  }
+  json::object out{{"complete", unasked.empty()}, {"compared", compared->size()}, {"left_out", left_out}};
+  out["items"] = std::move(items);
+  out["unasked"] = std::move(unasked);
+  out["refused"] = std::move(refused);
   co_return out;
 }
 

@@ -5,9 +5,9 @@ namespace lemmy::pods {
 namespace {
 
 struct Drifting : Admitting {
-  Task<Result<json::object>> drift(int64_t number) {
+  Task<Result<json::object>> drift(int64_t number, bool afresh = true) {
     const Deploy d = *conductor->find(kTarget, number);
-    co_return co_await conductor->drift(d);
+    co_return co_await conductor->drift(d, afresh);
   }
 };
 

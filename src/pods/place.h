@@ -26,6 +26,12 @@ kube::Ref autoscaler_ref(const Deploy& deploy);
 // How many pods the one that serves is wanted to have now, whatever happens to be ready; 0: nothing serves.
 int serving_wants(const kube::Cluster& cluster, const Deploy* serving);
 
+// How an object was when it was compared with what was applied, and what drift was found then.
+struct Compared {
+  std::string version;
+  json::array items;
+};
+
 class Place : public deploy::Place {
  public:
   Place(kube::Cluster* cluster, Surroundings around) : cluster_(*cluster), around_(std::move(around)) {}
@@ -54,7 +60,7 @@ class Place : public deploy::Place {
   Task<deploy::Made> made(deploy::Made made) override;
   Task<json::object> failure(Deploy deploy, json::object roles) override;
 
-  Task<Result<json::object>> drift(Deploy deploy) override;  // drift.cpp
+  Task<Result<json::object>> drift(Deploy deploy, bool afresh) override;  // drift.cpp
 
   Task<Result<>> try_out(std::shared_ptr<deploy::TryOut> run) override;  // try_out.cpp
   void cancel_try_out(const Target&) override {}
@@ -110,6 +116,7 @@ class Place : public deploy::Place {
   // Templates parsed once for each project and configuration.
   std::map<std::string, std::pair<std::string, std::shared_ptr<const manifest::Renderer>>> renderers_;
   std::map<Target, std::pair<int64_t, Rendering>> unexplained_;  // of the deploy that is being applied
+  std::map<std::string, Compared> compared_;
 };
 
 }  // namespace lemmy::pods

@@ -10,6 +10,7 @@ namespace lemmy::route {
 namespace {
 
 constexpr seconds kDeviceLifetime{365 * 86'400};
+constexpr milliseconds kLook{10'000};
 
 }  // namespace
 
@@ -22,14 +23,19 @@ Task<Result<SignedIn>> Router::sign_in(Call call, std::string name, std::string 
   if (wait.count() > 0)
     co_return fail(ErrorCode::rate_limited, "login", "too many tries",
                    "try again in " + format_duration(std::max<milliseconds>(wait, seconds{1})));
-  auto who = co_await pool->run([config = call.config, name, password = std::move(password)] {
-    return access::log_in(config->access, name, password);
-  });
-  const config::User* user = who ? call.config->access.user(who->name) : nullptr;
-  if (!user) {
-    log_ins_.was_wrong(t, access::LogIns::Clock::now());
-    co_return fail(ErrorCode::unauthorized, "login", "name or password is wrong");
-  }
+  auto look =
+      pool->run([config = call.config, name, password = std::move(password)]() -> Result<std::string> {
+        auto who = access::log_in(config->access, name, password);
+        if (!who) return fail(ErrorCode::unauthorized, "login", "name or password is wrong");
+        return who->name;
+      });
+  auto who = co_await with_deadline(std::move(look), kLook, "login");
+  if (who || who.error().code != ErrorCode::unauthorized) log_ins_.was_not_wrong(t);
+  if (!who && who.error().code != ErrorCode::unauthorized)
+    co_return fail(ErrorCode::unavailable, "login", "too many log-ins wait to be looked at",
+                   "try again in a moment");
+  const config::User* user = who ? call.config->access.user(*who) : nullptr;
+  if (!user) co_return fail(ErrorCode::unauthorized, "login", "name or password is wrong");
   const auto lifetime = call.config->access.session_lifetime;
   const bool https = net::header(call.request.headers, "X-Forwarded-Proto") == "https";
   const char* secure = https ? "; Secure" : "";

@@ -115,7 +115,9 @@ TEST_F(Handlers, hosts_that_asked_are_shown_and_run_again_by_those_who_may) {
                  "instance_id=i-9&csrf=" + csrf())
                 .status,
             404);
-  EXPECT_THAT(send("GET", "/instances?state=failed").body, HasSubstr("None of these here"));
+  EXPECT_THAT(
+      send("GET", "/instances?state=failed").body,
+      AllOf(HasSubstr("None of these here"), HasSubstr("data-page=\"&#x2f;instances?state=failed\"")));
   EXPECT_EQ(send("GET", "/instances?state=nonsense").status, 422);
   EXPECT_EQ(send("POST", "/projects/hello-world/environments/staging/instances/forget",
                  "instance_id=i-1&csrf=" + csrf())
@@ -127,6 +129,26 @@ TEST_F(Handlers, hosts_that_asked_are_shown_and_run_again_by_those_who_may) {
   config->access.anonymous = access::Role::viewer;
   EXPECT_THAT(send("GET", "/instances?state=gone").body,
               AllOf(HasSubstr("i-1"), Not(HasSubstr("Run again")), Not(HasSubstr("Let go"))));
+}
+
+TEST_F(Handlers, an_instance_is_let_go_of_on_a_server_that_leads_no_more) {
+  Delivery d{0, "instance", "1", now(), "10.0.0.1", "ci", "hello-world", "{}", "accepted", ""};
+  run(store->accept_instance(d,
+                             InstanceCall{{"hello-world", "staging"}, "i-1", "10.0.0.1", "hook ci", now()}))
+      .value();
+  store::Lease lease{"leader", "this", 1, 0};
+  lease = run(store->swap_lease(lease)).value();
+  run(instances->lead({"leader", 1})).value();
+  instances->stand_down();
+  run_void(instances->follow());
+  lease.holder = "another";
+  lease.token = 2;
+  run(store->swap_lease(lease)).value();
+  EXPECT_EQ(send("POST", "/projects/hello-world/environments/staging/instances/forget",
+                 "instance_id=i-1&csrf=" + csrf())
+                .status,
+            303);
+  EXPECT_THAT(send("GET", "/instances?state=gone").body, HasSubstr("let go of"));
 }
 
 TEST_F(Handlers, a_stranger_at_the_form_to_sign_in_is_told_no_names_of_files_and_hosts) {

@@ -39,7 +39,7 @@ Pages::Pages(route::Router* router, live::Services services)
 
 std::string query_of(const route::Call& call) {
   std::string out;
-  for (const char* name : {"project", "environment", "search", "after"})
+  for (const char* name : {"project", "environment", "state", "search", "after"})
     if (auto value = call.request.query_value(name); !value.empty())
       out += (out.empty() ? "" : "&") + std::string(name) + "=" + net::percent_encode(value);
   return out;

@@ -120,7 +120,7 @@ Task<Result<json::object>> Pages::read(View view, route::Call call) const {
     wanted.state = call.request.query_value("state");
     wanted.page = {kInstancesAPage, after};
     wanted.may = [who = call.who](std::string_view project) { return who.may_touch(project); };
-    co_return co_await known(key, board.instances(std::move(wanted)));
+    co_return co_await known(key_of(view, call), board.instances(std::move(wanted)));
   }
   if (view == View::release)
     co_return co_await known(key, board.release(target.project, call.param("release")));
@@ -188,7 +188,7 @@ live::Channels<Fragment>::Source Pages::source(View view, route::Call call) {
   live::Channels<Fragment>::Source source;
   source.key = key_of(view, call);
   source.topic = topic_of(view, call);
-  if (view == View::home) source.pace = kCalm;
+  if (view == View::home || view == View::instances) source.pace = kCalm;
   source.make = [this, view, call](Newest before) -> Task<Result<Newest>> {
     auto data = co_await load(view, call, true);
     if (!data) co_return fail(data.error());

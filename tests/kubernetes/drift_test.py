@@ -1,10 +1,12 @@
 """What in the cluster is not as it was applied, and what a dry run says of pods, on a real control plane."""
+import html
 import json
 import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 from pathlib import Path
 
 from harness import LEMMY, ROOT, Config, Lemmy, control_plane, new_sha, wait_for
@@ -70,6 +72,8 @@ class Drift(Served):
         ns = "drift-edited"
         number = self.lemmy.deployed("drifty", ns)
         name = self.lemmy.status("drifty", ns, number)["deploy"]["object_name"]
+        seen = wait_for("it is looked for by itself", lambda: self.lemmy.status("drifty", ns, number)["drift"], 20)
+        self.assertEqual((seen["text"], seen["items"], seen["complete"]), ("", [], True), seen)
         found = self.drift(ns)
         self.assertEqual((found["items"], found["complete"], found["compared"], found["refused"]), ([], True, 5, []), found)
         self.assertIn(f"as #{number} was applied (5 objects compared)", self.diff(ns))
@@ -92,6 +96,20 @@ class Drift(Served):
         self.assertIn(f"in the cluster, not as #{number} was applied:\n", out)
         for text in texts:
             self.assertIn("  " + text, out)
+        # And where people look.
+        self.assertEqual(self.lemmy.status("drifty", ns, number)["drift"]["text"],
+                         f"3 things of #{number} are not as they were applied")
+        code, said, _ = self.cli("status", "drifty", ns)
+        page = self.read(f"/projects/drifty/environments/{ns}/deploys/{number}")
+        for text in texts:
+            self.assertIn("  " + text, said)
+            self.assertIn(text, page)
+        self.assertRegex(self.read("/projects/drifty"), f"deploys/{number}#drift")
+        self.assertIn(f'lemmy_targets_drifted{{environment="{ns}"}} 1\n', self.read("/metrics"))
+
+    def read(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.lemmy.port}{path}") as answer:
+            return html.unescape(answer.read().decode())
 
     def test_pods_that_somebody_scaled_and_templates_that_somebody_edited_are_told(self):
         ns = "drift-pods"

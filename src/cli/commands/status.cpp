@@ -97,6 +97,10 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
   }
   if (const json::object& answers = object_in(status, "answers"); !answers.empty())
     fmt::print("{}\n", field(answers, "text"));
+  const json::object& drift = object_in(status, "drift");
+  if (!field(drift, "text").empty()) fmt::print("{}:\n", field(drift, "text"));
+  for (const json::value& v : array_in(drift, "items"))
+    if (v.is_object()) fmt::print("  {}\n", field(v.get_object(), "text"));
   if (bool_or(d, "recovered"))
     fmt::print(
         "All pods of #{0} are ready by now: accept makes it the one that serves; zero it if it is not "

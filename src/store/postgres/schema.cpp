@@ -100,8 +100,8 @@ Task<Result<>> check_tables(std::shared_ptr<Connection> c, int64_t version, mill
   co_return Result<>{};
 }
 
-// 0: there are no tables.
-Task<Result<int64_t>> version_of(std::shared_ptr<Connection> c, milliseconds limit) {
+// As it says itself; 0: there are no tables.
+Task<Result<int64_t>> said_version(std::shared_ptr<Connection> c, milliseconds limit) {
   Batch there;
   there.add("SELECT to_regclass(format('%I.lemmy_schema', current_schema())) IS NOT NULL");
   auto found = co_await ask(c, std::move(there), limit);
@@ -119,9 +119,18 @@ Task<Result<int64_t>> version_of(std::shared_ptr<Connection> c, milliseconds lim
     co_return fail(ErrorCode::conflict, c->where(),
                    fmt::format("the database has schema {}, this Lemmy knows up to {}", version, kVersion),
                    "run the newer Lemmy that wrote it; nothing was changed");
-  if (version > 0) {
-    auto whole = co_await check_tables(c, version, limit);
-    if (!whole) co_return fail(whole.error());
+  co_return version;
+}
+
+Task<Result<int64_t>> version_of(std::shared_ptr<Connection> c, milliseconds limit) {
+  auto version = co_await said_version(c, limit);
+  while (version && *version > 0) {
+    auto whole = co_await check_tables(c, *version, limit);
+    if (whole) break;
+    // Another server may have taken a step between the two looks.
+    auto then = co_await said_version(c, limit);
+    if (then && *then <= *version) co_return fail(whole.error());
+    version = std::move(then);
   }
   co_return version;
 }

@@ -1,0 +1,24 @@
+// What of the tree's folders is read.
+#include "base/files.h"
+#include "config/loader.h"
+
+namespace lemmy::config {
+
+namespace fs = std::filesystem;
+
+bool is_skipped(std::string_view name) { return name.starts_with(".") || name.ends_with("~"); }
+
+Result<std::vector<fs::path>> kept_entries(const fs::path& dir) {
+  auto all = entries_of(dir);
+  if (all) std::erase_if(*all, [](const fs::path& p) { return is_skipped(p.filename().string()); });
+  return all;
+}
+
+// Half a folder would be half a configuration.
+std::vector<fs::path> Loader::entries(const fs::path& dir) {
+  auto all = kept_entries(dir);
+  if (!all) problems_.push_back(all.error());
+  return all ? std::move(*all) : std::vector<fs::path>{};
+}
+
+}  // namespace lemmy::config
