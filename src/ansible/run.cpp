@@ -102,6 +102,8 @@ Task<Result<Outcome>> Runs::run(Plan plan, std::shared_ptr<Progress> progress,
   co_return judge(*job);
 }
 
+bool Runs::any() const { return !state_->running.empty(); }
+
 Task<Result<std::vector<std::string>>> Runs::end_orphans() {
   std::vector<std::string> own;
   for (const auto& [id, job] : state_->running) own.push_back(id);

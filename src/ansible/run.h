@@ -80,6 +80,7 @@ class Runs {
   // playbook), invalid (Ansible refuses the playbook or the inventory; with its words), unavailable,
   // rejected (this Ansible would template what comes from outside: nothing was run).
   Task<Result<Outcome>> run(Plan plan, std::shared_ptr<Progress> progress, std::function<void()> changed);
+  bool any() const;  // some are under way
   // SIGINT to the process group, SIGKILL after 10 s. What was started on hosts may still run there.
   void cancel(const std::string& id);
   // Removes the folder of a run that has ended, with its log.

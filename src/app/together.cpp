@@ -28,7 +28,7 @@ Task<Result<>> App::begin_to_lead() {
   leader_ = std::make_unique<lead::Leader>(
       store_.get(), server_name(),
       lead::Leader::Duties{[this](store::Fence fence) { return lead(std::move(fence)); },
-                           [this] { return stop_leading(); }});
+                           [this] { return stop_leading(); }, [this] { return runs_ && runs_->any(); }});
   group_.spawn("leader", leader_->run());
   group_.spawn("changes of other servers", follow_store());
   co_return Result<>{};

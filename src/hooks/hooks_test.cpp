@@ -185,6 +185,20 @@ TEST_F(Hooks, a_form_is_as_good_as_json) {
                        {{"Content-Type", "application/x-www-form-urlencoded"}});
   EXPECT_EQ(r.status, 202) << r.body;
   EXPECT_EQ(builds("hello")[0].branch, "fix");
+  r = send_signed(router, "project=hello&sha=0123abd&branch=main",
+                  {{"Content-Type", "Application/X-WWW-Form-URLEncoded; charset=UTF-8"}});
+  EXPECT_EQ(r.status, 202) << r.body;
+}
+
+TEST_F(Hooks, bodies_of_other_kinds_are_told_what_to_be) {
+  auto router = make();
+  auto r = send_signed(router, "--x\r\n", {{"Content-Type", "multipart/form-data; boundary=x"}});
+  EXPECT_EQ(r.status, 422);
+  EXPECT_THAT(r.body, AllOf(HasSubstr("multipart/form-data is not taken"), HasSubstr("curl -d")));
+  r = send_signed(router, "\x1f\x8b", {{"Content-Encoding", "gzip"}});
+  EXPECT_EQ(r.status, 422);
+  EXPECT_THAT(r.body, HasSubstr("send it as it is"));
+  EXPECT_TRUE(builds("hello").empty());
 }
 
 TEST_F(Hooks, too_many_calls_of_one_address_are_told_to_wait_and_fill_no_disk) {

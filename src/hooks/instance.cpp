@@ -111,6 +111,8 @@ Task<net::Response> take_instance(Shared state, route::Call call) {
   facts.environment = shorten(valid_utf8(fields->call.target.environment), 64);
   auto caller = identify_instance(*state, request, *fields, facts.at);
   const std::string kept_body = shorten(fields->for_ledger, kLedgerBody - 8);
+  if (fields->missing && (caller || caller.error().code != ErrorCode::unauthorized))
+    co_return co_await refuse(state, facts, kept_body, *fields->missing, path);
   if (!caller) co_return co_await refuse(state, facts, kept_body, caller.error(), path);
   facts.caller = caller->name;
   if (auto good = check_instance_call(fields->call); !good)

@@ -58,9 +58,9 @@ Result<InstanceFields> read_instance_call(const net::Request& request, Time now)
         Wanted{{"instance_id", "instance-id"}, c.id, true}, Wanted{{"address"}, c.address, false}}) {
     auto text = field(*body, request, w.names);
     if (!text) return fail(text.error());
-    if (text->empty() && w.needed)
-      return fail(ErrorCode::invalid, std::string(*w.names.begin()), "the field is missing",
-                  "send project, environment and instance_id, as JSON, a form or in the query");
+    if (text->empty() && w.needed && !out.missing)
+      out.missing = Error{ErrorCode::invalid, std::string(*w.names.begin()), "the field is missing",
+                          "send project, environment and instance_id, as JSON, a form or in the query"};
     w.to = std::move(*text);
   }
   if (c.address.empty()) c.address = request.remote;

@@ -5,6 +5,17 @@
 namespace lemmy::lead {
 
 constexpr milliseconds kStoreLimit{3'000}, kBeginning{5'000};
+constexpr std::string_view kBusy = " (busy)";  // at the end of a lease's holder
+
+static bool says_busy(const store::Lease& lease) { return lease.holder.ends_with(kBusy); }
+
+bool Leader::is_ours(const store::Lease& lease) const {
+  return lease.holder == name_ || lease.holder == name_ + std::string(kBusy);
+}
+
+bool Leader::late() const {
+  return Clock::now() - seen_ > (says_busy(lease_) ? times_.busy_give_up : times_.give_up);
+}
 
 void Leader::lost() { lost_ = true; }
 
@@ -16,8 +27,7 @@ Task<> Leader::run() {
 }
 
 Task<> Leader::look() {
-  const bool late = leading_ && (lost_ || Clock::now() - seen_ > times_.give_up);
-  if (late) co_await stop_leading();
+  if (leading_ && (lost_ || late())) co_await stop_leading();
   if (leading_ && unable_) (void)co_await resign();
   if (leading_)
     co_await renew();
@@ -27,14 +37,17 @@ Task<> Leader::look() {
 
 Task<> Leader::renew() {
   const auto before = Clock::now();
-  auto renewed = co_await with_deadline(store_->swap_lease(lease_), kStoreLimit, "the store");
+  store::Lease next = lease_;
+  next.holder = name_;
+  if (duties_.busy && duties_.busy()) next.holder += kBusy;
+  auto renewed = co_await with_deadline(store_->swap_lease(std::move(next)), kStoreLimit, "the store");
   if (renewed) {
     lease_ = *renewed;
     seen_ = before;
   } else if (renewed.error().code == ErrorCode::conflict) {
     // Another server has it, or a write of ours was kept though its answer was lost.
     auto now = co_await with_deadline(store_->lease(kLease), kStoreLimit, "the store");
-    if (now && now->holder == name_ && now->token == lease_.token) {
+    if (now && is_ours(*now) && now->token == lease_.token) {
       lease_ = *now;
       seen_ = before;
     } else if (now) {
@@ -43,8 +56,7 @@ Task<> Leader::renew() {
       seen_ = Clock::now();
     }
   }
-  const bool late = leading_ && Clock::now() - seen_ > times_.give_up;
-  if (late) co_await stop_leading();
+  if (leading_ && late()) co_await stop_leading();
 }
 
 Task<> Leader::take_over() {
@@ -55,8 +67,9 @@ Task<> Leader::take_over() {
     lease_.name = kLease;
     seen_ = Clock::now();
   }
-  const bool free = lease_.holder.empty() || lease_.holder == name_;
-  if (!free && Clock::now() - seen_ < times_.patience) co_return;
+  const bool free = lease_.holder.empty() || is_ours(lease_);
+  const milliseconds patience = says_busy(lease_) ? times_.busy_patience : times_.patience;
+  if (!free && Clock::now() - seen_ < patience) co_return;
   store::Lease next = lease_;
   next.holder = name_;
   ++next.token;

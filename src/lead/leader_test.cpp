@@ -22,9 +22,27 @@ struct Leaders : testing::Test {
 #else
   static constexpr milliseconds kUnit{40};
 #endif
-  static constexpr Leader::Times kQuick{kUnit / 2, 5 * kUnit, 3 * kUnit};
+  static constexpr Leader::Times kQuick{kUnit / 2, 5 * kUnit, 3 * kUnit, 25 * kUnit, 20 * kUnit};
+
+  // The store cannot be reached by server a while `cut`.
+  struct Cut : store::Forwarding {
+    using Forwarding::Forwarding;
+    Task<Result<store::Lease>> swap_lease(store::Lease lease) override {
+      if (cut && lease.holder.starts_with("a"))
+        co_return fail(ErrorCode::unavailable, "store", "the network is cut");
+      co_return co_await Forwarding::swap_lease(std::move(lease));
+    }
+    bool cut = false;
+  };
+  Cut* cut_wire() {
+    auto cut = std::make_unique<Cut>(std::move(store));
+    Cut* wire = cut.get();
+    store = std::move(cut);
+    return wire;
+  }
 
   struct Server {
+    bool busy = false;
     std::optional<store::Fence> fence;  // while it leads
     int began = 0;
     std::unique_ptr<Leader> leader;
@@ -55,7 +73,8 @@ struct Leaders : testing::Test {
                                                        [&s]() -> Task<> {
                                                          s.fence.reset();
                                                          co_return;
-                                                       }},
+                                                       },
+                                                       [&s] { return s.busy; }},
                                         kQuick);
     s.group = std::make_unique<Group>(loop.get_executor());
     s.group->spawn(name, s.leader->run());
@@ -113,17 +132,7 @@ TEST_F(Leaders, one_that_resigns_lets_another_begin_at_once) {
 }
 
 TEST_F(Leaders, one_that_cannot_reach_the_store_stops_before_another_begins) {
-  struct Cut : store::Forwarding {
-    using Forwarding::Forwarding;
-    Task<Result<store::Lease>> swap_lease(store::Lease lease) override {
-      if (cut && lease.holder == "a") co_return fail(ErrorCode::unavailable, "store", "the network is cut");
-      co_return co_await Forwarding::swap_lease(std::move(lease));
-    }
-    bool cut = false;
-  };
-  auto cut = std::make_unique<Cut>(std::move(store));
-  Cut* wire = cut.get();
-  store = std::move(cut);
+  Cut* wire = cut_wire();
   start(a, "a");
   ASSERT_TRUE(becomes([&] { return a.fence.has_value(); }));
   start(b, "b");
@@ -133,6 +142,35 @@ TEST_F(Leaders, one_that_cannot_reach_the_store_stops_before_another_begins) {
   EXPECT_TRUE(becomes([&] { return b.fence.has_value(); }));
   wire->cut = false;
   EXPECT_FALSE(becomes([&] { return a.fence.has_value(); }, 10 * kUnit)) << "b leads now";
+}
+
+TEST_F(Leaders, one_that_is_busy_holds_out_longer_and_others_wait_for_it) {
+  Cut* wire = cut_wire();
+  a.busy = true;
+  start(a, "a");
+  ASSERT_TRUE(becomes([&] { return a.fence.has_value(); }));
+  ASSERT_TRUE(becomes([&] { return a.leader->lease().holder == "a (busy)"; }));
+  start(b, "b");
+  wire->cut = true;
+  ASSERT_TRUE(becomes([&] { return !a.leader->sure(); }));
+  EXPECT_FALSE(becomes([&] { return !a.fence || b.fence; }, 8 * kUnit)) << "nothing is cut";
+  wire->cut = false;
+  ASSERT_TRUE(becomes([&] { return a.leader->sure(); }));
+  EXPECT_EQ(a.began, 1);
+  // Not for ever, and what is not busy any more is taken over as before.
+  wire->cut = true;
+  ASSERT_TRUE(becomes([&] { return !a.fence; }));
+  EXPECT_FALSE(b.fence);
+  EXPECT_TRUE(becomes([&] { return b.fence.has_value(); }));
+}
+
+TEST_F(Leaders, one_that_is_not_busy_any_more_says_so) {
+  a.busy = true;
+  start(a, "a");
+  ASSERT_TRUE(becomes([&] { return a.leader->lease().holder == "a (busy)"; }));
+  a.busy = false;
+  ASSERT_TRUE(becomes([&] { return a.leader->lease().holder == "a"; }));
+  EXPECT_EQ(a.began, 1);
 }
 
 TEST_F(Leaders, one_that_was_paused_finds_that_it_leads_no_more) {

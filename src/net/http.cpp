@@ -26,6 +26,11 @@ std::string_view header(const Headers& headers, std::string_view name) {
   return it == headers.end() ? std::string_view() : std::string_view(it->second);
 }
 
+std::string media_type(const Headers& headers) {
+  const std::string_view all = header(headers, "Content-Type");
+  return lower(trim(all.substr(0, all.find(';'))));
+}
+
 std::string_view Request::query_value(std::string_view name) const {
   for (const auto& [k, v] : query)
     if (k == name) return v;

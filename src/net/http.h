@@ -67,7 +67,11 @@ std::string response_head(const Response& response, unsigned version, bool keep_
 
 using Handler = std::function<Task<Response>(Request)>;
 
-// application/x-www-form-urlencoded, decoded, in order. At most 1,000 fields.
+// Of Content-Type, in small letters and without parameters (RFC 9110 8.3.1): "application/json"; may be
+// empty.
+std::string media_type(const Headers& headers);
+inline constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+// Of that type, decoded, in order. At most 1,000 fields.
 Result<std::vector<std::pair<std::string, std::string>>> parse_form(std::string_view body);
 // invalid on a bad escape or NUL.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space = false);

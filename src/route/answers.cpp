@@ -36,10 +36,14 @@ net::Response problem(const Error& error, std::string_view instance) {
 
 Result<json::object> body_object(const net::Request& request) {
   const std::string_view body = without_byte_order_mark(request.body);
-  std::string_view type = net::header(request.headers, "Content-Type");
+  const std::string type = net::media_type(request.headers);
+  if (const auto coding = trim(net::header(request.headers, "Content-Encoding"));
+      !coding.empty() && lower(coding) != "identity")
+    return fail(ErrorCode::invalid, "Content-Encoding", "a body that is compressed is not taken",
+                "send it as it is");
   // `curl -d` says form of whatever it sends. No form begins so; no page of a browser gets to a hook.
   const bool says_wrongly = request.path.starts_with("/hooks/") && trim(body).starts_with('{');
-  if (type.starts_with("application/x-www-form-urlencoded") && !says_wrongly) {
+  if (type == net::kForm && !says_wrongly) {
     auto form = net::parse_form(request.body);
     if (!form) return fail(form.error());
     json::object o;
@@ -48,6 +52,9 @@ Result<json::object> body_object(const net::Request& request) {
   }
   if (trim(body).empty()) return json::object{};
   auto v = parse_json(body, "body");
+  if (!v && type.starts_with("multipart/"))
+    return fail(ErrorCode::invalid, "Content-Type", type + " is not taken",
+                "send JSON, or a form as application/x-www-form-urlencoded (curl -d, not -F)");
   if (!v) return fail(v.error());
   if (!v->is_object()) return fail(ErrorCode::invalid, "body", "a JSON object is expected");
   if (auto twice = key_twice(body))

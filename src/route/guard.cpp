@@ -33,8 +33,7 @@ std::string origin_host(std::string_view origin) {
 }
 
 std::string field_in_form(const net::Request& request, std::string_view name) {
-  if (!net::header(request.headers, "Content-Type").starts_with("application/x-www-form-urlencoded"))
-    return {};
+  if (net::media_type(request.headers) != net::kForm) return {};
   auto form = net::parse_form(request.body);
   if (!form) return {};
   for (auto& [k, v] : *form)
@@ -179,7 +178,7 @@ Result<> Router::check_origin(const Call& call, const Route& route) const {
   if (!sent.empty() && constant_time_equal(sent, call.csrf)) return {};
   // A program without a session has nothing that another site could misuse, but a form can be sent blindly.
   if (route.kind == Kind::api && !call.signed_in && origin.empty() && site.empty() &&
-      !net::header(r.headers, "Content-Type").starts_with("application/x-www-form-urlencoded"))
+      net::media_type(r.headers) != net::kForm)
     return {};
   return refuse("the form's token is missing or old");
 }

@@ -122,6 +122,12 @@ class Events(unittest.TestCase):
         feed = [line for line in out.splitlines() if "feed" in line]
         self.assertEqual(feed, [line for line in again.splitlines() if "feed" in line])
         self.assertIn(str(len(told["events"])), feed[0].split(), out)
+        code, out, err = run("store", "check", store, "--output", "json")
+        said = json.loads(out)
+        self.assertEqual((code, said["sound"], said["schema"]), (0, True, said["newest_schema"]), err)
+        self.assertIn(len(told["events"]), [k["count"] for k in said["kinds"].values()])
+        code, out, err = run("store", "check", f"sqlite:{folder}/none.db", "--output", "json")
+        self.assertEqual((code, out, json.loads(err)["exit_code"]), (4, "", 4))
 
 
 class LetGo(unittest.TestCase):

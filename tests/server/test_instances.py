@@ -93,6 +93,9 @@ class Instances(unittest.TestCase):
         self.assertEqual(answer.status, 202, answer.body)
         self.assertEqual(self.instance("i-aws")["address"], "10.0.0.9", "by the document")
         self.assertEqual(self.ask(headers=proof, instance_id="i-other").status, 403)
+        answer = self.ask(headers=proof, instance_id="")
+        self.assertEqual(answer.status, 422, answer.body)
+        self.assertIn("instance_id", answer.body.decode())
         self.assertEqual(self.ask(headers=proof, instance_id="i-aws").status, 202, "it boots again")
         self.assertEqual(self.instance("i-aws")["asked"], 2)
 

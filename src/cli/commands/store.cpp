@@ -17,21 +17,22 @@ Progress goes to standard error. Exit codes: 0 done, or sound, 2 an argument or 
 store, 5 a server uses it, it is not empty, or its schema does not fit, 6 it cannot be reached, 70 it is damaged.)";
 
 struct StoreArguments {
-  std::string from, to;
+  std::string from, to, output = "table";
+  bool json() const { return output == "json"; }
 };
 using StoreWork = std::function<Task<Result<int>>(asio::any_io_executor)>;
 
-Task<> run_work(StoreWork work, asio::any_io_executor loop, int* code) {
+Task<> run_work(StoreWork work, asio::any_io_executor loop, bool json, int* code) {
   auto done = co_await work(loop);
-  *code = done ? *done : report(done.error());
+  *code = done ? *done : json ? report_json(done.error()) : report(done.error());
 }
 
-int run(StoreWork work) {
+int run(StoreWork work, bool json) {
   std::signal(SIGPIPE, SIG_IGN);
   asio::io_context loop{1};
   int code = exit_code(ErrorCode::internal);
   std::exception_ptr failure;
-  spawn(loop.get_executor(), "command", run_work(std::move(work), loop.get_executor(), &code), {},
+  spawn(loop.get_executor(), "command", run_work(std::move(work), loop.get_executor(), json, &code), {},
         [&](std::exception_ptr e) {
           failure = e;
           loop.stop();  // kept-alive connections are not waited for
@@ -55,11 +56,17 @@ void add_store(CLI::App& app, Action& action) {
     std::string* into[] = {&a->from, &a->to};
     for (size_t i = 0; i < names.size(); ++i) c->add_option(names[i], *into[i])->required();
     c->callback([&action, a, work] {
-      action = [a, work] { return run([a, work](asio::any_io_executor loop) { return work(loop, *a); }); };
+      action = [a, work] {
+        return run([a, work](asio::any_io_executor loop) { return work(loop, *a); }, a->json());
+      };
     });
+    return c;
   };
   command("check", "Read all of it and say whether it is sound; changes nothing", {"URL"},
-          [](auto loop, const StoreArguments& given) { return check_store(loop, given.from); });
+          [](auto loop, const StoreArguments& given) { return check_store(loop, given.from, given.json()); })
+      ->add_option("--output", a->output, "table for people, json for programs")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
   command("migrate", "Take the schema forward to this Lemmy's", {"URL"},
           [](auto loop, const StoreArguments& given) { return migrate_store(loop, given.from); });
   command("copy", "Copy everything into an empty store of any kind, and compare", {"FROM", "TO"},

@@ -49,10 +49,10 @@ std::string schema_text(const About& about) {
 
 }  // namespace
 
-Task<Result<int>> check_store(asio::any_io_executor loop, std::string url) {
+Task<Result<int>> check_store(asio::any_io_executor loop, std::string url, bool as_json) {
   auto about = co_await look_at(loop, url, true);
   if (!about) co_return fail(about.error());
-  fmt::print("{}: {}\n", shown(url), schema_text(*about));
+  if (!as_json) fmt::print("{}: {}\n", shown(url), schema_text(*about));
   if (about->schema == 0)
     co_return fail(ErrorCode::not_found, shown(url), "nothing of Lemmy is there yet",
                    "a server makes it when it starts, or lemmy store migrate");
@@ -69,13 +69,24 @@ Task<Result<int>> check_store(asio::any_io_executor loop, std::string url) {
   auto asked = co_await ask_as_a_server(s);
   if (!asked) co_return fail(asked.error());
   Table table({"", "COUNT", "CONTENT"});
-  for (const auto& [kind, tally] : *found)
+  json::object kinds;
+  for (const auto& [kind, tally] : *found) {
     table.add({std::string(plural(kind)), std::to_string(tally.count()), tally.hash().substr(0, 16)});
-  table.print();
+    kinds[plural(kind)] = json::object{{"count", tally.count()}, {"content", tally.hash()}};
+  }
+  if (!as_json) table.print();
   if (!begun->empty())
     co_return fail(ErrorCode::conflict, shown(url), "only a part of it is there: this did not end: " + *begun,
                    "run it again until it ends; servers do not start on this store");
-  fmt::print("sound\n");
+  if (as_json)
+    print_json(json::object{{"store", shown(url)},
+                            {"backend", about->backend},
+                            {"schema", about->schema},
+                            {"newest_schema", about->newest},
+                            {"sound", true},
+                            {"kinds", std::move(kinds)}});
+  else
+    fmt::print("sound\n");
   co_return 0;
 }
 

@@ -5,7 +5,8 @@
 
 namespace lemmy::cli {
 
-Task<Result<int>> check_store(asio::any_io_executor loop, std::string url);
+// as_json: what it found as one document; errors are the caller's to tell.
+Task<Result<int>> check_store(asio::any_io_executor loop, std::string url, bool as_json);
 Task<Result<int>> migrate_store(asio::any_io_executor loop, std::string url);
 Task<Result<int>> copy_store(asio::any_io_executor loop, std::string from, std::string to);
 Task<Result<int>> backup_store(asio::any_io_executor loop, std::string url, std::string file);
