@@ -116,6 +116,16 @@ std::optional<Wrong> wrong_variable(std::string_view name) {
                "printable ASCII without '='"};
 }
 
+std::vector<std::string_view> references(std::string_view value) {
+  std::vector<std::string_view> out;
+  for (size_t at = value.find('$'); at != value.npos && at + 1 < value.size(); at = value.find('$', at)) {
+    const size_t end = value[at + 1] == '(' ? value.find(')', at) : value.npos;
+    if (end != value.npos) out.push_back(value.substr(at + 2, end - at - 2));
+    at = end != value.npos ? end : at + (value[at + 1] == '$' ? 2 : 1);
+  }
+  return out;
+}
+
 std::optional<Wrong> wrong_part_name(std::string_view name) {
   if (name.size() <= 63 && !name.contains('.') && is_dns_name(name)) return std::nullopt;
   return Wrong{fmt::format("'{}' is not a name that Kubernetes takes here", shorten(name, 80)),

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lemmy::manifest {
 
@@ -25,6 +26,10 @@ std::optional<Wrong> wrong_quantity(std::string_view resource, std::string_view 
 // https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/
 std::optional<Wrong> wrong_variable(std::string_view name);
 
+// The names of $(NAME) in a variable's value, which Kubernetes replaces by variables that stand before it;
+// $$( is no such.
+// https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+std::vector<std::string_view> references(std::string_view value);
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names: containers,
 // volumes and ports of Services.
 std::optional<Wrong> wrong_part_name(std::string_view name);

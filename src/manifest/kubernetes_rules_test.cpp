@@ -17,6 +17,15 @@ TEST(KubernetesRules, keys_and_labels_are_those_that_the_api_server_takes) {
   EXPECT_EQ(wrong_label_value(std::string(71, 'a'))->what, "it has 71 characters, and a label at most 63");
 }
 
+TEST(KubernetesRules, references_of_variables_are_found_as_kubernetes_finds_them) {
+  using All = std::vector<std::string_view>;
+  EXPECT_EQ(references("a $(B) $$(C) $(D"), (All{"B"}));
+  EXPECT_EQ(references("$(A)$(B)"), (All{"A", "B"}));
+  EXPECT_EQ(references("$$$(A)"), (All{"A"}));
+  EXPECT_EQ(references("$ $A $"), All{});
+  EXPECT_EQ(references(""), All{});
+}
+
 TEST(KubernetesRules, quantities_are_read_as_kubernetes_reads_them) {
   const std::pair<const char*, double> good[] = {{"1", 1},
                                                  {"500m", 0.5},

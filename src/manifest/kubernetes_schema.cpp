@@ -119,6 +119,7 @@ class Check {
         named(type_name, key, v);
         if (const auto keys = type.keys.find(std::string_view(key)); keys != type.keys.end())
           twice(keys->second, v);
+        if (key == "env") too_early(v);
       }
       steps_.pop_back();
     }
@@ -180,6 +181,28 @@ class Check {
       add(wrong_part_name(v.get_string()));
     else if (type == "core.v1.EnvVar")
       add(wrong_variable(v.get_string()));
+  }
+
+  // Kubernetes takes it, and leaves "$(NAME)" as it stands. Lemmy's own variables come after a template's.
+  void too_early(const json::value& env) {
+    const json::array* list = env.if_array();
+    if (!list) return;
+    auto name = [&](size_t i) {
+      const json::object* o = (*list)[i].if_object();
+      return o ? text_or(*o, "name") : std::string_view();
+    };
+    for (size_t i = 0; i < list->size(); ++i) {
+      const json::object* o = (*list)[i].if_object();
+      for (const std::string_view wanted : references(o ? text_or(*o, "value") : "")) {
+        bool before = false, after = false;
+        for (size_t n = 0; n < list->size(); ++n) (n < i ? before : after) |= name(n) == wanted;
+        if (before || !after) continue;
+        steps_.insert(steps_.end(), {{"", i, true}, {"value"}});
+        add(fmt::format("$({}) is not replaced: that variable does not stand before this one", wanted),
+            "variables that Lemmy sets come last: read them in the program, or write $$( for the text");
+        steps_.resize(steps_.size() - 2);
+      }
+    }
   }
 
   // https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy

@@ -88,6 +88,21 @@ TEST(KubernetesSchema, names_labels_quantities_and_what_stands_twice) {
   EXPECT_EQ(said(controller(R"(, "env": [{"value": "x"}])")), app + ".env[0]: EnvVar needs 'name'");
 }
 
+TEST(KubernetesSchema, variables_that_stand_too_late_to_be_put_in_are_told) {
+  const std::string app(kApp);
+  const auto of = [](std::string_view b) {
+    return said(
+        controller(R"x(, "env": [{"name": "B", "value": ")x" + std::string(b) +
+                   R"x("}, {"name": "A", "value": "$(B) $$(C) $(none)"}, {"name": "C", "value": "c"}])x"));
+  };
+  EXPECT_EQ(of("b"), "");
+  const std::string what =
+      " is not replaced: that variable does not stand before this one -> variables that "
+      "Lemmy sets come last: read them in the program, or write $$( for the text";
+  EXPECT_EQ(of("$(C)"), app + ".env[0].value: $(C)" + what);
+  EXPECT_EQ(of("$(B)"), app + ".env[0].value: $(B)" + what);
+}
+
 TEST(KubernetesSchema, kinds_that_went_are_told_and_those_of_others_are_not_judged) {
   auto of = [](const char* version, const char* kind) {
     return said({{"apiVersion", version}, {"kind", kind}, {"whatever", 1}});
