@@ -13,7 +13,8 @@ FORMATS = {"int-or-string": "int-or-string", "date-time": "time", "byte": "bytes
 ROOTS = ("io.k8s.api.", "io.k8s.apimachinery.pkg.apis.", "io.k8s.apimachinery.pkg.",
          "io.k8s.apiextensions-apiserver.pkg.apis.", "io.k8s.kube-aggregator.pkg.apis.")
 
-DEFAULTED = {"apiGroup"}  # of a RoleRef: the API server fills it in
+# What the document calls required, and the API server does without: apiGroup of a RoleRef, value of a header ...
+DEFAULTED = {"apiGroup", "value", "lun", "seconds"}
 
 
 def short(name):

@@ -42,13 +42,17 @@ void set_deploys(const live::Services& s) {
 }
 
 void set_clusters(const json::object& frame) {
-  for (const char* of_clusters : {"lemmy_cluster_up", "lemmy_cluster_pods", "lemmy_cluster_missing_rights",
-                                  "lemmy_watch_relists_total"})
+  for (const char* of_clusters : {"lemmy_cluster_up", "lemmy_cluster_namespaces_unseen", "lemmy_cluster_pods",
+                                  "lemmy_cluster_missing_rights", "lemmy_watch_relists_total"})
     metrics::clear(of_clusters);
   for (const json::value& v : frame.at("clusters").as_array()) {
     const json::object& c = v.as_object();
     const metrics::Label label{"cluster", std::string(text_or(c, "name"))};
-    metrics::gauge("lemmy_cluster_up", "1 while the cluster is seen", {label}, bool_or(c, "ok"));
+    // One namespace that cannot be seen is no cluster that is away.
+    const bool some = bool_or(c, "ok") || bool_or(c, "any_seen");
+    metrics::gauge("lemmy_cluster_up", "1 while the cluster, or a namespace of it, is seen", {label}, some);
+    metrics::gauge("lemmy_cluster_namespaces_unseen", "Namespaces of its own list that are not seen", {label},
+                   some ? static_cast<double>(c.at("unseen").as_array().size()) : 0);
     metrics::gauge("lemmy_cluster_pods", "Pods of Lemmy's deploys in the cluster", {label},
                    c.at("pods").to_number<double>());
     metrics::gauge("lemmy_cluster_missing_rights", "Rights that Lemmy's account lacks there", {label},

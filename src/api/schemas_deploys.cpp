@@ -136,6 +136,8 @@ void add_deploy_schemas(json::object& out) {
                           {"pods", list(of("object"))},
                           {"answers", maybe("object")},
                           {"drift", maybe("object")},
+                          {"health", maybe("string")},
+                          {"health_text", of("string")},
                           {"hosts", maybe("object")},
                           {"autoscaler", maybe("object")},
                           {"events", list(of("object"))},

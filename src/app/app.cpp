@@ -122,10 +122,19 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
     return live::in_time(ended_sessions_->end(std::move(id), expires));
   };
   router_ = std::make_unique<route::Router>(std::move(settings));
-  live::Services services{
-      loop_.get_executor(),  &bulkheads_.pages, store_.get(),       conductor_.get(), board_.get(),
-      feed_.get(),           current,           options_.simulated, instances_.get(), retention_.get(),
-      &bulkheads_.passwords, drifts_.get()};
+  live::Services services{loop_.get_executor(),
+                          &bulkheads_.pages,
+                          store_.get(),
+                          conductor_.get(),
+                          board_.get(),
+                          feed_.get(),
+                          current,
+                          options_.simulated,
+                          instances_.get(),
+                          retention_.get(),
+                          &bulkheads_.passwords,
+                          &bulkheads_.known_passwords,
+                          drifts_.get()};
   hooks::add_routes(*router_, services, {[this] { return keys_; }, open, [this] { return instance_keys_; }});
   api::add_routes(*router_, services);
   web::add_pages(*router_, services);

@@ -41,4 +41,13 @@ void print_drift(const json::object& drift) {
                clean(field(v.as_object(), "why")));
 }
 
+void print_drift_seen(const json::object& drift) {
+  if (field(drift, "text").empty()) return;
+  fmt::print("{}:\n", clean(field(drift, "text")));
+  for (const json::value& v : array_in(drift, "items"))
+    if (v.is_object()) fmt::print("  {}\n", clean(field(v.get_object(), "text")));
+  if (const int64_t more = int_or(drift, "left_out"); more > 0) fmt::print("  and {} more\n", more);
+  if (!field(drift, "hint").empty()) fmt::print("  -> {}\n", clean(field(drift, "hint")));
+}
+
 }  // namespace lemmy::cli

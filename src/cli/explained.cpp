@@ -104,6 +104,10 @@ void print_failure(std::FILE* to, const json::object& failure, bool with_logs) {
   if (!cause.empty()) fmt::print(to, "cause: {}\n", field(cause, "summary"));
   if (!field(cause, "message").empty()) fmt::print(to, "  {}\n", field(cause, "message"));
   if (!field(cause, "hint").empty()) fmt::print(to, "  -> {}\n", field(cause, "hint"));
+  const json::object& drift = object_in(failure, "drift");
+  if (!field(drift, "text").empty())
+    fmt::print(to, "in the cluster: {}: lemmy status ... {}\n", clean(field(drift, "text")),
+               int_or(drift, "number"));
   const json::array& roles = array_in(failure, "roles");
   for (const json::value& role : roles) print_role(to, failure, role.as_object(), with_logs);
   if (int64_t more = int_or(failure, "roles_left_out"); more > 0)

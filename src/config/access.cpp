@@ -155,6 +155,12 @@ Access read_access(Reader& r, const Known* known) {
     a.hooks_per_minute = l.number("hooks_per_minute", a.hooks_per_minute, 1, 1'000'000);
   });
   if (r.has("public_url")) a.public_url = read_public_url(r);
+  for (const std::string& text : r.texts("trusted_proxies"))
+    if (auto network = read_network(text))
+      a.trusted_proxies.push_back(*network);
+    else
+      r.problem("trusted_proxies", fmt::format("'{}' is neither an address nor a network", shorten(text, 80)),
+                "such as 10.0.0.0/8 or 192.0.2.1");
   return a;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/networks.h"
 #include "base/time.h"
 #include "domain/deploy.h"
 
@@ -185,6 +186,7 @@ struct Access {
   int logins_per_minute = 10;                 // access/log_ins.h
   int hooks_per_minute = 600;                 // of one address
   PublicUrl public_url;
+  std::vector<Network> trusted_proxies;  // whose X-Forwarded-For is believed, beside this machine's
 
   const User* user(std::string_view name) const;
   bool operator==(const Access&) const = default;

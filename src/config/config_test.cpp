@@ -119,6 +119,17 @@ TEST_F(Loading, what_is_missing_says_what_to_do) {
   EXPECT_EQ(problem().what, "there are no projects");
 }
 
+// A disk that answers with an error shows no smaller tree.
+TEST_F(Loading, what_cannot_be_looked_at_is_told_and_not_left_out) {
+  fs::create_symlink("loop", dir / "projects/loop");
+  EXPECT_EQ(problem().where, "projects/loop");
+  EXPECT_NE(problem().what.find("cannot be looked at"), std::string::npos);
+  fs::remove(dir / "projects/loop");
+  fs::remove(dir / "access.yaml");
+  fs::create_symlink("access.yaml", dir / "access.yaml");
+  EXPECT_NE(problem().what.find("link"), std::string::npos) << problem().what;
+}
+
 TEST_F(Loading, a_link_out_of_the_tree_and_too_large_files_are_refused) {
   fs::create_symlink("/etc/passwd", dir / "projects/hello-world/config/passwd");
   EXPECT_NE(problem().what.find("leads out"), std::string::npos);

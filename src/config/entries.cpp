@@ -21,4 +21,13 @@ std::vector<fs::path> Loader::entries(const fs::path& dir) {
   return all ? std::move(*all) : std::vector<fs::path>{};
 }
 
+fs::file_type Loader::type_of(const fs::path& path, bool follow) {
+  std::error_code error;
+  const fs::file_status s = follow ? fs::status(path, error) : fs::symlink_status(path, error);
+  if (s.type() != fs::file_type::none) return s.type();
+  problems_.push_back(
+      {ErrorCode::unavailable, shown(path), "it cannot be looked at: " + error.message(), ""});
+  return fs::file_type::not_found;
+}
+
 }  // namespace lemmy::config

@@ -33,7 +33,7 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   environments_read_ = problems_.size() == before;
   out_->standards = folder(dir_ / "standards", 4 << 20, ".j2");
   for (const fs::path& p : entries(dir_ / "projects")) {
-    if (!fs::is_directory(p, ec)) continue;
+    if (type_of(p) != fs::file_type::directory) continue;
     folders_.push_back(p.filename().string());
     project(p);
   }
@@ -104,8 +104,7 @@ std::vector<File> Loader::folder(const fs::path& dir, size_t limit, std::string_
 }
 
 bool Loader::yaml(const fs::path& file, const Section& section, const std::function<void(Reader&)>& f) {
-  std::error_code ec;
-  if (!fs::exists(fs::symlink_status(file, ec))) return false;
+  if (type_of(file, false) == fs::file_type::not_found) return false;
   auto text = read(file, 1 << 20);
   auto node = text ? parse_yaml(*text, shown(file), problems_) : std::nullopt;
   if (!node) return true;

@@ -36,6 +36,9 @@ class Loader {
   // are skipped.
   std::vector<File> folder(const Path& dir, size_t limit, std::string_view ending = "");
   std::vector<Path> entries(const Path& dir);  // reports a folder that cannot be read
+  // Of its type; not_found also when that cannot be told, which is reported: it is not as if it were not
+  // there.
+  std::filesystem::file_type type_of(const Path& path, bool follow = true);
   // `f` gets the file's top; nothing happens when there is no file.
   bool yaml(const Path& file, const Section& section, const std::function<void(Reader&)>& f);
   // "did you mean" for a file that is missing, from those that are there.

@@ -30,8 +30,9 @@ inline const Section kValues{"environments.json: an environment",
                              {"replicas", "autoscale", "env", "resources", "deployer", "vars"}};
 inline const Section kAutoscale{"environments.json: autoscale", {"min", "max", "cpu"}};
 inline const Section kResources{"environments.json: resources", {"requests", "limits"}};
-inline const Section kAccess{
-    "access.yaml", {"users", "tokens", "hooks", "instances", "anonymous", "session", "limits", "public_url"}};
+inline const Section kAccess{"access.yaml",
+                             {"users", "tokens", "hooks", "instances", "anonymous", "session", "limits",
+                              "public_url", "trusted_proxies"}};
 inline const Section kUser{"access.yaml: a user", {"role", "password_hash"}};
 inline const Section kToken{"access.yaml: a token", {"role", "hash", "projects", "expires"}};
 inline const Section kHook{"access.yaml: a hook",

@@ -40,8 +40,7 @@ Readiness Worker::readiness() {
     auto place = c_.place(d);
     const Sight sight = place ? (*place)->look(d) : Sight{.blind = place.error()};
     if (sight.blind) continue;
-    if (sight.ready > 0 && sight.ready < std::max(sight.wanted, asked_for(d, sight)))
-      out[d.number] = Ready::part;
+    if (sight.ready > 0 && !all_ready(d, sight)) out[d.number] = Ready::part;
     if (sight.ready > 0 && !unready.contains(d.number)) continue;
     auto& u = unready.try_emplace(d.number, at).first->second;
     Clock::duration left{};

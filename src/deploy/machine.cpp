@@ -54,6 +54,8 @@ void want(Deploy& d, Wanted wanted, std::string by) {
   d.wanted_by = std::move(by);
 }
 
+bool all_ready(const Deploy& d, const Sight& v) { return v.ready >= std::max(v.wanted, asked_for(d, v)); }
+
 int asked_for(const Deploy& d, const Sight& v) {
   return d.replicas == 0 ? v.wanted : v.autoscaled ? std::max(1, v.wanted) : d.replicas;
 }
@@ -100,7 +102,8 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
   const bool waits = v.may_be_made && waited.failed < rules.wait_for_config;
   if (v.failed && wanted > 0 && !waits) return give_up(std::move(d), v, now, "every pod failed");
   if (all_ready && d.phase == Phase::rolling_out)
-    return enter(std::move(d), Phase::settling, now, "lemmy", fmt::format("all {} pods are ready", wanted));
+    return enter(std::move(d), Phase::settling, now, "lemmy",
+                 wanted == 1 ? "its pod is ready" : fmt::format("all {} pods are ready", wanted));
   if (!all_ready && d.phase == Phase::settling) {
     std::string text = fmt::format("{} of {} pods are ready: {}", v.ready, wanted,
                                    v.ready < before.running           ? "a pod is not ready any more"
@@ -111,9 +114,10 @@ std::optional<Move> advance(const Deploy& before, const Sight& v, const Rules& r
   }
   if (d.phase == Phase::settling) {
     if (waited.ready >= rules.settle)
-      return go_live(
-          std::move(d), serves, now,
-          fmt::format("live: {} pods stayed ready for {}", v.ready, format_duration(rules.settle)));
+      return go_live(std::move(d), serves, now,
+                     fmt::format("live: {} stayed ready for {}",
+                                 v.ready == 1 ? "its pod" : fmt::format("{} pods", v.ready),
+                                 format_duration(rules.settle)));
   } else {
     if (newer_waits && (v.fatal > 0 || waited.idle >= kStuck)) {
       in_places(d, [&](DeployPlace& p) { p.cause = v.cause; });

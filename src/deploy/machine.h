@@ -84,6 +84,9 @@ TakenOut taken_out_by_rollback(const std::vector<Deploy>& deploys, int64_t to, i
 bool others_answer(const Deploy& than, const std::vector<Deploy>& deploys, const Readiness& ready);
 // How many pods it was asked to have: its own number, unless an autoscaler may set another.
 int asked_for(const Deploy& deploy, const Sight& sight);
+// As many are ready as it was asked to have, and as its controller is set to: somebody may have set that to
+// less.
+bool all_ready(const Deploy& deploy, const Sight& sight);
 
 // What the environment's policy asks for now, by number: previous deploys of the serving one are zeroed after
 // zero_after, and of the zeroed ones the oldest beyond keep are deleted. served: how long the serving one has

@@ -21,8 +21,7 @@ void Worker::time_serving(milliseconds zero_after) {
   served_.look(Clock::now(), kLongestLook);
   auto place = c_.place(*d);
   const Sight sight = place ? (*place)->look(*d) : Sight{.blind = place.error()};
-  // Somebody may have set its controller to less than it was asked to have.
-  if (!sight.blind && sight.there && sight.ready >= std::max(sight.wanted, asked_for(*d, sight)))
+  if (!sight.blind && sight.there && all_ready(*d, sight))
     serving_ready_.look_without_gap(Clock::now(), kLongestLook + seconds{5});
   else
     serving_ready_.reset();

@@ -65,6 +65,9 @@ Result<Build> read_build(const json::object& body, Time now) {
   // The first paragraph says what a build is; a long one is no reason to lose the build.
   b.message = shorten(b.message, 4096);
   if (auto ok = check_build(b); !ok) return fail(ok.error());
+  if (b.sha.size() >= 40 && b.sha.find_first_not_of('0') == std::string::npos)
+    return fail(ErrorCode::invalid, "sha", "all zeros is no commit",
+                "git hosts send it of a branch that was deleted: nothing was built then");
   return b;
 }
 

@@ -166,6 +166,8 @@ TEST_F(Hooks, malformed_calls_name_the_field_and_are_in_the_ledger) {
   for (const Case& c :
        {Case{R"({"project":"hello","sha":"HEAD","branch":"main"})", "sha"},
         Case{R"({"project":"Hello","sha":"0123abc","branch":"main"})", "project"},
+        Case{R"({"project":"hello","sha":"0000000000000000000000000000000000000000","branch":"main"})",
+             "sha"},
         Case{R"({"project":"hello","sha":"0123abc"})", "branch"},
         Case{R"({"project":"hello","sha":1234567,"branch":"main"})", "sha"},
         Case{R"({"project":"hello","sha":"0123abc","branch":"main","url":"javascript:1"})", "url"},
@@ -209,6 +211,14 @@ TEST_F(Hooks, too_many_calls_of_one_address_are_told_to_wait_and_fill_no_disk) {
   EXPECT_EQ(r.status, 429);
   EXPECT_TRUE(r.headers.contains("Retry-After"));
   EXPECT_EQ(ledger().size(), 3u);
+  // Whoever proves itself has as many of its own.
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(send_signed(router, R"({"project":"hello","sha":"0123abc)" + std::to_string(i) +
+                                      R"(","branch":"main"})")
+                  .status,
+              202);
+  EXPECT_EQ(send_signed(router, R"({"project":"hello","sha":"0123abc9","branch":"main"})").status, 429);
+  EXPECT_EQ(send(router, "x").status, 429);
 }
 
 TEST_F(Hooks, without_access_a_browser_of_another_site_is_refused) {

@@ -180,6 +180,13 @@ bool Cluster::synced(std::string_view ns) const {
   return any;
 }
 
+std::vector<std::string> Cluster::unseen() const {
+  std::vector<std::string> out;
+  for (const std::string& ns : scopes_)
+    if (!is_live(ns)) out.push_back(ns);
+  return out;
+}
+
 std::optional<Error> Cluster::trouble(std::string_view ns) const {
   if (silent_) return silent_;
   if (!ns.empty() && !watches(ns))

@@ -58,6 +58,10 @@ class Cluster {
   bool synced(std::string_view ns = {}) const;
   // Why the picture may be old; nullopt: it is live. not_found: nobody watches that namespace.
   std::optional<Error> trouble(std::string_view ns = {}) const;
+  // Of the namespaces that are watched by themselves, those that cannot be seen; of one watch for all "" or
+  // none.
+  std::vector<std::string> unseen() const;
+  bool any_seen() const { return unseen().size() < scopes_.size(); }
   // Absence in the picture is absence in the cluster.
   bool is_live(std::string_view ns = {}) const { return synced(ns) && !trouble(ns); }
 

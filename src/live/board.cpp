@@ -52,6 +52,8 @@ json::object Board::frame() const {
     clusters.push_back(
         {{"name", c.name},
          {"ok", trouble.empty()},
+         {"any_seen", c.cluster && c.cluster->any_seen()},
+         {"unseen", texts(c.cluster ? c.cluster->unseen() : std::vector<std::string>())},
          {"trouble", trouble},
          {"missing_rights", texts(c.cluster ? c.cluster->missing_rights() : std::vector<std::string>())},
          {"relists", c.cluster ? c.cluster->relists() : 0},

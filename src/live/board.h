@@ -58,10 +58,11 @@ class Board {
   Result<json::object> store() const;
 
   // What every page's frame shows: {"version", "simulated", "revision", "problems": [{where, what, hint}],
-  // "clusters": [{"name", "ok": bool, "trouble", "missing_rights": [text], "relists", "pods"}],
-  // "left": [{"project", "environment", "deploys", "number" (the newest), "url", "where", "what", "hint"}]
-  // (at most 20): what is there of environments that are not in the configuration any more, "strays":
-  // strays(), "store": {"ok": bool, "trouble", "since", "as_of": "" (of what is shown, when it is old)}}
+  // "clusters": [{"name", "ok": bool (all of it is seen), "any_seen": bool, "unseen": [namespace], "trouble",
+  // "missing_rights": [text], "relists", "pods"}], "left": [{"project", "environment", "deploys", "number"
+  // (the newest), "url", "where", "what", "hint"}] (at most 20): what is there of environments that are not
+  // in the configuration any more, "strays": strays(), "store": {"ok": bool, "trouble", "since", "as_of": ""
+  // (of what is shown, when it is old)}}
   json::object frame() const;
   bool store_ok() const;  // its "store"."ok" alone
   // {"total", "items": [{"cluster", "kind", "namespace", "name", "project", "number", "known": bool (there is
@@ -104,6 +105,7 @@ class Board {
   //      (why it is not ready, may be empty), "fatal": bool, "containers": [{"name", "image", "state",
   //      "reason", "exit_code"|null, "restarts", "ready"}]}],
   //   "autoscaler": {"min","max","current","desired","cpu"|null,"cpu_target"|null,"trouble"}|null,
+  //   "health", "health_text": of the deploy that serves, as of its target's item of overview(); else null,
   //   "drift": Drifts::shown()|null: of the deploy that serves, on its own page alone,
   //   "answers": {"deploys": [{"number", "pods", "serving"}], "text"}|null: who gets requests in the target
   //   now,
@@ -116,7 +118,8 @@ class Board {
 
   // Why a deploy failed, or what troubles one that rolls out (its logs then come when it fails), beside what
   // differs from the last good deploy: since_last_good() and pods_now() of deploy/failure.h, and "deploy",
-  // "cause", "events" (with "last" instead of "age" when kept), "at" (when that was kept | null: it is of
+  // "cause", "drift" (Drifts::shown()|null: of what serves now), "events" (with "last" instead of "age" when
+  // kept), "at" (when that was kept | null: it is of
   // now). not_found: it has neither failed nor is it in trouble.
   Task<Result<json::object>> failure(Target target, int64_t number) const;
 
@@ -247,8 +250,9 @@ struct Services {
   bool simulated = false;
   hosts::Instances* instances = nullptr;
   retention::Retention* retention = nullptr;
-  Pool* passwords = nullptr;  // for log-ins alone
-  Drifts* drifts = nullptr;   // none in tests
+  Pool* passwords = nullptr;        // for log-ins alone
+  Pool* known_passwords = nullptr;  // and for those of browsers in which the user is known
+  Drifts* drifts = nullptr;         // none in tests
 };
 
 }  // namespace lemmy::live

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "domain/addresses.h"
 #include "domain/names.h"
 
 namespace lemmy::live {
@@ -12,8 +13,40 @@ constexpr seconds kAge{2};
 constexpr milliseconds kBetween{200};
 constexpr size_t kAtOnce = 4, kInTurn = 5;
 
+// The ConfigMap that a later deploy wrote anew is for people: pods have the copy of their own.
+static bool is_harmless(const json::value& item) {
+  const json::object& o = item.as_object();
+  return text_or(o, "what") == "other_deploy" && text_or(o, "kind") == "ConfigMap";
+}
+
+static json::array items_of(const json::object& found) {
+  json::array out;
+  for (const json::value& v : found.at("items").as_array())
+    if (!is_harmless(v)) out.push_back(v);
+  return out;
+}
+
 static int64_t things(const json::object& found) {
-  return static_cast<int64_t>(found.at("items").as_array().size()) + int_or(found, "left_out");
+  return std::ranges::count_if(found.at("items").as_array(), [](const auto& v) { return !is_harmless(v); }) +
+         int_or(found, "left_out");
+}
+
+static std::string what_to_do(const json::object& found) {
+  const json::array& refused = found.at("refused").as_array();
+  if (!refused.empty()) {
+    const json::object& first = refused.front().as_object();
+    return fmt::format("Repair {} {} by hand first: a deploy would be refused as it is ({})",
+                       text_or(first, "kind"), text_or(first, "name"), text_or(first, "why"));
+  }
+  const bool by_others = std::ranges::any_of(found.at("items").as_array(), [](const json::value& v) {
+    const std::string_view what = text_or(v.as_object(), "what");
+    return what == "deleted" || (what != "other_deploy" && text_or(v.as_object(), "manager") != "lemmy");
+  });
+  if (!by_others)
+    return "A later deploy that does not serve changed what they share: deploy the build again to have it as "
+           "it was";
+  return "Somebody changed the cluster beside Lemmy: deploy the build again to have it as it was, or put the "
+         "change into the configuration";
 }
 
 Task<Result<json::object>> Drifts::find(Target target, Deploy d, bool afresh) {
@@ -26,8 +59,15 @@ Task<Result<json::object>> Drifts::find(Target target, Deploy d, bool afresh) {
     for (auto& [key, value] : *found) out[key] = std::move(value);
     found = std::move(out);
   }
+  const Deploy* serves = from_.conductor->current(target);
+  if (!serves || serves->number != d.number || from_.conductor->active(target)) co_return found;
   const json::value before = shown(target);
-  seen_[target] = {d.number, Clock::now(), found};
+  const auto now = Clock::now();
+  const auto kept = seen_.find(target);
+  if (!found && kept != seen_.end() && kept->second.number == d.number && kept->second.found)
+    kept->second.tried = now;
+  else
+    seen_[target] = {d.number, now, now, found};
   if (before != shown(target)) from_.feed->changed(target);
   co_return found;
 }
@@ -67,10 +107,9 @@ std::map<std::string, Drifts::Due> Drifts::due() const {
     const kube::Cluster* cluster = cluster_of(*d);
     if (!cluster || looking_->contains(cluster->name())) continue;
     const bool watched = from_.feed->is_watched(target.str());
-    if (!watched && !from_.conductor->leading()) continue;
     const Seen* before = seen(target);
     const auto at =
-        before ? before->looked + (watched ? from_.every_watched : from_.every) : Clock::time_point{};
+        before ? before->tried + (watched ? from_.every_watched : from_.every) : Clock::time_point{};
     if (at <= now) out[cluster->name()].emplace_back(at, target);
   }
   return out;
@@ -94,7 +133,7 @@ Task<> Drifts::look(std::string cluster, Due targets) {
                                    [looking = looking_, cluster](void*) { looking->erase(cluster); });
   for (const auto& [at, target] : targets) {
     const Deploy* d = from_.conductor->current(target);
-    if (!d || !cluster_of(*d)) continue;
+    if (!d || !cluster_of(*d) || from_.conductor->active(target)) continue;
     co_await find(target, *d, false);
     co_await sleep_for(kBetween);
   }
@@ -103,7 +142,9 @@ Task<> Drifts::look(std::string cluster, Due targets) {
 const Drifts::Seen* Drifts::seen(const Target& target) const {
   const auto found = seen_.find(target);
   const Deploy* d = from_.conductor->current(target);
-  return found != seen_.end() && d && d->number == found->second.number ? &found->second : nullptr;
+  const bool good = found != seen_.end() && d && d->number == found->second.number &&
+                    Clock::now() - found->second.looked < from_.good;
+  return good ? &found->second : nullptr;
 }
 
 json::value Drifts::shown(const Target& target) const {
@@ -111,14 +152,17 @@ json::value Drifts::shown(const Target& target) const {
   if (!one || !cluster_of(*from_.conductor->current(target))) return nullptr;
   json::object out{{"number", one->number}, {"items", json::array{}}, {"left_out", 0}};
   out["complete"] = one->found && bool_or(*one->found, "complete");
-  out["unasked"] = json::array{};
+  out["unasked"] = out["refused"] = json::array{};
   out["error"] = one->found ? "" : one->found.error().str();
-  out["text"] = "";
+  out["text"] = out["hint"] = "";
+  out["url"] = deploy_address(target, one->number) + "#drift";
   if (!one->found) return out;
-  for (const char* key : {"items", "left_out", "unasked"}) out[key] = one->found->at(key);
+  out["items"] = items_of(*one->found);
+  for (const char* key : {"left_out", "unasked", "refused"}) out[key] = one->found->at(key);
   const int64_t n = things(*one->found);
   if (n == 1) out["text"] = fmt::format("One thing of #{} is not as it was applied", one->number);
   if (n > 1) out["text"] = fmt::format("{} things of #{} are not as they were applied", n, one->number);
+  if (n > 0) out["hint"] = what_to_do(*one->found);
   return out;
 }
 
@@ -137,7 +181,8 @@ std::map<std::string, Drifts::Count> Drifts::counts() const {
     const Seen* one = seen(target);
     const bool known = one && one->found && cluster_of(*d);
     if (known && things(*one->found) > 0) ++count.drifted;
-    if (!known || !bool_or(*one->found, "complete")) ++count.unknown;
+    if (!known || !bool_or(*one->found, "complete") || !one->found->at("refused").as_array().empty())
+      ++count.unknown;
   }
   return out;
 }

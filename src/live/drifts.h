@@ -18,11 +18,13 @@ class Drifts {
     std::function<kube::Cluster*(const std::string& name)>
         cluster;  // nullptr: there is none; "": the only one
     milliseconds tick{1'000}, every{300'000}, every_watched{60'000};
+    milliseconds good{900'000};  // what was seen, if it is not seen anew
   };
   // What a look found. found: as of ask(); else why it could not be told.
   struct Seen {
-    int64_t number = 0;  // of the deploy that it is of
-    Clock::time_point looked{};
+    int64_t number = 0;          // of the deploy that it is of
+    Clock::time_point looked{};  // when found was true
+    Clock::time_point tried{};   // the last look, which may have failed
     Result<json::object> found;
   };
   struct Count {
@@ -39,15 +41,16 @@ class Drifts {
   Task<Result<json::object>> ask(Target target);
 
   // Looks at what serves, one target after another of each cluster that can be seen: at all of them every 5
-  // min while this server leads, at those that somebody watches every 60 s. The feed tells what differs from
-  // the look before.
+  // min, at those that somebody watches every 60 s; not while a deploy is under way there, which changes what
+  // both have. A look that fails is tried again in time; what was seen before is good for 15 min. The feed
+  // tells what differs from the look before.
   Task<> run();
 
-  // The newest look at what serves now; nullptr: there was none yet, or it is on hosts.
+  // The newest look at what serves now; nullptr: there was none yet, it is too old, or it is on hosts.
   const Seen* seen(const Target& target) const;
-  // {"number", "items", "left_out", "complete", "unasked", "error" (empty: it could be told), "text" (a
-  // sentence; empty: what could be asked is as it was applied)}; null: as of seen(), or the cluster cannot be
-  // seen.
+  // {"number", "items", "left_out", "complete", "unasked", "refused", "error" (empty: it could be told),
+  // "text" (a sentence; empty: what could be asked is as it was applied), "hint" (what to do), "url"}; null:
+  // as of seen(), or the cluster cannot be seen.
   json::value shown(const Target& target) const;
   json::value count(const Target& target) const;  // of items and of those left out; null: as of shown()
   // By environment, of what serves on pods.

@@ -70,6 +70,7 @@ Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
     out["at"] = nullptr;
   }
   out["deploy"] = deploy_json(d);
+  out["drift"] = from_.drifts ? from_.drifts->shown(target) : nullptr;
   const std::optional<Cause> cause = d.cause ? d.cause : verdict().cause;
   out["cause"] = cause ? json::value(to_json(*cause)) : json::value(nullptr);
   co_return out;

@@ -101,6 +101,10 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
                        : answers_json(cluster, target, from_.conductor->current(target));
   const Deploy* serves = from_.conductor->current(target);
   out["drift"] = from_.drifts && serves && serves->number == number ? from_.drifts->shown(target) : nullptr;
+  const bool is_it = serves && serves->number == number && d.presence == Presence::running;
+  const Health health = is_it ? health_of_serving(d, out["answers"]) : Health{};
+  out["health"] = health.name.empty() ? json::value(nullptr) : json::value(health.name);
+  out["health_text"] = health.text;
   out["hosts"] = std::move(hosts);
   out["autoscaler"] = cluster ? autoscaler_json(cluster->autoscaler(owner)) : json::value(nullptr);
   out["events"] = cluster ? events_json(*cluster, d) : json::array{};

@@ -37,7 +37,7 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   // What an autoscaler asks for beyond its minimum is growth, which takes its time.
   const kube::Autoscaler* hpa = cluster->autoscaler(owner);
   const int needed = hpa ? std::clamp(hpa->min, 1, std::max(1, wanted)) : wanted;
-  const bool ok = wanted > 0 && v.ready >= needed && (v.ready >= wanted || !v.cause);
+  const bool ok = wanted > 0 && v.ready >= needed && (v.ready >= wanted || v.fatal == 0);
   Health out{ok ? "ok" : "bad", fmt::format("{} of {} pods ready", v.ready, wanted)};
   if (!ok && v.cause) out.text += ": " + v.cause->summary;
   if (!rc && v.pods > 0) return {"bad", out.text + ", and nothing replaces them: their controller is gone"};
@@ -79,9 +79,7 @@ json::object Board::target_json(const std::string& project, const std::string& e
   auto queued = conductor.queued(target);
   const kube::Cluster* cluster = current ? cluster_of(*current) : cluster_of(target);
 
-  const json::value answers = !latest || (lines && !conductor.several_run(target))
-                                  ? json::value(nullptr)
-                                  : answers_json(cluster, target, current);
+  const json::value answers = latest ? answers_json(cluster, target, current) : json::value(nullptr);
   bool told = current != nullptr;
   std::string_view serves = "serves";
   auto [health, text] = current  ? health_of_serving(*current, answers)

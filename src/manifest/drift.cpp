@@ -12,17 +12,12 @@
 #include "domain/names.h"
 #include "manifest/compare.h"
 #include "manifest/kubernetes_rules.h"
+#include "manifest/managed_fields.h"
 
 namespace lemmy::manifest {
 namespace {
 
 constexpr size_t kDriftShown = 400, kDriftInLine = 120;
-
-const json::object& object_at(const json::object& o, std::string_view key) {
-  static const json::object none;
-  const json::value* v = o.if_contains(key);
-  return v && v->is_object() ? v->get_object() : none;
-}
 
 // What people and templates set.
 json::value settings(const json::object& object) {
@@ -75,44 +70,19 @@ bool may_scale(std::string_view manager) {
   return manager.empty() || manager == "lemmy" || manager == "kube-controller-manager";
 }
 
-// The keys of FieldsV1 that mean this item of a list: v: its value, i: its index, k: its fields of these
-// names, which all keys of one list have.
-std::vector<std::string> keys_of(const json::object& set, const json::value& item, size_t index) {
-  std::vector<std::string> out{"v:" + json::serialize(item), fmt::format("i:{}", index)};
-  const auto first = std::ranges::find_if(set, [](const auto& one) { return one.key().starts_with("k:"); });
-  if (first == set.end() || !item.is_object()) return out;
-  const auto named = parse_json(std::string(first->key().substr(2)), "");
-  json::object said;
-  if (named && named->is_object())
-    for (const auto& [name, value] : named->get_object())
-      if (const json::value* has = item.get_object().if_contains(name)) said[name] = *has;
-  out.push_back("k:" + json::serialize(said));
-  return out;
-}
-
-const json::object* below(const json::object& set, const Step& step, const json::value* list) {
-  if (!step.in_list) {
-    const json::value* v = set.if_contains("f:" + step.key);
-    return v ? v->if_object() : nullptr;
+// The outermost item of a list in there of which `named` has nothing: its path, and how many steps lead to
+// it.
+std::pair<std::string, size_t> added_item(const Field& f, const std::map<std::string, Field>& named) {
+  size_t at = 0;
+  for (size_t i = 0; i < f.steps.size(); ++i) {
+    if (!f.steps[i].in_list) continue;
+    do at = f.path.find(']', at) + 1;
+    while (at > 1 && f.path[at - 2] == '"');  // of a key with dots
+    const std::string item = f.path.substr(0, at);
+    const auto first = named.lower_bound(item);
+    if (first == named.end() || !first->first.starts_with(item)) return {item, i + 1};
   }
-  const json::array* items = list ? list->if_array() : nullptr;
-  if (!items || step.index >= items->size()) return nullptr;
-  for (const std::string& key : keys_of(set, (*items)[step.index], step.index))
-    if (const json::value* v = set.if_contains(key)) return v->if_object();
-  return nullptr;
-}
-
-bool has(const json::object& fields, const json::value& live, const Steps& steps, bool gone) {
-  const json::object* set = &fields;
-  Steps so_far;
-  for (const Step& step : steps) {
-    if (gone && step.in_list) return false;  // another item may stand there now
-    set = below(*set, step, step.in_list ? value_at(live, so_far) : nullptr);
-    if (!set) return false;
-    if (set->empty()) return !gone || so_far.size() + 1 < steps.size();  // all of it, whatever is in there
-    so_far.push_back(step);
-  }
-  return !gone;
+  return {f.path, f.steps.size()};
 }
 
 std::string_view what_of(const Drift& d) {
@@ -146,19 +116,6 @@ int64_t deploy_in(const json::object& object) {
 
 }  // namespace
 
-const json::object* manager_of(const json::value& live, const Steps& steps, bool gone) {
-  const json::value* list = find(live, {"metadata", "managedFields"});
-  if (!list || !list->is_array()) return nullptr;
-  const json::object* found = nullptr;
-  for (const json::value& v : list->get_array()) {
-    const json::object* entry = v.if_object();
-    if (!entry || !has(object_at(*entry, "fieldsV1"), live, steps, gone)) continue;
-    // All are of the API server's clock, in UTC: as texts they compare as times.
-    if (!found || text_or(*entry, "time") > text_or(*found, "time")) found = entry;
-  }
-  return found;
-}
-
 std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster, bool autoscaled) {
   const std::string kind(text_or(manifest, "kind"));
   const std::string name(text_or(object_at(manifest, "metadata"), "name"));
@@ -178,12 +135,16 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
     const bool meta = at.steps.front().key == "metadata";
     if (at.steps.back().key == kAnswersLabel || (meta && !named.contains(at.path))) return;
     if (before && after && same(at.path, before->value, after->value)) return;
+    // As the API server keeps it: null and 0 are left out.
+    if (before && after && !cluster.applied_anew && says_nothing(before->value)) return;
     if (!after && (cluster.applied_anew ? is_hull(before->value) : says_nothing(before->value))) return;
     if (!before && (!cluster.applied_anew || is_hull(after->value))) return;
     if (is_replicas(kind, at.steps) && autoscaled) return;
     const json::object* by = manager_of(whole, at.steps, !after);
     const std::string manager(by ? text_or(*by, "manager") : "");
     if (is_replicas(kind, at.steps) && may_scale(manager)) return;
+    // It wrote it so, and the API server keeps it in another form: 1024Mi as 1Gi.
+    if (!cluster.applied_anew && after && manager == "lemmy") return;
     if (later && (manager == "lemmy" || (!by && !after))) return;  // that deploy did it
     Drift d{kind,
             name,
@@ -202,6 +163,32 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
   }
   for (const auto& [path, f] : is)
     if (!applied.contains(path)) look(f, nullptr, &f);
+  // What somebody added beside what Lemmy names is there in both.
+  std::set<std::string> told;
+  for (const Drift& d : out) told.insert(d.field.path);
+  const std::string since = applied_at(whole);
+  for (const auto& [path, f] : is) {
+    const std::string& top = f.steps.front().key;
+    if ((top != "spec" && top != "data" && top != "binaryData") || named.contains(path) ||
+        told.contains(path) || is_replicas(kind, f.steps) || is_hull(f.value))
+      continue;
+    const json::object* by = manager_of(whole, f.steps);
+    if (!by || is_of_cluster(*by) || text_or(*by, "time") <= since) continue;
+    // An item whose key somebody changed is theirs in all of its fields, and told already.
+    const std::string in_item = path.substr(0, path.rfind(']') + 1);
+    if (const auto first = told.lower_bound(in_item);
+        !in_item.empty() && first != told.end() && first->starts_with(in_item))
+      continue;
+    const auto [item, steps] = added_item(f, named);
+    if (!told.insert(item).second) continue;
+    const json::value* value = value_at(whole, Steps(f.steps.begin(), f.steps.begin() + steps));
+    Drift d{kind,
+            name,
+            {item, std::nullopt, value ? *value : f.value},
+            std::string(text_or(*by, "manager")),
+            std::string(text_or(*by, "time"))};
+    out.push_back(std::move(d));
+  }
   leave_out_item_names(out);
   // The copy of a ConfigMap is named by its content, and shared by all deploys that have the same.
   if (later && !bool_or(manifest, "immutable")) {

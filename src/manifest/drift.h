@@ -24,15 +24,12 @@ struct Drift {
   int64_t by_deploy = 0;  // not 0: no field of it, the object is as that deploy of its target applied it
 };
 
-// What legitimately moves is left out: the pods of an autoscaled controller (`autoscaled`), or of one that
-// Lemmy, another autoscaler or nobody that is known scaled, label kAnswersLabel, and what the cluster notes
-// about an object (status, owners, metadata that the manifest does not name).
+// Fields that the manifest does not name are drift where somebody else than Kubernetes wrote them, by
+// metadata.managedFields. What legitimately moves is left out: the pods of an autoscaled controller
+// (`autoscaled`), or of one that Lemmy, another autoscaler or nobody that is known scaled, label
+// kAnswersLabel, and what the cluster notes about an object (status, owners, metadata that the manifest does
+// not name).
 std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster, bool autoscaled);
-
-// The entry of metadata.managedFields that wrote the field last; nullptr: none has it. `gone`: the field is
-// not in `live`, and only who wrote the whole of what it was in is known.
-// https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
-const json::object* manager_of(const json::value& live, const Steps& steps, bool gone = false);
 
 // "Service hello-world: spec.ports[http].port is 81, was applied as 80 (kubectl-edit, 2026-11-30T12:00:00Z)"
 std::string drift_line(const Drift& drift);

@@ -124,6 +124,49 @@ json::object& container_of(json::object& o) {
   return pod["containers"].get_array()[0].get_object();
 }
 
+TEST(Drift, what_somebody_added_beside_what_is_named_is_told_and_what_kubernetes_sets_is_not) {
+  json::object live = service_live();
+  json::object& spec = live["spec"].get_object();
+  spec["type"] = "NodePort";
+  spec["externalTrafficPolicy"] = "Local";
+  port_of(live)["nodePort"] = 30080;
+  edited(live, "kubectl-edit", R"({"f:spec": {"f:type": {}}})");
+  edited(live, "kube-controller-manager", R"({"f:spec": {"f:externalTrafficPolicy": {}}})");
+  const auto what = ElementsAre(
+      "Service hello: spec.type is NodePort, and was not applied (kubectl-edit, 2026-11-30T12:00:00Z)");
+  EXPECT_THAT(found(object(kService), live, live), what);
+  EXPECT_THAT(found(object(kService), live, std::nullopt), what);
+}
+
+TEST(Drift, what_others_had_written_before_lemmy_applied_it_was_taken_over) {
+  json::object live = service_live();
+  live["spec"].get_object()["sessionAffinity"] = "None";
+  edited(live, "kubectl-client-side-apply", R"({"f:spec": {"f:sessionAffinity": {}}})");
+  json::array& entries = live["metadata"].get_object()["managedFields"].get_array();
+  entries.back().get_object()["time"] = "2026-11-30T09:00:00Z";
+  EXPECT_THAT(found(object(kService), live, live), ElementsAre());
+}
+
+TEST(Drift, an_item_that_somebody_added_is_one_line) {
+  json::object live = service_live();
+  live["spec"].get_object()["ports"].get_array().push_back(
+      object(R"({"name": "more", "port": 90, "protocol": "TCP", "targetPort": 90})"));
+  edited(live, "kubectl-patch",
+         R"({"f:spec": {"f:ports": {"k:{\"port\":90,\"protocol\":\"TCP\"}": {
+              ".": {}, "f:name": {}, "f:port": {}, "f:protocol": {}, "f:targetPort": {}}}}})");
+  EXPECT_THAT(found(object(kService), live, live),
+              ElementsAre(HasSubstr("Service hello: spec.ports[more] is {")));
+}
+
+TEST(Drift, other_forms_of_what_lemmy_wrote_are_none_when_nothing_can_be_applied_anew) {
+  json::object manifest = object(kService), live = service_live();
+  port_of(manifest)["nodePort"] = 0;
+  port_of(live)["nodePort"] = 30080;
+  port_of(manifest)["targetPort"] = "8080";
+  manifest["spec"].get_object()["clusterIP"] = nullptr;
+  EXPECT_THAT(found(manifest, live, std::nullopt), ElementsAre());
+}
+
 TEST(Drift, pods_are_counted_only_where_neither_an_autoscaler_nor_lemmy_scales) {
   json::object live = object(kController);
   live["spec"].get_object()["replicas"] = 5;

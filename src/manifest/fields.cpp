@@ -62,6 +62,12 @@ std::vector<Field> fields(const json::value& document) {
   return out;
 }
 
+const json::object& object_at(const json::object& o, std::string_view key) {
+  static const json::object none;
+  const json::value* v = o.if_contains(key);
+  return v && v->is_object() ? v->get_object() : none;
+}
+
 const json::value* value_at(const json::value& document, const Steps& steps) {
   const json::value* at = &document;
   for (const Step& s : steps) {

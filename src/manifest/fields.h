@@ -29,6 +29,8 @@ const json::value* value_at(const json::value& document, const Steps& steps);  /
 json::value* value_at(json::value& document, const Steps& steps);
 std::string index_path(const Steps& steps);  // as `path`, but with indices: the key in a file
 
+const json::object& object_at(const json::object& o, std::string_view key);  // an empty one: there is none
+
 // A text without its quotation marks, other values as JSON.
 std::string shown_value(const json::value& value);
 

@@ -38,7 +38,7 @@ std::string rendered_lines(const std::string& text, const std::vector<std::strin
 // Kubernetes takes a list of {name, value}; people write {"NAME": "value"}.
 Result<> normalise_env(json::object& container, Keys where) {
   json::value* env = container.if_contains("env");
-  if (!env || env->is_array()) return {};
+  if (!env || env->is_array() || env->is_null()) return {};
   where.push_back("env");
   if (!env->is_object()) return bad(where, "an object or a list is expected", R"({"NAME": "value"})");
   json::array list;
@@ -68,13 +68,13 @@ std::string scalar_text(const json::value& v) {
 // https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 Result<> check_resources(const json::object& container, Keys where) {
   const json::value* resources = find(container, "resources");
-  if (!resources) return {};
+  if (!resources || resources->is_null()) return {};
   where.push_back("resources");
   if (!resources->is_object())
     return bad(where, "an object is expected", R"({"requests": {"cpu": "500m", "memory": "256Mi"}})");
   for (const char* kind : {"requests", "limits"}) {
     const json::value* all = find(resources->get_object(), kind);
-    if (!all) continue;
+    if (!all || all->is_null()) continue;
     where.emplace_back(kind);
     if (!all->is_object())
       return bad(where, "an object is expected", R"({"cpu": "500m", "memory": "256Mi"})");
@@ -89,11 +89,12 @@ Result<> check_resources(const json::object& container, Keys where) {
   }
   const json::value* requests = find(resources->get_object(), "requests");
   const json::value* limits = find(resources->get_object(), "limits");
-  if (!requests || !limits) return {};
+  if (!requests || !limits || requests->is_null() || limits->is_null()) return {};
   for (const auto& [name, amount] : requests->get_object()) {
     const json::value* limit = limits->get_object().if_contains(name);
-    if (!limit || quantity(scalar_text(amount)).value_or(0) <= quantity(scalar_text(*limit)).value_or(0))
-      continue;
+    const double least = quantity(scalar_text(amount)).value_or(0);
+    // 700m and 0.7 are the same, though not as doubles.
+    if (!limit || least <= quantity(scalar_text(*limit)).value_or(0) * (1 + kAlike)) continue;
     where.insert(where.end(), {"requests", std::string(name)});
     return bad(where,
                fmt::format("{} is more than the limit of {}", scalar_text(amount), scalar_text(*limit)),
@@ -152,7 +153,9 @@ Result<> check_texts(const json::object& o, const std::string& key, std::string_
   for (const auto& [name, value] : v->get_object()) {
     if (!value.is_string())
       return bad({key, name}, fmt::format("{} is a text", one), "put it in quotation marks");
-    if (auto wrong = wrong_key(name)) return bad({key, name}, *wrong);
+    // Annotations may have capitals before the '/'.
+    if (auto wrong = wrong_key(key == "labels" ? std::string(name) : lower(name)))
+      return bad({key, name}, *wrong);
     if (key == "labels")
       if (auto wrong = wrong_label_value(value.get_string())) return bad({key, name}, *wrong);
   }

@@ -99,7 +99,8 @@ std::optional<Wrong> wrong_quantity(std::string_view resource, std::string_view 
   if (*n < 0) return Wrong{fmt::format("'{}' is below 0", text), ""};
   const bool bytes =
       resource == "memory" || resource == "ephemeral-storage" || resource.starts_with("hugepages-");
-  if (bytes && *n != std::floor(*n))
+  // 1.2Gi is no whole number either, and what people write.
+  if (bytes && std::string_view("num").contains(text.back()) && *n != std::floor(*n))
     return Wrong{fmt::format("'{}' is {} bytes", text, *n),
                  fmt::format("did you mean '{}Mi'?", text.substr(0, text.find_first_not_of("0123456789.")))};
   if (resource == "cpu" && *n > kMostCpus)

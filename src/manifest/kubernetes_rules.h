@@ -20,6 +20,7 @@ std::optional<Wrong> wrong_label_value(std::string_view value);
 // A quantity in its base unit, as far as a double can tell; nullopt: it is none.
 // https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 std::optional<double> quantity(std::string_view text);
+inline constexpr double kAlike = 1e-9;  // what two that are the same may differ by, of either
 // Also of what the API server takes and nobody means: memory in thousandths of a byte, millions of CPUs.
 std::optional<Wrong> wrong_quantity(std::string_view resource, std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -70,7 +71,10 @@ std::string_view in_words(std::string_view type) {
 }
 
 bool fits(std::string_view type, const json::value& v) {
-  const bool whole = v.is_int64() || v.is_uint64();
+  // The API server takes 80.0 for 80.
+  const bool whole =
+      v.is_int64() || v.is_uint64() ||
+      (v.is_double() && std::floor(v.get_double()) == v.get_double() && std::abs(v.get_double()) < 0x1p53);
   if (type == "any") return true;
   if (type.starts_with("[]")) return v.is_array();
   if (type == "integer") return whole;
@@ -144,7 +148,7 @@ class Check {
       const json::array& list = v.get_array();
       for (size_t i = 0; i < list.size(); ++i) {
         steps_.push_back({"", i, true});
-        value(type.substr(2), list[i]);
+        if (!list[i].is_null()) value(type.substr(2), list[i]);
         steps_.pop_back();
       }
     } else if (type.starts_with("{}")) {
@@ -166,7 +170,7 @@ class Check {
     if (type == "meta.v1.ObjectMeta" && (key == "labels" || key == "annotations") && v.is_object())
       for (const auto& [name, text] : v.get_object()) {
         steps_.push_back({std::string(name)});
-        add(wrong_key(name));
+        add(wrong_key(key == "labels" ? std::string(name) : lower(name)));
         if (key == "labels" && text.is_string()) add(wrong_label_value(text.get_string()));
         steps_.pop_back();
       }
@@ -175,6 +179,7 @@ class Check {
         (v.get_int64() < 1 || v.get_int64() > 65'535))
       add("a port is from 1 to 65535", "");
     if (key != "name" || !v.is_string()) return;
+    if (v.get_string().empty() && type != "core.v1.EnvVar") return;  // as if it were left out
     if (type == "core.v1.ContainerPort")
       add(wrong_port_name(v.get_string()));
     else if (type == "core.v1.Container" || type == "core.v1.Volume" || type == "core.v1.ServicePort")

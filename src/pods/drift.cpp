@@ -46,6 +46,9 @@ Task<Result<Asked>> ask_cluster(kube::Client* client, json::object manifest, Com
   auto live = co_await client->get(kube::ref_to(manifest));
   if (!live) co_return fail(live.error());
   out.cluster.live = std::move(*live);
+  if (out.cluster.live && (text_or(*out.cluster.live, "kind") != text_or(manifest, "kind")))
+    co_return fail(ErrorCode::unavailable, kube::ref_to(manifest).str(),
+                   "what answered is not the API server: it gave something else");
   if (out.cluster.live) out.found.version = version_of(*out.cluster.live);
   out.unchanged = !known.version.empty() && out.found.version == known.version;
   if (out.unchanged) out.found = std::move(known);

@@ -214,7 +214,7 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
       deploy::crash_point();
     }
   }
-  out.text = fmt::format("applied {} with {} pods", d.object_name, d.replicas);
+  out.text = fmt::format("applied {} with {} pod{}", d.object_name, d.replicas, d.replicas == 1 ? "" : "s");
   co_return out;
 }
 

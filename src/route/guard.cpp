@@ -43,16 +43,26 @@ std::string field_in_form(const net::Request& request, std::string_view name) {
 
 }  // namespace
 
-std::string caller_address(const net::Request& request) {
-  boost::system::error_code ec;
-  auto peer = asio::ip::make_address(request.remote, ec);
-  if (ec || !peer.is_loopback()) return request.remote;
-  std::string_view named;
+std::string caller_address(const net::Request& request, const std::vector<Network>& trusted) {
+  auto is_proxy = [&](const std::string& address) {
+    boost::system::error_code ec;
+    const auto parsed = asio::ip::make_address(address, ec);
+    return !ec && (parsed.is_loopback() || contains(trusted, address));
+  };
+  std::string caller = request.remote;
+  if (!is_proxy(caller)) return caller;
+  std::vector<std::string_view> named;
   auto [from, to] = request.headers.equal_range(std::string("X-Forwarded-For"));
   for (auto it = from; it != to; ++it)
-    for (std::string_view part : split(it->second, ',')) named = trim(part);
-  auto client = asio::ip::make_address(std::string(named), ec);
-  return named.empty() || ec ? request.remote : client.to_string();
+    for (std::string_view part : split(it->second, ','))
+      if (!trim(part).empty()) named.push_back(part);
+  // From the nearest: what a stranger wrote stands before what a proxy of ours added.
+  for (auto it = named.rbegin(); it != named.rend() && is_proxy(caller); ++it) {
+    auto address = plain_address(*it);
+    if (!address) break;
+    caller = std::move(*address);
+  }
+  return caller;
 }
 
 std::string_view cookie_value(const net::Headers& headers, std::string_view name) {
@@ -95,8 +105,12 @@ void put_root_on(net::Response& response, std::string_view root) {
     it->second.insert(0, root);
   auto [from, to] = response.headers.equal_range(std::string_view("Set-Cookie"));
   for (auto it = from; it != to; ++it)
-    if (const size_t path = it->second.find("; Path=/"); path != std::string::npos)
-      it->second.insert(path + 7, root);
+    if (const size_t path = it->second.find("; Path=/"); path != std::string::npos) {
+      const size_t slash = path + 7;
+      // "/lemmy" is of the cookie's path too (RFC 6265 5.1.4), "/lemmy/" would not be.
+      if (slash + 1 == it->second.size() || it->second[slash + 1] == ';') it->second.erase(slash, 1);
+      it->second.insert(slash, root);
+    }
 }
 
 // A name that somebody else made to point here (DNS rebinding) is not ours; an address is nobody's name.

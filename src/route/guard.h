@@ -7,9 +7,9 @@ namespace lemmy::route {
 inline constexpr std::string_view kCookie = "lemmy_session";
 inline constexpr std::string_view kDeviceCookie = "lemmy_device";  // access/log_ins.h
 
-// Who called: the peer, or whom a proxy on this machine names last in X-Forwarded-For. Others could write
-// anything there.
-std::string caller_address(const net::Request& request);
+// Who called: the peer, or, when that is a proxy on this machine or of `trusted`, whom it names in
+// X-Forwarded-For, from the right past all such proxies. Others could write anything there.
+std::string caller_address(const net::Request& request, const std::vector<Network>& trusted);
 std::string_view cookie_value(const net::Headers& headers, std::string_view name);
 void add_security_headers(net::Response& response);
 // What a proxy has before all paths (config::PublicUrl::path; may be empty): a proxy that leaves it there is

@@ -177,7 +177,7 @@ Task<net::Response> Router::Match::answer(Router* self, net::Request request, Ma
   call.config = self->settings_.config();
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   call.request = std::move(request);
-  call.request.remote = caller_address(call.request);
+  call.request.remote = caller_address(call.request, call.config->access.trusted_proxies);
 
   Found found = self->look_up(method, segments_of(call.request.path));
   match->route = found.route;

@@ -93,7 +93,8 @@ class Router {
 
   // What a log-in form sends. Errors: unauthorized, rate_limited (access/log_ins.h). `pool`: hashing takes
   // 0.1 s.
-  Task<Result<SignedIn>> sign_in(Call call, std::string name, std::string password, Pool* pool);
+  // known: for browsers in which the user is known, so that tries of strangers do not stand before theirs.
+  Task<Result<SignedIn>> sign_in(Call call, std::string name, std::string password, Pool* pool, Pool* known);
   // Ends the session of the call, if there is one, also for who has a copy of its cookie. The Set-Cookie that
   // takes it away.
   Task<std::string> sign_out(Call call);

@@ -127,15 +127,27 @@ TEST_F(Routes, every_answer_forbids_foreign_scripts_and_frames) {
 }
 
 TEST_F(Routes, a_proxy_on_this_machine_may_say_who_called_and_nobody_else) {
+  std::vector<Network> trusted;
   net::Request r;
   r.remote = "127.0.0.1";
   r.headers = {{"X-Forwarded-For", "1.2.3.4, 10.0.0.7"}};
-  EXPECT_EQ(caller_address(r), "10.0.0.7") << "what came before the proxy anybody can write";
+  EXPECT_EQ(caller_address(r, trusted), "10.0.0.7") << "what came before the proxy anybody can write";
   r.remote = "192.0.2.1";
-  EXPECT_EQ(caller_address(r), "192.0.2.1");
+  EXPECT_EQ(caller_address(r, trusted), "192.0.2.1");
   r.remote = "::1";
   r.headers = {{"X-Forwarded-For", "nonsense"}};
-  EXPECT_EQ(caller_address(r), "::1");
+  EXPECT_EQ(caller_address(r, trusted), "::1");
+  r.headers = {{"X-Forwarded-For", "198.51.100.77:5555"}};
+  EXPECT_EQ(caller_address(r, trusted), "198.51.100.77");
+  trusted = {*read_network("10.0.0.0/8")};
+  r.remote = "10.1.1.1";
+  r.headers = {{"X-Forwarded-For", "6.6.6.6, 203.0.113.9, 10.2.2.2:80,"}};
+  EXPECT_EQ(caller_address(r, trusted), "203.0.113.9") << "by way of two proxies of ours";
+  r.headers = {};
+  EXPECT_EQ(caller_address(r, trusted), "10.1.1.1");
+  r.remote = "192.0.2.1";
+  r.headers = {{"X-Forwarded-For", "203.0.113.9"}};
+  EXPECT_EQ(caller_address(r, trusted), "192.0.2.1");
 }
 
 TEST_F(Routes, two_routes_for_one_place_are_a_defect) {

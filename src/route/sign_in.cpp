@@ -14,7 +14,8 @@ constexpr milliseconds kLook{10'000};
 
 }  // namespace
 
-Task<Result<SignedIn>> Router::sign_in(Call call, std::string name, std::string password, Pool* pool) {
+Task<Result<SignedIn>> Router::sign_in(Call call, std::string name, std::string password, Pool* pool,
+                                       Pool* known) {
   log_ins_.limit(call.config->access.logins_per_minute);
   const access::LogIns::Try t{
       net::one_caller(call.request.remote), name,
@@ -24,11 +25,12 @@ Task<Result<SignedIn>> Router::sign_in(Call call, std::string name, std::string 
     co_return fail(ErrorCode::rate_limited, "login", "too many tries",
                    "try again in " + format_duration(std::max<milliseconds>(wait, seconds{1})));
   auto look =
-      pool->run([config = call.config, name, password = std::move(password)]() -> Result<std::string> {
-        auto who = access::log_in(config->access, name, password);
-        if (!who) return fail(ErrorCode::unauthorized, "login", "name or password is wrong");
-        return who->name;
-      });
+      (t.device ? known : pool)
+          ->run([config = call.config, name, password = std::move(password)]() -> Result<std::string> {
+            auto who = access::log_in(config->access, name, password);
+            if (!who) return fail(ErrorCode::unauthorized, "login", "name or password is wrong");
+            return who->name;
+          });
   auto who = co_await with_deadline(std::move(look), kLook, "login");
   if (who || who.error().code != ErrorCode::unauthorized) log_ins_.was_not_wrong(t);
   if (!who && who.error().code != ErrorCode::unauthorized)

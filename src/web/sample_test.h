@@ -4,7 +4,6 @@
 #include "web/assets.h"
 #include "web/context.h"
 #include "web/render.h"
-
 namespace lemmy::web {
 
 // A page of the embedded templates; "" and a failure of the test when it cannot be made.
@@ -221,11 +220,17 @@ inline json::object failure() {
                     {"pods", 3},
                     {"sample", std::move(sample)},
                     {"logs", json::array{std::move(log)}}};
-  return {{"at", nullptr},       {"cause", cause()},
-          {"last_good", 11},     {"difference", difference()},
-          {"why", ""},           {"pods", 3},
-          {"ready", 0},          {"roles", json::array{std::move(role)}},
-          {"roles_left_out", 0}, {"events", json::array{}}};
+  return {{"at", nullptr},
+          {"cause", cause()},
+          {"drift", nullptr},
+          {"last_good", 11},
+          {"difference", difference()},
+          {"why", ""},
+          {"pods", 3},
+          {"ready", 0},
+          {"roles", json::array{std::move(role)}},
+          {"roles_left_out", 0},
+          {"events", json::array{}}};
 }
 
 inline json::object status(Phase phase, bool may = true) {
@@ -268,6 +273,8 @@ inline json::object status(Phase phase, bool may = true) {
           {"pods", phase < Phase::applying ? json::array{} : json::array{pod(failed), pod(false, "y9m4q")}},
           {"answers", {{"deploys", json::array{}}, {"text", "#12 answers requests, with 3 pods."}}},
           {"drift", nullptr},
+          {"health", nullptr},
+          {"health_text", ""},
           {"autoscaler",
            {{"min", 2},
             {"max", 6},

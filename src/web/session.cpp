@@ -17,8 +17,9 @@ Pages::Answer Pages::login(route::Call call) {
   if (!form) co_return error(call, form.error());
   const std::string next = local_path((*form)["next"]);
   const std::string name = (*form)["name"];
-  auto signed_in = co_await router_->sign_in(call, name, (*form)["password"],
-                                             services_.passwords ? services_.passwords : services_.pool);
+  Pool* strangers = services_.passwords ? services_.passwords : services_.pool;
+  Pool* known = services_.known_passwords ? services_.known_passwords : strangers;
+  auto signed_in = co_await router_->sign_in(call, name, (*form)["password"], strangers, known);
   if (signed_in) {
     net::Response r = see_other(next);
     for (const std::string& cookie : signed_in->cookies) r.headers.emplace("Set-Cookie", cookie);

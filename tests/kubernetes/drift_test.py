@@ -86,11 +86,13 @@ class Drift(Served):
         self.patch(ns, "service/drifty", [{"op": "replace", "path": "/spec/ports/0/port", "value": 81}])
         self.patch(ns, "hpa/" + name, {"spec": {"maxReplicas": 9}})
         self.patch(ns, "configmap/drifty", {"data": {"app.json": "{\"v\": 2}", "other.json": "{}"}}, "helm")
-        wait_for("all three", lambda: len(self.drift(ns)["items"]) == 3, 20)
+        wait_for("all four", lambda: len(self.drift(ns)["items"]) >= 4, 20)
         texts = sorted(self.texts(ns))
+        self.assertEqual(len(texts), 4, texts)
         self.assertRegex(texts[0], r'^ConfigMap drifty: data\["app.json"\] is \{"v": 2\}, was applied as \{\} \(helm, 20..-')
-        self.assertRegex(texts[1], f"^HorizontalPodAutoscaler {name}: spec.maxReplicas is 9, was applied as 6 .kubectl-edit, 20")
-        self.assertRegex(texts[2], r"^Service drifty: spec.ports\[\w+\].port is 81, was applied as 80 \(kubectl-edit, 20")
+        self.assertRegex(texts[1], r'^ConfigMap drifty: data\["other.json"\] is \{\}, and was not applied \(helm, 20')
+        self.assertRegex(texts[2], f"^HorizontalPodAutoscaler {name}: spec.maxReplicas is 9, was applied as 6 .kubectl-edit, 20")
+        self.assertRegex(texts[3], r"^Service drifty: spec.ports\[\w+\].port is 81, was applied as 80 \(kubectl-edit, 20")
         self.assertEqual([r["kind"] for r in self.drift(ns)["refused"]], ["Service"])
         out = self.diff(ns)
         self.assertIn(f"in the cluster, not as #{number} was applied:\n", out)
@@ -98,7 +100,7 @@ class Drift(Served):
             self.assertIn("  " + text, out)
         # And where people look.
         self.assertEqual(self.lemmy.status("drifty", ns, number)["drift"]["text"],
-                         f"3 things of #{number} are not as they were applied")
+                         f"4 things of #{number} are not as they were applied")
         code, said, _ = self.cli("status", "drifty", ns)
         page = self.read(f"/projects/drifty/environments/{ns}/deploys/{number}")
         for text in texts:
@@ -126,10 +128,11 @@ class Drift(Served):
                            "-p", json.dumps({"spec": {"replicas": 2}}))
         self.plane.kubectl("set", "env", rc, "-n", ns, "GREETING-", "MODE=b", "MORE=1")
         wait_for("the template", lambda: self.texts(ns, "plain"), 20)
-        gone, mode = sorted(self.texts(ns, "plain"), key=lambda t: "MODE" in t)
+        gone, mode, more = sorted(self.texts(ns, "plain"), key=lambda t: ("MODE" in t) + 2 * ("MORE" in t))
         container = f"ReplicationController {rc[3:]}: spec.template.spec.containers[app].env"
         self.assertEqual(gone, container + "[GREETING].value is gone, was applied as hi")
         self.assertRegex(mode, "^" + re.escape(container + "[MODE].value is b, was applied as a (kubectl-set, 20"))
+        self.assertRegex(more, "^" + re.escape(container + "[MORE] is {") + ".*, and was not applied .kubectl-set, 20")
         self.plane.kubectl("scale", rc, "-n", ns, "--replicas=3")
         wait_for("the count", lambda: re.search(
             r"spec.replicas is 3, was applied as 1 \(\w+\)", "\n".join(self.texts(ns, "plain"))), 20)
@@ -177,7 +180,7 @@ class Away(Served):
         args = ("diff", "drifty", "drift-cut", "--config", str(self.config.dir))
         code, out, err = self.cli(*args)
         self.assertEqual(code, 0, err)
-        self.assertIn(f"is what runs there (#{number})", out)
+        self.assertIn(f"is what #{number} was applied from", out)
         self.assertIn("what is in the cluster is not known: ", out)
         self.assertNotIn("compared", out)
         drift = json.loads(self.cli(*args, "--output", "json")[1])["drift"]

@@ -56,7 +56,7 @@ test("after a new log-in in another tab the buttons of an open page work", async
   const token = await page.evaluate(() => document.body.dataset.csrf);
   await other.getByRole("button", { name: "Sign out" }).click();
   await other.waitForURL("**/login**");
-  await page.getByText("You are anonymous now").waitFor();
+  await page.getByText("You are signed out").waitFor();
   await signIn(other, "dora");
   await page.waitForFunction((was) => document.body.dataset.csrf !== was, token);
   assert.equal(await page.locator("#connection").textContent(), "");

@@ -91,7 +91,7 @@ class Deploys(unittest.TestCase):
                 return self.server.cli("diff", "user-service", "production", "--config", str(tree), *more)
 
             code, out, err = diff("--exit-code")
-            self.assertEqual((code, "is what runs there (#1)" in out), (0, True), out + err)
+            self.assertEqual((code, "is what #1 was applied from" in out), (0, True), out + err)
             self.assertIn("in the cluster: as #1 was applied", out)
             file = tree / "projects/user-service/environments.json"
             file.write_text(file.read_text().replace('"upstream_timeout": "1s"', '"upstream_timeout": "2s"'))

@@ -35,7 +35,7 @@ class PublicUrl(unittest.TestCase):
         form["csrf"] = re.search(r'name="csrf" value="([^"]+)"', page)[1]
         answer = self.server.form("/lemmy/login", form)
         self.assertEqual((answer.status, answer.headers["location"]), (303, "/lemmy/projects/hello-world"), answer.body[:300])
-        self.assertIn("; Path=/lemmy/; ", answer.cookies[0])
+        self.assertIn("; Path=/lemmy; ", answer.cookies[0])
         self.assertIn("; Path=/lemmy/login; ", answer.cookies[1])
         page = self.server.get("/lemmy/", cookie=answer.cookies[0].split(";")[0]).body.decode()
         self.assertIn("Sign out", page)

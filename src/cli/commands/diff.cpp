@@ -82,10 +82,10 @@ int show(const DiffArguments& a, int64_t number, const std::vector<FieldChange>&
                             {"changes", to_json(changes)},
                             {"drift", drift ? json::value(*drift) : json::value(nullptr)}});
   } else if (changes.empty()) {
-    fmt::print("{}: the configuration in {} is what runs there (#{})\n", a.target.str(), a.dir, number);
+    fmt::print("{}: the configuration in {} is what #{} was applied from\n", a.target.str(), a.dir, number);
   } else {
-    fmt::print("{}: the configuration in {} changes {} field{} of what runs there (#{})\n", a.target.str(),
-               a.dir, changes.size(), changes.size() == 1 ? "" : "s", number);
+    fmt::print("{}: the configuration in {} changes {} field{} of what #{} was applied from\n",
+               a.target.str(), a.dir, changes.size(), changes.size() == 1 ? "" : "s", number);
     print_changes(changes, kMostRows);
   }
   if (drift && !a.remote.json()) print_drift(*drift);

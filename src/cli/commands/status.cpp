@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/drift_shown.h"
 #include "cli/explained.h"
 #include "cli/hosts_shown.h"
 #include "cli/remote.h"
@@ -27,7 +28,8 @@ struct StatusArguments {
 };
 
 std::string health_text(const json::object& target) {
-  const std::string text = field(target, "health_text");
+  std::string text = field(target, "health_text");
+  if (int_or(target, "drift") > 0) text += "; drift";
   return bool_or(target, "configured", true) ? text : text + "; it is not in the configuration any more";
 }
 
@@ -97,10 +99,10 @@ void print_deploy(const json::object& status, const json::value& failure, bool w
   }
   if (const json::object& answers = object_in(status, "answers"); !answers.empty())
     fmt::print("{}\n", field(answers, "text"));
-  const json::object& drift = object_in(status, "drift");
-  if (!field(drift, "text").empty()) fmt::print("{}:\n", field(drift, "text"));
-  for (const json::value& v : array_in(drift, "items"))
-    if (v.is_object()) fmt::print("  {}\n", field(v.get_object(), "text"));
+  if (const json::object& cluster = object_in(status, "cluster"); !bool_or(cluster, "ok", true))
+    fmt::print("{}: what follows may be old\n", field(cluster, "trouble"));
+  if (field(status, "health") == "bad") fmt::print("{}\n", field(status, "health_text"));
+  print_drift_seen(object_in(status, "drift"));
   if (bool_or(d, "recovered"))
     fmt::print(
         "All pods of #{0} are ready by now: accept makes it the one that serves; zero it if it is not "
@@ -210,7 +212,12 @@ Task<Result<int>> environment(std::shared_ptr<Remote> remote, StatusArguments a)
   fmt::print("{}: {}, {}\n", a.target.str(), field(target, "health"), health_text(target));
   if (list.empty()) co_return 0;
   print_deploys(list);
-  if (newest.is_object()) print_deploy(newest.get_object(), newest.get_object().at("failure"), false);
+  if (!newest.is_object()) co_return 0;
+  print_deploy(newest.get_object(), newest.get_object().at("failure"), false);
+  const int64_t serves = int_or(object_in(target, "current"), "number");
+  if (int_or(target, "drift") > 0 && serves != int_or(object_in(newest.get_object(), "deploy"), "number"))
+    fmt::print("\n#{} serves, and in the cluster not all is as it was applied: lemmy status {} {} {}\n",
+               serves, a.target.project, a.target.environment, serves);
   co_return 0;
 }
 

@@ -53,7 +53,7 @@ function use(token, within) {
 }
 function signedInAs({ who, csrf }) {
   if (csrf === body.dataset.csrf) return;
-  if (who !== body.dataset.who) return say("who", `You are ${who} now. Load the page again to see what you may do.`);
+  if (who !== body.dataset.who) return say("who", who === "anonymous" ? "You are signed out. Load the page again to sign in." : `You are ${who} now. Load the page again to see what you may do.`);
   say("who", "");
   body.dataset.csrf = csrf;
   use(csrf, document);
