@@ -14,7 +14,7 @@ bool Leader::is_ours(const store::Lease& lease) const {
 }
 
 bool Leader::late() const {
-  return Clock::now() - seen_ > (says_busy(lease_) ? times_.busy_give_up : times_.give_up);
+  return Clock::now() - seen_ > (says_busy(lease_) && !maybe_idle_ ? times_.busy_give_up : times_.give_up);
 }
 
 void Leader::lost() { lost_ = true; }
@@ -39,17 +39,22 @@ Task<> Leader::renew() {
   const auto before = Clock::now();
   store::Lease next = lease_;
   next.holder = name_;
-  if (duties_.busy && duties_.busy()) next.holder += kBusy;
+  if (duties_.busy && duties_.busy())
+    next.holder += kBusy;
+  else
+    maybe_idle_ = true;
   auto renewed = co_await with_deadline(store_->swap_lease(std::move(next)), kStoreLimit, "the store");
   if (renewed) {
     lease_ = *renewed;
     seen_ = before;
+    maybe_idle_ = !says_busy(lease_);
   } else if (renewed.error().code == ErrorCode::conflict) {
     // Another server has it, or a write of ours was kept though its answer was lost.
     auto now = co_await with_deadline(store_->lease(kLease), kStoreLimit, "the store");
     if (now && is_ours(*now) && now->token == lease_.token) {
       lease_ = *now;
       seen_ = before;
+      maybe_idle_ = !says_busy(lease_);
     } else if (now) {
       co_await stop_leading();
       lease_ = *now;

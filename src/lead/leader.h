@@ -18,7 +18,8 @@ class Leader {
     // A leader that could not renew for so long stops by itself, before another may begin.
     milliseconds give_up{4'000};
     // The same while the lease says that it is busy.
-    milliseconds busy_patience{30'000}, busy_give_up{27'000};
+    // What is under way is cut within 20 s after that: looks, waits of those who follow, and SIGKILL.
+    milliseconds busy_patience{45'000}, busy_give_up{20'000};
   };
 
   struct Duties {
@@ -28,8 +29,8 @@ class Leader {
   };
   // `name` tells this server from the others; it must be another one after each start.
   Leader(store::Store* store, std::string name, Duties duties,
-         Times times = {milliseconds{1'000}, milliseconds{6'000}, milliseconds{4'000}, milliseconds{30'000},
-                        milliseconds{27'000}})
+         Times times = {milliseconds{1'000}, milliseconds{6'000}, milliseconds{4'000}, milliseconds{45'000},
+                        milliseconds{20'000}})
       : store_(store), name_(std::move(name)), duties_(std::move(duties)), times_(times) {}
   Task<> run();                      // until it is cancelled
   void stop() { stopping_ = true; }  // takes no lease any more
@@ -60,6 +61,7 @@ class Leader {
   store::Lease lease_;
   Clock::time_point seen_{};  // when lease_ last changed, or was renewed by us; by the time before asking
   bool leading_ = false, lost_ = false, stopping_ = false;
+  bool maybe_idle_ = false;    // a lease that does not say busy may stand in the store
   bool unable_ = false;        // the duties could not begin: give it back
   std::optional<Group> duty_;  // of one time of leading
 };

@@ -45,6 +45,13 @@ static std::string what_to_do(const json::object& found) {
   if (!by_others)
     return "A later deploy that does not serve changed what they share: deploy the build again to have it as "
            "it was";
+  const bool only_added = std::ranges::all_of(found.at("items").as_array(), [](const json::value& v) {
+    return is_harmless(v) || text_or(v.as_object(), "what") == "added";
+  });
+  if (only_added)
+    return "Somebody added to it beside Lemmy, and a deploy leaves that there: take it out by hand, or put "
+           "it "
+           "into the configuration";
   return "Somebody changed the cluster beside Lemmy: deploy the build again to have it as it was, or put the "
          "change into the configuration";
 }
@@ -64,7 +71,9 @@ Task<Result<json::object>> Drifts::find(Target target, Deploy d, bool afresh) {
   const json::value before = shown(target);
   const auto now = Clock::now();
   const auto kept = seen_.find(target);
-  if (!found && kept != seen_.end() && kept->second.number == d.number && kept->second.found)
+  const bool good = kept != seen_.end() && kept->second.number == d.number && kept->second.found &&
+                    now - kept->second.looked < from_.good;
+  if (!found && good)
     kept->second.tried = now;
   else
     seen_[target] = {d.number, now, now, found};

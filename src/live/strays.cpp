@@ -26,7 +26,8 @@ std::string about(const kube::Owned& o, bool known, const Deploy* d) {
 json::object Board::strays() const {
   if (Clock::now() < strays_until_) return strays_;
   strays_until_ = Clock::now() + kAge;
-  json::array items;
+  // Those of deploys that are known here come first: others may be another server's.
+  json::array items, unknown;
   size_t all = 0;
   // The garbage collector takes most of them: those are meant that were there at the last look too.
   const std::set<std::string> before = std::exchange(unowned_, {});
@@ -48,22 +49,26 @@ json::object Board::strays() const {
         unowned_.insert(key);
         if (!before.contains(key)) continue;
       }
-      if (++all > kShown) continue;
+      ++all;
+      json::array& list = known ? items : unknown;
+      if (list.size() == kShown) continue;
       const Deploy* d = known ? from_.conductor->find(o.owner.target, o.owner.deploy) : nullptr;
       std::string text = about(o, known, d);
-      items.push_back({{"cluster", c.name},
-                       {"kind", o.kind},
-                       {"namespace", o.ns},
-                       {"name", o.name},
-                       {"project", o.owner.target.project},
-                       {"number", o.owner.deploy},
-                       {"known", known},
-                       {"url", known ? deploy_address(o.owner.target, o.owner.deploy) : ""},
-                       {"wanted", o.wanted},
-                       {"ready", o.ready},
-                       {"text", std::move(text)}});
+      list.push_back({{"cluster", c.name},
+                      {"kind", o.kind},
+                      {"namespace", o.ns},
+                      {"name", o.name},
+                      {"project", o.owner.target.project},
+                      {"number", o.owner.deploy},
+                      {"known", known},
+                      {"url", known ? deploy_address(o.owner.target, o.owner.deploy) : ""},
+                      {"wanted", o.wanted},
+                      {"ready", o.ready},
+                      {"text", std::move(text)}});
     }
   }
+  for (json::value& v : unknown)
+    if (items.size() < kShown) items.push_back(std::move(v));
   strays_ = {{"total", all}, {"items", std::move(items)}};
   return strays_;
 }

@@ -17,6 +17,9 @@
 namespace lemmy::manifest {
 namespace {
 
+// By which the API server tells items of lists apart.
+constexpr std::string_view kListKeys[] = {"name",       "port", "containerPort", "protocol", "mountPath",
+                                          "devicePath", "ip",   "topologyKey"};
 constexpr size_t kDriftShown = 400, kDriftInLine = 120;
 
 // What people and templates set.
@@ -135,14 +138,16 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
     const bool meta = at.steps.front().key == "metadata";
     if (at.steps.back().key == kAnswersLabel || (meta && !named.contains(at.path))) return;
     if (before && after && same(at.path, before->value, after->value)) return;
-    // As the API server keeps it: null and 0 are left out.
-    if (before && after && !cluster.applied_anew && says_nothing(before->value)) return;
     if (!after && (cluster.applied_anew ? is_hull(before->value) : says_nothing(before->value))) return;
     if (!before && (!cluster.applied_anew || is_hull(after->value))) return;
     if (is_replicas(kind, at.steps) && autoscaled) return;
     const json::object* by = manager_of(whole, at.steps, !after);
     const std::string manager(by ? text_or(*by, "manager") : "");
     if (is_replicas(kind, at.steps) && may_scale(manager)) return;
+    // As the API server keeps it: null and 0 are left out.
+    if (before && after && !cluster.applied_anew && says_nothing(before->value) &&
+        (!by || is_of_cluster(*by)))
+      return;
     // It wrote it so, and the API server keeps it in another form: 1024Mi as 1Gi.
     if (!cluster.applied_anew && after && manager == "lemmy") return;
     if (later && (manager == "lemmy" || (!by && !after))) return;  // that deploy did it
@@ -176,8 +181,9 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
     if (!by || is_of_cluster(*by) || text_or(*by, "time") <= since) continue;
     // An item whose key somebody changed is theirs in all of its fields, and told already.
     const std::string in_item = path.substr(0, path.rfind(']') + 1);
-    if (const auto first = told.lower_bound(in_item);
-        !in_item.empty() && first != told.end() && first->starts_with(in_item))
+    if (!in_item.empty() && std::ranges::any_of(kListKeys, [&](std::string_view key) {
+          return told.contains(fmt::format("{}.{}", in_item, key));
+        }))
       continue;
     const auto [item, steps] = added_item(f, named);
     if (!told.insert(item).second) continue;

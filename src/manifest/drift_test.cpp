@@ -158,6 +158,18 @@ TEST(Drift, an_item_that_somebody_added_is_one_line) {
               ElementsAre(HasSubstr("Service hello: spec.ports[more] is {")));
 }
 
+TEST(Drift, what_somebody_added_to_an_item_is_told_beside_what_they_changed_of_it) {
+  json::object live = service_live();
+  port_of(live)["targetPort"] = 9;
+  port_of(live)["appProtocol"] = "h2c";
+  edited(
+      live, "kubectl-edit",
+      R"({"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {"f:targetPort": {}, "f:appProtocol": {}}}}})");
+  EXPECT_THAT(found(object(kService), live, service_live()),
+              ElementsAre(HasSubstr("targetPort is 9, was applied as 8080"),
+                          HasSubstr("appProtocol is h2c, and was not applied")));
+}
+
 TEST(Drift, other_forms_of_what_lemmy_wrote_are_none_when_nothing_can_be_applied_anew) {
   json::object manifest = object(kService), live = service_live();
   port_of(manifest)["nodePort"] = 0;

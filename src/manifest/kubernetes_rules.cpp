@@ -100,7 +100,7 @@ std::optional<Wrong> wrong_quantity(std::string_view resource, std::string_view 
   const bool bytes =
       resource == "memory" || resource == "ephemeral-storage" || resource.starts_with("hugepages-");
   // 1.2Gi is no whole number either, and what people write.
-  if (bytes && std::string_view("num").contains(text.back()) && *n != std::floor(*n))
+  if (bytes && std::string_view("num0123456789.").contains(text.back()) && *n != std::floor(*n))
     return Wrong{fmt::format("'{}' is {} bytes", text, *n),
                  fmt::format("did you mean '{}Mi'?", text.substr(0, text.find_first_not_of("0123456789.")))};
   if (resource == "cpu" && *n > kMostCpus)

@@ -48,6 +48,7 @@ TEST(KubernetesRules, quantities_are_read_as_kubernetes_reads_them) {
 TEST(KubernetesRules, quantities_that_nobody_means_are_wrong) {
   EXPECT_EQ(wrong_quantity("memory", "128m")->hint, "did you mean '128Mi'?");
   EXPECT_EQ(wrong_quantity("cpu", "500M")->hint, "did you mean '500m'?");
+  EXPECT_TRUE(wrong_quantity("memory", "1.5"));
   EXPECT_TRUE(wrong_quantity("memory", "-1"));
   EXPECT_TRUE(wrong_quantity("cpu", "many"));
   for (auto [resource, text] : {std::pair{"memory", "128M"},
@@ -55,6 +56,8 @@ TEST(KubernetesRules, quantities_that_nobody_means_are_wrong) {
                                 {"cpu", "96"},
                                 {"nvidia.com/gpu", "1"},
                                 {"memory", "1.5Gi"},
+                                {"memory", "1.2Gi"},
+                                {"memory", "8.2G"},
                                 {"memory", "0"}})
     EXPECT_FALSE(wrong_quantity(resource, text)) << text;
 }

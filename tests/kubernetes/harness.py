@@ -119,6 +119,7 @@ class Lemmy:
         self.config_dir, self.data_dir, self.kubeconfig = str(config_dir), str(data_dir), str(kubeconfig)
         self.process = None
         self.port = None
+        self.own_port = 0  # a free one at each start
         self.log = open(os.path.join(tempfile.gettempdir(), f"lemmy-{secrets.token_hex(4)}.log"), "w+")
 
     def start(self, crash_at=None):
@@ -128,7 +129,7 @@ class Lemmy:
             env["LEMMY_CRASH_AT"] = str(crash_at)
         self.process = subprocess.Popen(
             [LEMMY, "serve", "--config", self.config_dir, "--data", self.data_dir, "--kubeconfig", self.kubeconfig,
-             "--port", "0", *self.more], stdout=subprocess.PIPE, stderr=self.log, text=True, env=env)
+             "--port", str(self.own_port), *self.more], stdout=subprocess.PIPE, stderr=self.log, text=True, env=env)
         line = self.process.stdout.readline()
         found = re.match(r"listening on http://[^:]+:(\d+)", line)
         if not found:

@@ -8,6 +8,7 @@ import math
 import os
 import random
 import secrets
+import socket
 import sys
 import threading
 import time
@@ -65,6 +66,16 @@ class Client(threading.Thread):
             time.sleep(0.05)
 
 
+def port_of_its_own():
+    """One that the system gives to nobody: a call to the port of before must not reach another test's server."""
+    for _ in range(100):
+        port = 20000 + secrets.randbelow(10000)
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)):
+                return port
+    raise AssertionError("no port is free")
+
+
 class Kills(told.Following, backends.OnStore):
     @classmethod
     def setUpClass(cls):
@@ -86,6 +97,7 @@ class Kills(told.Following, backends.OnStore):
         self.lemmy = Lemmy(config.dir, self.work / "data", self.cluster.kubeconfig, "--ansible", "/nowhere",
                            "--archive", str(self.archive),
                            *self.store.arguments(self.store.fresh()), env=self.store.env())
+        self.lemmy.own_port = port_of_its_own()
         self.addCleanup(self.lemmy.log.close)
         self.addCleanup(self.lemmy.stop)
         self.random = random.Random(SEED)
@@ -199,9 +211,10 @@ class Kills(told.Following, backends.OnStore):
             c.go.clear()
         for c in self.clients:
             c.idle.clear()
-            self.assertTrue(c.idle.wait(60), "a client waits for an answer for ever")
+            idle = c.broken or c.idle.wait(60)
             if c.broken:
                 raise c.broken
+            self.assertTrue(idle, "a client waits for an answer for ever")
 
     def begin(self):
         for c in self.clients:
