@@ -62,7 +62,7 @@ void set_clusters(const json::object& frame) {
   }
 }
 
-// Only the server that leads looks at all of them.
+// Every server looks for itself; one of them counts.
 void set_drifts(const live::Services& s, const json::object& frame) {
   for (const char* of_targets : {"lemmy_targets_drifted", "lemmy_targets_drift_unknown"})
     metrics::clear(of_targets);

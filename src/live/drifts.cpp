@@ -27,8 +27,7 @@ static json::array items_of(const json::object& found) {
 }
 
 static int64_t things(const json::object& found) {
-  return std::ranges::count_if(found.at("items").as_array(), [](const auto& v) { return !is_harmless(v); }) +
-         int_or(found, "left_out");
+  return static_cast<int64_t>(items_of(found).size()) + int_or(found, "left_out");
 }
 
 static std::string what_to_do(const json::object& found) {
@@ -50,8 +49,7 @@ static std::string what_to_do(const json::object& found) {
   });
   if (only_added)
     return "Somebody added to it beside Lemmy, and a deploy leaves that there: take it out by hand, or put "
-           "it "
-           "into the configuration";
+           "it into the configuration";
   return "Somebody changed the cluster beside Lemmy: deploy the build again to have it as it was, or put the "
          "change into the configuration";
 }
@@ -152,13 +150,13 @@ const Drifts::Seen* Drifts::seen(const Target& target) const {
   const auto found = seen_.find(target);
   const Deploy* d = from_.conductor->current(target);
   const bool good = found != seen_.end() && d && d->number == found->second.number &&
-                    Clock::now() - found->second.looked < from_.good;
+                    Clock::now() - found->second.looked < from_.good && cluster_of(*d);
   return good ? &found->second : nullptr;
 }
 
 json::value Drifts::shown(const Target& target) const {
   const Seen* one = seen(target);
-  if (!one || !cluster_of(*from_.conductor->current(target))) return nullptr;
+  if (!one) return nullptr;
   json::object out{{"number", one->number}, {"items", json::array{}}, {"left_out", 0}};
   out["complete"] = one->found && bool_or(*one->found, "complete");
   out["unasked"] = out["refused"] = json::array{};
@@ -177,8 +175,7 @@ json::value Drifts::shown(const Target& target) const {
 
 json::value Drifts::count(const Target& target) const {
   const Seen* one = seen(target);
-  if (!one || !one->found || !cluster_of(*from_.conductor->current(target))) return nullptr;
-  return things(*one->found);
+  return one && one->found ? json::value(things(*one->found)) : json::value(nullptr);
 }
 
 std::map<std::string, Drifts::Count> Drifts::counts() const {
@@ -188,7 +185,7 @@ std::map<std::string, Drifts::Count> Drifts::counts() const {
     if (!d || d->deployer != Deployer::kubernetes) continue;
     Count& count = out[target.environment];
     const Seen* one = seen(target);
-    const bool known = one && one->found && cluster_of(*d);
+    const bool known = one && one->found;
     if (known && things(*one->found) > 0) ++count.drifted;
     if (!known || !bool_or(*one->found, "complete") || !one->found->at("refused").as_array().empty())
       ++count.unknown;

@@ -46,7 +46,8 @@ class Drifts {
   // tells what differs from the look before.
   Task<> run();
 
-  // The newest look at what serves now; nullptr: there was none yet, it is too old, or it is on hosts.
+  // The newest look at what serves now; nullptr: there was none yet, it is too old, the cluster cannot be
+  // seen, or it is on hosts.
   const Seen* seen(const Target& target) const;
   // {"number", "items", "left_out", "complete", "unasked", "refused", "error" (empty: it could be told),
   // "text" (a sentence; empty: what could be asked is as it was applied), "hint" (what to do), "url"}; null:

@@ -96,13 +96,13 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   if (cluster)
     for (const kube::Pod* pod : pods::pods_of(*cluster, owner)) pods.push_back(pod_json(*pod));
   out["pods"] = std::move(pods);
-  out["answers"] = d.deployer == Deployer::ansible
-                       ? json::value(nullptr)
-                       : answers_json(cluster, target, from_.conductor->current(target));
-  const Deploy* serves = from_.conductor->current(target);
-  out["drift"] = from_.drifts && serves && serves->number == number ? from_.drifts->shown(target) : nullptr;
-  const bool is_it = serves && serves->number == number && d.presence == Presence::running;
-  const Health health = is_it ? health_of_serving(d, out["answers"]) : Health{};
+  const Deploy* serving = from_.conductor->current(target);
+  out["answers"] =
+      d.deployer == Deployer::ansible ? json::value(nullptr) : answers_json(cluster, target, serving);
+  const bool serves = serving && serving->number == number;
+  out["drift"] = from_.drifts && serves ? from_.drifts->shown(target) : nullptr;
+  const bool runs = serves && d.presence == Presence::running;
+  const Health health = runs ? health_of_serving(d, out["answers"]) : Health{};
   out["health"] = health.name.empty() ? json::value(nullptr) : json::value(health.name);
   out["health_text"] = health.text;
   out["hosts"] = std::move(hosts);
