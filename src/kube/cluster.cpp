@@ -56,8 +56,8 @@ void Cluster::start() {
   begin_metrics(name_);
   for (const std::string& ns : scopes_) {
     watch<Pod>(add(Of::pods, ns, "pods"), pods_, "/api/v1", kOurs, parse_pod);
-    watch<ReplicationController>(add(Of::controllers, ns, "replicationcontrollers"), rcs_, "/api/v1", kOurs,
-                                 parse_rc);
+    watch<Controller>(add(Of::controllers, ns, "replicationcontrollers"), controllers_, "/api/v1", kOurs,
+                      parse_controller);
     watch<Autoscaler>(add(Of::autoscalers, ns, "horizontalpodautoscalers"), autoscalers_,
                       "/apis/autoscaling/v2", kOurs, parse_autoscaler);
     // A slice has the labels of its Service.
@@ -86,7 +86,7 @@ Task<> Cluster::stop() {
 
 void Cluster::forget() {
   pods_.clear();
-  rcs_.clear();
+  controllers_.clear();
   autoscalers_.clear();
   endpoints_.clear();
   homeless_.clear();
@@ -210,10 +210,10 @@ int Cluster::ready_pods(const Owner& owner) const {
       pods_.of(owner), [](const Pod* pod) { return pod->ready && !pod->meta.deleting; }));
 }
 
-const ReplicationController* Cluster::rc(const Owner& owner) const { return first(rcs_.of(owner)); }
+const Controller* Cluster::controller(const Owner& owner) const { return first(controllers_.of(owner)); }
 const Autoscaler* Cluster::autoscaler(const Owner& owner) const { return first(autoscalers_.of(owner)); }
-const ReplicationController* Cluster::rc(std::string_view ns, std::string_view name) const {
-  return rcs_.find(Key{ns, name});
+const Controller* Cluster::controller(std::string_view ns, std::string_view name) const {
+  return controllers_.find(Key{ns, name});
 }
 const Autoscaler* Cluster::autoscaler(std::string_view ns, std::string_view name) const {
   return autoscalers_.find(Key{ns, name});
@@ -235,22 +235,22 @@ std::optional<std::vector<const Pod*>> Cluster::answering(const Target& target) 
 
 std::set<Target> Cluster::targets() const {
   std::set<Target> out;
-  for (const auto& [key, slot] : rcs_.all()) out.insert(slot.object.meta.target());
+  for (const auto& [key, slot] : controllers_.all()) out.insert(slot.object.meta.target());
   return out;
 }
 
-std::vector<const ReplicationController*> Cluster::controllers(const Target& target) const {
-  return rcs_.of(target);
+std::vector<const Controller*> Cluster::controllers(const Target& target) const {
+  return controllers_.of(target);
 }
 
 int64_t Cluster::highest_number(const Target& target) const {
-  return std::max({pods_.highest(target), rcs_.highest(target), autoscalers_.highest(target)});
+  return std::max({pods_.highest(target), controllers_.highest(target), autoscalers_.highest(target)});
 }
 
 std::vector<Owned> Cluster::owned() const {
   std::vector<Owned> out;
   std::set<std::string_view> controllers;
-  for (const auto& [key, slot] : rcs_.all()) {
+  for (const auto& [key, slot] : controllers_.all()) {
     out.push_back(kube::owned("ReplicationController", slot.object));
     controllers.insert(slot.object.meta.uid);
   }

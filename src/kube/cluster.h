@@ -77,15 +77,15 @@ class Cluster {
   // All with Lemmy's stamp of the target that a label selector chooses besides ("!lemmy/answers").
   Task<Result<std::vector<Pod>>> list_pods(Target target, std::string selector);
   std::vector<EventGroup> events_about(const std::string& object_name, const std::string& ns) const;
-  const ReplicationController* rc(const Owner& owner) const;
+  const Controller* controller(const Owner& owner) const;
   const Autoscaler* autoscaler(const Owner& owner) const;
-  const ReplicationController* rc(std::string_view ns, std::string_view name) const;
+  const Controller* controller(std::string_view ns, std::string_view name) const;
   const Autoscaler* autoscaler(std::string_view ns, std::string_view name) const;
   std::set<Target> targets() const;
   // Of the target's Services: the pods that get requests now, by name, each once. nullopt: that is not known;
   // the rest of the picture may be live all the same.
   std::optional<std::vector<const Pod*>> answering(const Target& target) const;
-  std::vector<const ReplicationController*> controllers(const Target& target) const;  // by deploy
+  std::vector<const Controller*> controllers(const Target& target) const;  // by deploy
   // The highest number of a deploy whose label any object has; 0: none. Whoever made it: a number in use is
   // not given again.
   int64_t highest_number(const Target& target) const;
@@ -163,7 +163,7 @@ class Cluster {
   const std::set<std::string> namespaces_;
   const std::set<std::string> scopes_;  // of watches: the namespaces, or (empty) all together
   Kept<Pod> pods_;
-  Kept<ReplicationController> rcs_;
+  Kept<Controller> controllers_;
   Kept<Autoscaler> autoscalers_;
   Kept<EndpointSlice> endpoints_;
   std::vector<std::unique_ptr<Feed>> feeds_;

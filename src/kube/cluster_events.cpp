@@ -40,14 +40,14 @@ bool Cluster::keep_event(const Event& e, bool remove) {
     changed_(slot->object.meta.target());
     return true;
   };
-  return e.about_kind == "Pod" ? keep(pods_) : keep(rcs_);
+  return e.about_kind == "Pod" ? keep(pods_) : keep(controllers_);
 }
 
 void Cluster::put_event(const Event& e) {
   if (e.about_kind != "Pod" && e.about_kind != "ReplicationController") return;
   if (keep_event(e, false)) return;
   // It may be about an object that its own watch tells of in a moment, in a namespace where we have some.
-  if (!pods_.has_namespace(e.meta.ns) && !rcs_.has_namespace(e.meta.ns)) return;
+  if (!pods_.has_namespace(e.meta.ns) && !controllers_.has_namespace(e.meta.ns)) return;
   homeless_.push_back(e);
   if (homeless_.size() > kHomeless) homeless_.pop_front();
 }
@@ -66,7 +66,7 @@ void Cluster::adopt_events(const Key& key) {
 void Cluster::trim_events() {
   std::vector<Time> times;
   for (const auto& [key, slot] : pods_.all()) slot.events.times(&times);
-  for (const auto& [key, slot] : rcs_.all()) slot.events.times(&times);
+  for (const auto& [key, slot] : controllers_.all()) slot.events.times(&times);
   events_ = times.size();  // those of objects that have gone went with them
   if (times.size() <= kEvents) return;
   auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
@@ -75,7 +75,7 @@ void Cluster::trim_events() {
   auto trim = [from](auto& kept) {
     for (const auto& [key, slot] : kept.all()) kept.slot(key)->events.remove_before(from);
   };
-  trim(pods_), trim(rcs_);
+  trim(pods_), trim(controllers_);
   events_ = times.size() / 2;
 }
 
@@ -87,7 +87,7 @@ std::vector<EventGroup> Cluster::events_about(const std::string& name, const std
     if (it == kept.all().end()) return;
     for (EventGroup& e : it->second.events.groups()) out.push_back(std::move(e));
   };
-  add(rcs_), add(pods_);
+  add(controllers_), add(pods_);
   return out;
 }
 

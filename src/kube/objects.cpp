@@ -150,20 +150,21 @@ Pod parse_pod(const json::object& object) {
   return p;
 }
 
-ReplicationController parse_rc(const json::object& object) {
-  ReplicationController rc;
-  rc.meta = parse_meta(object);
+Controller parse_controller(const json::object& object) {
+  Controller controller;
+  controller.meta = parse_meta(object);
   const json::object& status = object_at(object, "status");
-  rc.wanted = number(object_at(object, "spec"), "replicas", 1);
-  rc.answers = answers_of(object_at(object_at(object, "spec"), "template"));
-  rc.replicas = number(status, "replicas");
-  rc.ready = number(status, "readyReplicas");
-  rc.observed = int_or(status, "observedGeneration") >= int_or(object_at(object, "metadata"), "generation");
+  controller.wanted = number(object_at(object, "spec"), "replicas", 1);
+  controller.answers = answers_of(object_at(object_at(object, "spec"), "template"));
+  controller.replicas = number(status, "replicas");
+  controller.ready = number(status, "readyReplicas");
+  controller.observed =
+      int_or(status, "observedGeneration") >= int_or(object_at(object, "metadata"), "generation");
   each_object(array_at(status, "conditions"), [&](const json::object& c) {
     if (text_or(c, "type") == "ReplicaFailure" && text_or(c, "status") == "True")
-      rc.failure = text(c, "message");
+      controller.failure = text(c, "message");
   });
-  return rc;
+  return controller;
 }
 
 EndpointSlice parse_endpoints(const json::object& object) {

@@ -99,7 +99,7 @@ struct Pod {
   std::vector<Container> containers;  // initContainers first; as the statuses have them, sorted by name
 };
 
-struct ReplicationController {
+struct Controller {
   Meta meta;
   int wanted = 0;  // spec.replicas
   int replicas = 0, ready = 0;
@@ -139,7 +139,7 @@ std::string parse_version(const json::object& object);  // metadata.resourceVers
 // metadata.ownerReferences but those of `uid`.
 json::array other_owners(const json::object& object, std::string_view uid);
 Pod parse_pod(const json::object& object);
-ReplicationController parse_rc(const json::object& object);
+Controller parse_controller(const json::object& object);
 Autoscaler parse_autoscaler(const json::object& object);
 EndpointSlice parse_endpoints(const json::object& object);
 Event parse_event(const json::object& object);

@@ -122,7 +122,7 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
   for (std::string& line : under_way(target, false)) out.push_back(std::move(line));
   if (!d || !serving || serving->number != number) return out;
   const kube::Cluster* cluster = cluster_of(*d);
-  const bool gone = cluster && cluster->is_live(target.environment) && !cluster->rc({target, number});
+  const bool gone = cluster && cluster->is_live(target.environment) && !cluster->controller({target, number});
   if (gone && !deleted)
     out.push_back(fmt::format(
         "The controller of #{} is gone: zeroed, its pods are deleted, and it cannot be restored.", number));

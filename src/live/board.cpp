@@ -113,9 +113,9 @@ void Board::add_shown(json::object& o, const Deploy& d) const {
   } else if (cluster) {
     const kube::Owner owner{d.target, d.number};
     ready = pods::judge(pods::pods_of(*cluster, owner), nullptr).ready;
-    const auto* rc = cluster->rc(owner);
+    const auto* controller = cluster->controller(owner);
     // Pods whose controller is gone: as many as it was asked to have.
-    wanted = rc                                             ? rc->wanted
+    wanted = controller                                     ? controller->wanted
              : d.presence == Presence::running && ready > 0 ? std::max(ready, d.replicas)
                                                             : ready;
   }

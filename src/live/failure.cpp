@@ -35,8 +35,9 @@ Task<Result<json::object>> Board::failure(Target target, int64_t number) const {
   }
   kube::Cluster* cluster = cluster_of(d);
   auto verdict = [&] {
-    return cluster ? pods::judge(pods::pods_of(*cluster, {target, number}), cluster->rc({target, number}))
-                   : pods::Verdict{};
+    return cluster
+               ? pods::judge(pods::pods_of(*cluster, {target, number}), cluster->controller({target, number}))
+               : pods::Verdict{};
   };
   const bool failed = has_failed(d);
   if (!failed && !in_trouble(d, verdict()))

@@ -31,16 +31,17 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   if (!cluster || !cluster->is_live(d.target.environment))
     return {"unknown", "the cluster cannot be seen now"};
   const kube::Owner owner{d.target, d.number};
-  const auto* rc = cluster->rc(owner);
-  const pods::Verdict v = pods::judge(pods::pods_of(*cluster, owner), rc);
-  const int wanted = rc ? rc->wanted : v.pods > 0 ? std::max(v.pods, d.replicas) : 0;
+  const auto* controller = cluster->controller(owner);
+  const pods::Verdict v = pods::judge(pods::pods_of(*cluster, owner), controller);
+  const int wanted = controller ? controller->wanted : v.pods > 0 ? std::max(v.pods, d.replicas) : 0;
   // What an autoscaler asks for beyond its minimum is growth, which takes its time.
   const kube::Autoscaler* hpa = cluster->autoscaler(owner);
   const int needed = hpa ? std::clamp(hpa->min, 1, std::max(1, wanted)) : wanted;
   const bool ok = wanted > 0 && v.ready >= needed && (v.ready >= wanted || v.fatal == 0);
   Health out{ok ? "ok" : "bad", fmt::format("{} of {} pods ready", v.ready, wanted)};
   if (!ok && v.cause) out.text += ": " + v.cause->summary;
-  if (!rc && v.pods > 0) return {"bad", out.text + ", and nothing replaces them: their controller is gone"};
+  if (!controller && v.pods > 0)
+    return {"bad", out.text + ", and nothing replaces them: their controller is gone"};
   if (ok && answers.is_object()) {
     const json::array& who = answers.get_object().at("deploys").get_array();
     if (who.empty())

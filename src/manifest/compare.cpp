@@ -59,8 +59,8 @@ std::vector<FieldChange> without_hulls(std::vector<FieldChange> all) {
 
 json::object by_kind(const Manifests& m) {
   json::object out;
-  for (const auto& o : {std::optional(m.rc), m.autoscaler, m.service, m.config_map})
-    if (o) put(out, *o);
+  for (Role role : {Role::controller, Role::autoscaler, Role::service, Role::files})
+    if (const json::object* o = m.find(role)) put(out, *o);
   return out;
 }
 
@@ -140,7 +140,7 @@ void stamp_again(json::array& manifests, const Stamp& stamp) {
     const std::string_view kind = text_or(*o, "kind");
     const json::value* name = find(v, {"metadata", "name"});
     if (kind == kController.kind)
-      stamp_rc(*o, stamp);
+      stamp_controller(*o, stamp);
     else if (kind == kAutoscaler.kind)
       stamp_autoscaler(*o, stamp);
     else if (kind == "Service")

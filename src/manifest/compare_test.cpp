@@ -30,9 +30,7 @@ struct Comparing : testing::Test {
     EXPECT_TRUE(e) << e.error().str();
     Sent out;
     out.final = e->manifests.final;
-    for (const auto& o : {e->manifests.config_map, e->manifests.service, std::optional(e->manifests.rc),
-                          e->manifests.autoscaler})
-      if (o) out.manifests.push_back(*o);
+    out.manifests = e->manifests.in_order();
     out.origins = to_json(*e);
     return out;
   }

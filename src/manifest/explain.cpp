@@ -51,7 +51,8 @@ class Explainer {
         templates_(templates),
         stamp_{project.name, environment, build.sha, build.branch, deploy, ""},
         context_(context_of(project, environment_, build, deploy)) {
-    if (m.config_map_copy) stamp_.config_map = text_or((*m.config_map_copy)["metadata"].get_object(), "name");
+    if (const json::object* copy = m.find(Role::files_copy))
+      stamp_.config_map = text_or(copy->at("metadata").get_object(), "name");
     out_.manifests = std::move(m);
   }
 
@@ -99,18 +100,14 @@ class Explainer {
     const Manifests& m = out_.manifests;
     std::vector<Rendered> parts;
     json::object all;
-    auto render = [&](const Part& part, const json::object& stamped) -> Result<> {
-      auto d = trace_document(templates_, std::string(part.standard), context_);
+    for (const Part* part : {&kController, &kAutoscaler, &kService}) {
+      const json::object* stamped = m.find(part->role);
+      if (!stamped) continue;
+      auto d = trace_document(templates_, std::string(part->standard), context_);
       if (!d) return fail(d.error());
-      all[part.kind] = d->value;
-      parts.push_back({part, stamped, std::move(*d)});
-      return {};
-    };
-    if (auto ok = render(kController, m.rc); !ok) return ok;
-    if (m.autoscaler)
-      if (auto ok = render(kAutoscaler, *m.autoscaler); !ok) return ok;
-    if (m.service)
-      if (auto ok = render(kService, *m.service); !ok) return ok;
+      all[part->kind] = d->value;
+      parts.push_back({*part, *stamped, std::move(*d)});
+    }
     // A standard that refuses another value says nothing of it; the others do.
     auto again = [&](const json::object& context) -> Result<json::value> {
       json::object out = all;
@@ -158,9 +155,10 @@ class Explainer {
   }
 
   void explain_files() {
-    if (!out_.manifests.config_map) return;
+    const json::object* files = out_.manifests.find(Role::files);
+    if (!files) return;
     Explained map{"ConfigMap", {}};
-    for (Field& f : fields(*out_.manifests.config_map)) {
+    for (Field& f : fields(*files)) {
       Origin o{std::move(f.path), std::move(f.value), "", {}, {}};
       if (f.steps[0].key == "data")
         o.written.push_back(

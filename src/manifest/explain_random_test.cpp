@@ -72,7 +72,7 @@ TEST(ExplainingAtRandom, every_field_has_the_line_and_exactly_the_keys_that_went
     ASSERT_TRUE(e) << e.error().str() << e.error().detail << text;
     auto plain = *renderer->render("staging", build, 1);
     ASSERT_EQ(json::serialize(e->manifests.final), json::serialize(plain.final));
-    ASSERT_EQ(json::serialize(e->manifests.rc), json::serialize(plain.rc));
+    ASSERT_EQ(json::serialize(e->manifests.controller()), json::serialize(plain.controller()));
     size_t seen = 0;
     for (const Explained& object : e->objects)
       for (const Origin& o : object.fields) {

@@ -148,7 +148,7 @@ TEST_F(Explaining, the_errors_are_those_of_a_render) {
 
 TEST_F(Explaining, what_was_sent_in_place_of_a_rendered_value_is_said_to_be_lemmys) {
   auto e = *explain();
-  json::object all = to_json(e), rc = e.manifests.rc;
+  json::object all = to_json(e), rc = e.manifests.controller();
   set_replicas(rc, 9);
   stamp_object(rc, {"hello-world", "production", "fedcba9", "main", 8, ""}, "hello-world-fedcba9-8");
   say_sent(all, {rc});
@@ -196,10 +196,10 @@ TEST_F(Explaining, every_field_of_the_samples_is_accounted_for_and_the_manifests
       auto renderer = *Renderer::create(*config, p);
       auto e = *renderer->explain(environment.name, kExplained, 7);
       auto m = *renderer->render(environment.name, kExplained, 7);
-      EXPECT_EQ(json::serialize(e.manifests.rc), json::serialize(m.rc));
+      EXPECT_EQ(json::serialize(e.manifests.controller()), json::serialize(m.controller()));
       EXPECT_EQ(json::serialize(e.manifests.final), json::serialize(m.final));
       EXPECT_EQ(e.objects[0].fields.size(), fields(m.final).size());
-      EXPECT_EQ(e.objects[1].fields.size(), fields(m.rc).size());
+      EXPECT_EQ(e.objects[1].fields.size(), fields(m.controller()).size());
       for (const Explained& object : e.objects)
         for (const Origin& o : object.fields) {
           EXPECT_TRUE(!o.rule.empty() || !o.written.empty()) << name << " " << object.object << " " << o.path;

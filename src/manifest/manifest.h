@@ -20,16 +20,30 @@ struct Stamp {
   std::string config_map;  // the immutable copy's name; empty: the project has no files
 };
 
+// What an object is to its deploy, in the order of applying: what pods need comes before them.
+enum class Role {
+  files_copy,  // ConfigMap <project>-<hash>: immutable, what the pods mount
+  files,       // ConfigMap <project>: the newest, for people
+  service,
+  controller,
+  autoscaler
+};
+
+struct Manifest {
+  Role role;
+  json::object object;
+};
+
 struct Manifests {
-  json::value final;  // the project's own part
-  json::object rc;
-  std::optional<json::object> autoscaler;
-  std::optional<json::object> service;
-  std::optional<json::object> config_map;       // <project>: the newest, for people
-  std::optional<json::object> config_map_copy;  // <project>-<hash>: immutable, what the pods mount
-  std::string object_name;                      // of RC and autoscaler
+  json::value final;              // the project's own part
+  std::vector<Manifest> objects;  // by their roles
+  std::string object_name;        // of controller and autoscaler
   int replicas = 0;
   int min = 0, max = 0;  // of the autoscaler; 0: none
+
+  const json::object* find(Role role) const;  // nullptr: there is none
+  const json::object& controller() const;     // there always is one
+  json::array in_order() const;               // the objects alone
 };
 
 struct Explanation;  // manifest/explain.h
@@ -56,11 +70,11 @@ class Renderer {
 // Puts names, namespace, selector, labels, environment variables and mounts where nobody may forget them;
 // what a template set there before is replaced. Stamping again with another deploy number is how a roll back
 // is made.
-void stamp_rc(json::object& rc, const Stamp& stamp);
+void stamp_controller(json::object& controller, const Stamp& stamp);
 void stamp_object(json::object& object, const Stamp& stamp, const std::string& name);
 
 // Sets spec.replicas.
-void set_replicas(json::object& rc, int replicas);
+void set_replicas(json::object& controller, int replicas);
 
 // SRE's templates as they are when standards/ has none of its own.
 const std::vector<tmpl::Source>& default_standards();

@@ -35,31 +35,31 @@ TEST_F(Render, the_example_gives_every_object_with_its_standard_name) {
   auto m = render();
   ASSERT_TRUE(m) << m.error().str() << m.error().detail;
   EXPECT_EQ(m->object_name, "hello-world-0123456789ab-7");
-  EXPECT_EQ(at(m->rc, {"metadata", "name"}), "hello-world-0123456789ab-7");
-  EXPECT_EQ(at(m->rc, {"metadata", "namespace"}), "production");
-  EXPECT_EQ(at(*m->autoscaler, {"spec", "scaleTargetRef", "name"}), "hello-world-0123456789ab-7");
-  EXPECT_EQ(at(*m->service, {"metadata", "name"}), "hello-world");
-  EXPECT_EQ(at(*m->config_map, {"metadata", "name"}), "hello-world");
-  EXPECT_EQ(at(*m->config_map_copy, {"immutable"}), true);
+  EXPECT_EQ(at(m->controller(), {"metadata", "name"}), "hello-world-0123456789ab-7");
+  EXPECT_EQ(at(m->controller(), {"metadata", "namespace"}), "production");
+  EXPECT_EQ(at(*m->find(Role::autoscaler), {"spec", "scaleTargetRef", "name"}), "hello-world-0123456789ab-7");
+  EXPECT_EQ(at(*m->find(Role::service), {"metadata", "name"}), "hello-world");
+  EXPECT_EQ(at(*m->find(Role::files), {"metadata", "name"}), "hello-world");
+  EXPECT_EQ(at(*m->find(Role::files_copy), {"immutable"}), true);
   EXPECT_EQ(m->min, 4);
   EXPECT_EQ(m->max, 20);
 }
 
 TEST_F(Render, each_rc_has_a_selector_of_its_own_and_the_service_selects_all_of_them) {
   auto seven = *render("production", 7), eight = *render("production", 8);
-  EXPECT_EQ(at(seven.rc, {"spec", "selector", "deploy"}), "7");
-  EXPECT_EQ(at(eight.rc, {"spec", "selector", "deploy"}), "8");
-  EXPECT_EQ(*seven.service, *eight.service);
+  EXPECT_EQ(at(seven.controller(), {"spec", "selector", "deploy"}), "7");
+  EXPECT_EQ(at(eight.controller(), {"spec", "selector", "deploy"}), "8");
+  EXPECT_EQ(*seven.find(Role::service), *eight.find(Role::service));
   EXPECT_EQ(
-      at(*seven.service, {"spec", "selector"}),
+      at(*seven.find(Role::service), {"spec", "selector"}),
       (json::value{{"project", "hello-world"}, {"environment", "production"}, {"lemmy/answers", "yes"}}));
-  EXPECT_EQ(at(seven.rc, {"spec", "template", "metadata", "labels", "lemmy/answers"}), "yes");
-  EXPECT_EQ(at(seven.rc, {"spec", "selector", "lemmy/answers"}), "missing")
+  EXPECT_EQ(at(seven.controller(), {"spec", "template", "metadata", "labels", "lemmy/answers"}), "yes");
+  EXPECT_EQ(at(seven.controller(), {"spec", "selector", "lemmy/answers"}), "missing")
       << "a pod taken out stays its own";
 }
 
 TEST_F(Render, rendering_again_gives_the_same_bytes) {
-  EXPECT_EQ(json::serialize(render()->rc), json::serialize(render()->rc));
+  EXPECT_EQ(json::serialize(render()->controller()), json::serialize(render()->controller()));
 }
 
 TEST_F(Render, labels_variables_and_mounts_are_stamped_and_win_over_the_template) {
@@ -67,12 +67,13 @@ TEST_F(Render, labels_variables_and_mounts_are_stamped_and_win_over_the_template
           "containers": [{"name": "app", "image": "i", "env": {"PROJECT": "liar", "N": 3, "ON": true}}]})");
   auto m = render();
   ASSERT_TRUE(m) << m.error().str();
-  json::value labels = at(m->rc, {"spec", "template", "metadata", "labels"});
+  json::value labels = at(m->controller(), {"spec", "template", "metadata", "labels"});
   EXPECT_EQ(at(labels, {"project"}), "hello-world");
   EXPECT_EQ(at(labels, {"team"}), "x");
   EXPECT_EQ(at(labels, {"branch"}), "feature-x");
   EXPECT_EQ(at(labels, {"app.kubernetes.io/managed-by"}), "lemmy");
-  json::object container = at(m->rc, {"spec", "template", "spec", "containers"}).as_array()[0].as_object();
+  json::object container =
+      at(m->controller(), {"spec", "template", "spec", "containers"}).as_array()[0].as_object();
   std::map<std::string, std::string> env;
   for (auto& e : container["env"].as_array()) {
     std::string name(text_or(e.as_object(), "name"));
@@ -98,21 +99,23 @@ TEST_F(Render, labels_have_the_first_63_digits_of_a_longer_sha_and_variables_all
   auto m = render("production", 7, build);
   ASSERT_TRUE(m) << m.error().str();
   for (const char* label : {"build", "app.kubernetes.io/version"})
-    EXPECT_EQ(at(m->rc, {"metadata", "labels", label}).as_string().size(), 63u);
-  EXPECT_NE(json::serialize(m->rc).find('"' + build.sha + '"'), std::string::npos) << "variable BUILD";
+    EXPECT_EQ(at(m->controller(), {"metadata", "labels", label}).as_string().size(), 63u);
+  EXPECT_NE(json::serialize(m->controller()).find('"' + build.sha + '"'), std::string::npos)
+      << "variable BUILD";
 }
 
 TEST_F(Render, the_mounted_config_map_copy_is_named_by_its_content) {
   auto before = *render();
   project.files[0].text = "changed";
   auto after = *render();
-  auto name = [](const Manifests& m) { return at(*m.config_map_copy, {"metadata", "name"}); };
+  auto name = [](const Manifests& m) { return at(*m.find(Role::files_copy), {"metadata", "name"}); };
   EXPECT_NE(name(before), name(after));
-  EXPECT_NE(json::serialize(after.rc).find(std::string(name(after).as_string())), std::string::npos);
+  EXPECT_NE(json::serialize(after.controller()).find(std::string(name(after).as_string())),
+            std::string::npos);
   project.files.clear();
   auto none = *render();
-  EXPECT_FALSE(none.config_map || none.config_map_copy);
-  EXPECT_EQ(json::serialize(none.rc).find("/config/"), std::string::npos);
+  EXPECT_FALSE(none.find(Role::files) || none.find(Role::files_copy));
+  EXPECT_EQ(json::serialize(none.controller()).find("/config/"), std::string::npos);
 }
 
 TEST_F(Render, stamping_again_with_another_number_makes_a_roll_back) {
@@ -122,19 +125,20 @@ TEST_F(Render, stamping_again_with_another_number_makes_a_roll_back) {
           kBuild.sha,
           kBuild.branch,
           9,
-          std::string(at(*old.config_map_copy, {"metadata", "name"}).as_string())};
-  stamp_rc(old.rc, s);
-  EXPECT_EQ(json::serialize(old.rc), json::serialize(render("production", 9)->rc));
+          std::string(at(*old.find(Role::files_copy), {"metadata", "name"}).as_string())};
+  json::object again = old.controller();
+  stamp_controller(again, s);
+  EXPECT_EQ(json::serialize(again), json::serialize(render("production", 9)->controller()));
   // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#environment-variables
   s.branch = "$(DB_PASSWORD)-$x";
-  stamp_rc(old.rc, s);
-  EXPECT_NE(json::serialize(old.rc).find(R"({"name":"BRANCH","value":"$$(DB_PASSWORD)-$$x"})"),
+  stamp_controller(again, s);
+  EXPECT_NE(json::serialize(again).find(R"({"name":"BRANCH","value":"$$(DB_PASSWORD)-$$x"})"),
             std::string::npos);
 }
 
 TEST_F(Render, without_autoscale_there_is_no_autoscaler) {
   auto m = render("staging");
-  EXPECT_FALSE(m->autoscaler);
+  EXPECT_FALSE(m->find(Role::autoscaler));
   EXPECT_EQ(m->replicas, 2);
 }
 
@@ -226,7 +230,7 @@ TEST_F(Render, the_template_in_the_docs_renders_for_every_environment) {
   for (auto environment : {"staging", "production"}) {
     auto m = render(environment);
     ASSERT_TRUE(m) << m.error().str() << m.error().detail;
-    EXPECT_EQ(m->autoscaler.has_value(), std::string_view(environment) == "production");
+    EXPECT_EQ((m->find(Role::autoscaler) != nullptr), std::string_view(environment) == "production");
   }
 }
 
@@ -239,8 +243,8 @@ TEST_F(Render, sre_s_own_standards_replace_the_defaults) {
   config = own;
   auto m = render();
   ASSERT_TRUE(m) << m.error().str();
-  EXPECT_EQ(at(m->rc, {"spec", "template", "spec", "priorityClassName"}), "high");
-  EXPECT_EQ(at(m->rc, {"spec", "selector", "project"}), "hello-world");
+  EXPECT_EQ(at(m->controller(), {"spec", "template", "spec", "priorityClassName"}), "high");
+  EXPECT_EQ(at(m->controller(), {"spec", "selector", "project"}), "hello-world");
 }
 
 }  // namespace

@@ -6,16 +6,17 @@ namespace lemmy::manifest {
 
 // What a standard renders, and how it is stamped.
 struct Part {
+  Role role;
   std::string_view kind, standard;
   void (*stamp)(json::object&, const Stamp&);
 };
 void stamp_autoscaler(json::object& autoscaler, const Stamp& stamp);
 void stamp_service(json::object& service, const Stamp& stamp);
-inline constexpr Part kController{"ReplicationController", "standards/replication-controller.json.j2",
-                                  stamp_rc};
-inline constexpr Part kAutoscaler{"HorizontalPodAutoscaler", "standards/horizontal-pod-autoscaler.json.j2",
-                                  stamp_autoscaler};
-inline constexpr Part kService{"Service", "standards/service.json.j2", stamp_service};
+inline constexpr Part kController{Role::controller, "ReplicationController",
+                                  "standards/replication-controller.json.j2", stamp_controller};
+inline constexpr Part kAutoscaler{Role::autoscaler, "HorizontalPodAutoscaler",
+                                  "standards/horizontal-pod-autoscaler.json.j2", stamp_autoscaler};
+inline constexpr Part kService{Role::service, "Service", "standards/service.json.j2", stamp_service};
 
 // What templates are given, but for `final`.
 json::object context_of(const config::Project& project, const config::ProjectEnvironment& environment,

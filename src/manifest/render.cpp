@@ -51,6 +51,19 @@ Result<json::object> render_object(const tmpl::Templates& t, const Part& part, c
 
 }  // namespace
 
+const json::object* Manifests::find(Role role) const {
+  const auto at = std::ranges::find(objects, role, &Manifest::role);
+  return at == objects.end() ? nullptr : &at->object;
+}
+
+const json::object& Manifests::controller() const { return *find(Role::controller); }
+
+json::array Manifests::in_order() const {
+  json::array out;
+  for (const Manifest& m : objects) out.push_back(m.object);
+  return out;
+}
+
 std::string file_of(const std::string& project, const std::string& name) {
   return name.starts_with("standards/") ? name : fmt::format("projects/{}/{}", project, name);
 }
@@ -137,31 +150,26 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
   if (!project_.files.empty()) {
     json::object map{
         {"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", json::object{}}, {"data", files_}};
-    m.config_map = map;
-    stamp_object(*m.config_map, stamp, project_.name);
-    map["immutable"] = true;
-    m.config_map_copy = std::move(map);
-    stamp_object(*m.config_map_copy, stamp, stamp.config_map);
+    json::object copy = map;
+    copy["immutable"] = true;
+    stamp_object(copy, stamp, stamp.config_map);
+    stamp_object(map, stamp, project_.name);
+    m.objects.push_back({Role::files_copy, std::move(copy)});
+    m.objects.push_back({Role::files, std::move(map)});
   }
-
-  auto rc = render_object(*templates_, kController, context);
-  if (!rc) return placed(project_.name, rc.error());
-  m.rc = std::move(*rc);
-  stamp_rc(m.rc, stamp);
-
-  if (const json::value* a = find(f, "autoscale")) {
-    auto hpa = render_object(*templates_, kAutoscaler, context);
-    if (!hpa) return placed(project_.name, hpa.error());
-    m.autoscaler = std::move(*hpa);
-    stamp_autoscaler(*m.autoscaler, stamp);
+  std::vector<const Part*> parts;
+  if (project_.service) parts.push_back(&kService);
+  parts.push_back(&kController);
+  if (const json::value* a = lemmy::find(f, "autoscale")) {
+    parts.push_back(&kAutoscaler);
     m.min = static_cast<int>(int_or(a->get_object(), "min"));
     m.max = static_cast<int>(int_or(a->get_object(), "max"));
   }
-  if (project_.service) {
-    auto service = render_object(*templates_, kService, context);
-    if (!service) return placed(project_.name, service.error());
-    m.service = std::move(*service);
-    stamp_service(*m.service, stamp);
+  for (const Part* part : parts) {
+    auto object = render_object(*templates_, *part, context);
+    if (!object) return placed(project_.name, object.error());
+    part->stamp(*object, stamp);
+    m.objects.push_back({part->role, std::move(*object)});
   }
   return m;
 }

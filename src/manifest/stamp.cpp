@@ -75,9 +75,9 @@ void stamp_object(json::object& object, const Stamp& s, const std::string& name)
   put_labels(object_in(meta, "labels"), s);
 }
 
-void stamp_rc(json::object& rc, const Stamp& s) {
-  stamp_object(rc, s, object_name(s.project, s.sha, s.deploy));
-  json::object& spec = object_in(rc, "spec");
+void stamp_controller(json::object& controller, const Stamp& s) {
+  stamp_object(controller, s, object_name(s.project, s.sha, s.deploy));
+  json::object& spec = object_in(controller, "spec");
   spec["selector"] = json::object{
       {"project", s.project}, {"environment", s.environment}, {"deploy", std::to_string(s.deploy)}};
   json::object& pod = object_in(spec, "template");
@@ -125,6 +125,8 @@ void stamp_service(json::object& service, const Stamp& s) {
       json::object{{"project", s.project}, {"environment", s.environment}, {kAnswersLabel, "yes"}};
 }
 
-void set_replicas(json::object& rc, int replicas) { object_in(rc, "spec")["replicas"] = replicas; }
+void set_replicas(json::object& controller, int replicas) {
+  object_in(controller, "spec")["replicas"] = replicas;
+}
 
 }  // namespace lemmy::manifest

@@ -109,7 +109,7 @@ TEST(Quota, of_pods_shows_in_the_controller_s_condition_until_it_is_raised) {
     auto ok = co_await b.client->apply(rc(1, 2), false);
     EXPECT_TRUE(ok);
     bool failing = co_await Bench::until([&] {
-      auto* r = b.cluster->rc(owner(1));
+      auto* r = b.cluster->controller(owner(1));
       return r &&
              r->failure.find("exceeded quota: staging, requested: pods=1, used: pods=1, limited: pods=1") !=
                  std::string::npos;
@@ -117,7 +117,7 @@ TEST(Quota, of_pods_shows_in_the_controller_s_condition_until_it_is_raised) {
     EXPECT_TRUE(failing);
     b.sim->set_quota("staging", {{"pods", 5}});
     bool ready = co_await Bench::until([&] {
-      auto* r = b.cluster->rc(owner(1));
+      auto* r = b.cluster->controller(owner(1));
       return ready_pods(*b.cluster, 1) == 2 && r->failure.empty();
     });
     EXPECT_TRUE(ready);

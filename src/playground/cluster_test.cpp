@@ -20,7 +20,7 @@ TEST(SimulatedCluster, runs_what_is_applied_and_the_live_picture_sees_it_become_
     bool ready = co_await Bench::until([&] { return ready_pods(*b.cluster, 1) == 3; });
     EXPECT_TRUE(ready);
     bool counted = co_await Bench::until([&] {
-      auto* r = b.cluster->rc(owner(1));
+      auto* r = b.cluster->controller(owner(1));
       auto* a = b.cluster->autoscaler(owner(1));
       return r && r->ready == 3 && r->replicas == 3 && r->observed && a && a->cpu && a->current == 3;
     });
@@ -131,7 +131,7 @@ TEST(SimulatedCluster, zero_takes_the_pods_and_switches_the_autoscaler_off) {
     auto zero = co_await b.client->scale(rc_ref(1), 0);
     EXPECT_TRUE(zero) << zero.error().str();
     bool gone = co_await Bench::until([&] {
-      auto* c = b.cluster->rc(owner(1));
+      auto* c = b.cluster->controller(owner(1));
       return b.cluster->pods(owner(1)).empty() && c && c->wanted == 0 && c->replicas == 0 && c->observed;
     });
     EXPECT_TRUE(gone);
@@ -158,8 +158,8 @@ TEST(SimulatedCluster, deleting_the_last_owner_takes_pods_and_config_maps_along)
     (void)co_await Bench::until([&] { return ready_pods(*b.cluster, 1) == 2; });
     auto gone = co_await b.client->remove(rc_ref(1));
     EXPECT_TRUE(gone);
-    bool pods =
-        co_await Bench::until([&] { return b.cluster->pods(owner(1)).empty() && !b.cluster->rc(owner(1)); });
+    bool pods = co_await Bench::until(
+        [&] { return b.cluster->pods(owner(1)).empty() && !b.cluster->controller(owner(1)); });
     EXPECT_TRUE(pods);
     EXPECT_EQ(b.sim->count("configmaps"), 1u);
     auto again = co_await b.client->remove(rc_ref(1));
@@ -183,13 +183,13 @@ TEST(SimulatedCluster, autoscalers_keep_the_bounds_and_wander_within_them) {
     auto h = co_await b.client->apply(hpa(1, 3, 6), false);
     EXPECT_TRUE(r && h);
     bool up = co_await Bench::until([&] {
-      auto* c = b.cluster->rc(owner(1));
+      auto* c = b.cluster->controller(owner(1));
       return c && c->wanted >= 3;
     });
     EXPECT_TRUE(up);
     std::set<int> seen;
     bool moved = co_await Bench::until([&] {
-      int n = b.cluster->rc(owner(1))->wanted;
+      int n = b.cluster->controller(owner(1))->wanted;
       EXPECT_GE(n, 3);
       EXPECT_LE(n, 6);
       seen.insert(n);

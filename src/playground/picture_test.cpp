@@ -128,8 +128,8 @@ TEST(Picture, tells_pods_of_one_label_apart_by_the_controller_that_made_them) {
     EXPECT_EQ(b.cluster->pods(owner(1)).size(), 3u);
     EXPECT_EQ(b.cluster->pods(owner(1), uid).size(), 2u);
     EXPECT_EQ(b.cluster->pods(owner(1), other).size(), 1u);
-    EXPECT_EQ(b.cluster->rc("staging", "hello-1")->meta.uid, uid);
-    EXPECT_EQ(b.cluster->rc("staging", "hello-old")->meta.uid, other);
+    EXPECT_EQ(b.cluster->controller("staging", "hello-1")->meta.uid, uid);
+    EXPECT_EQ(b.cluster->controller("staging", "hello-old")->meta.uid, other);
     auto asked = co_await b.cluster->list_pods(owner(1), uid);
     EXPECT_TRUE(asked);
     if (asked) EXPECT_EQ(asked->size(), 2u);

@@ -45,7 +45,7 @@ json::array cells(const Object& o) {
             p.node};
   }
   if (o.kind == Kind::rc) {
-    auto rc = kube::parse_rc(whole);
+    auto rc = kube::parse_controller(whole);
     return {o.name, rc.wanted, rc.replicas, rc.ready, age(o)};
   }
   if (o.kind == Kind::autoscaler) {

@@ -35,22 +35,22 @@ Task<Result<>> patch(kube::Client* client, kube::Ref ref, json::object changes) 
 
 bool Place::is_admitted(const Deploy& d, bool answers) const {
   if (!cluster_.is_live(d.target.environment)) return true;  // nothing is known that would have to be changed
-  const kube::ReplicationController* rc = cluster_.rc(d.target.environment, d.object_name);
-  if (rc && rc->meta.deleting) return true;
-  if (!rc) {  // somebody took it away from its pods, which stay as they are
+  const kube::Controller* controller = cluster_.controller(d.target.environment, d.object_name);
+  if (controller && controller->meta.deleting) return true;
+  if (!controller) {  // somebody took it away from its pods, which stay as they are
     for (const kube::Pod* p : cluster_.pods({d.target, d.number}, ""))
       if (!p->meta.deleting && p->answers != as(answers) && (!answers || p->answers == kube::Answers::no))
         return false;
     return answers || !still_answers(d, "");
   }
   // Of a Lemmy of before, whose Service selects all: until anything of the target has the label.
-  const auto says = [](const kube::ReplicationController* c) { return c->answers != kube::Answers::unsaid; };
-  if (answers && !says(rc) && std::ranges::none_of(cluster_.controllers(d.target), says)) return true;
-  if (rc->answers != as(answers)) return false;
+  const auto says = [](const kube::Controller* c) { return c->answers != kube::Answers::unsaid; };
+  if (answers && !says(controller) && std::ranges::none_of(cluster_.controllers(d.target), says)) return true;
+  if (controller->answers != as(answers)) return false;
   if (!answers && cluster_.autoscaler(d.target.environment, d.object_name)) return false;
-  for (const kube::Pod* p : cluster_.pods({d.target, d.number}, rc->meta.uid.view()))
+  for (const kube::Pod* p : cluster_.pods({d.target, d.number}, controller->meta.uid.view()))
     if (!p->meta.deleting && p->answers != as(answers)) return false;
-  return answers || !still_answers(d, rc->meta.uid.view());
+  return answers || !still_answers(d, controller->meta.uid.view());
 }
 
 // The labels are right, and the Service may select by others: somebody applied it as it was before.
@@ -71,7 +71,7 @@ Task<Result<>> Place::admit(Deploy d, bool answers) {
     if (!gone) co_return of_place(std::move(gone.error()));
     deploy::crash_point();
   }
-  const auto* seen = cluster_.rc(d.target.environment, d.object_name);
+  const auto* seen = cluster_.controller(d.target.environment, d.object_name);
   if (answers && seen && seen->answers == kube::Answers::no) {
     // Before the labels: once these are there nobody looks for it again.
     auto scaled = co_await apply_autoscaler(d);
@@ -81,14 +81,14 @@ Task<Result<>> Place::admit(Deploy d, bool answers) {
   // Pods to come first, so that none slips through.
   if (auto may = may_act(); !may) co_return may;
   const std::string_view value = answers ? "yes" : "no";
-  auto rc = co_await client()->patch(controller_ref(d), template_labels(value));
-  const bool gone = !rc && rc.error().code == ErrorCode::not_found;
-  if (!rc && !gone) co_return of_place(std::move(rc.error()));
+  auto controller = co_await client()->patch(controller_ref(d), template_labels(value));
+  const bool gone = !controller && controller.error().code == ErrorCode::not_found;
+  if (!controller && !gone) co_return of_place(std::move(controller.error()));
   deploy::crash_point();
   auto pods =
       co_await cluster_.list_pods(d.target, fmt::format("deploy={},{}!={}", d.number, kAnswersLabel, value));
   if (!pods) co_return of_place(std::move(pods.error()));
-  const std::string uid = gone ? "" : kube::parse_meta(*rc).uid.str();
+  const std::string uid = gone ? "" : kube::parse_meta(*controller).uid.str();
   std::erase_if(*pods, [&](const kube::Pod& p) { return p.meta.controller != uid; });
   co_return co_await label_pods(*pods, value);
 }
@@ -132,9 +132,10 @@ Task<Result<>> Place::label_all(Target target) {
     co_return of_place({ErrorCode::unavailable, cluster_.name(), "its picture is being read"});
   // Pods to come: of every controller that pods of the Service may have.
   std::vector<kube::Ref> unsaid;
-  for (const kube::ReplicationController* rc : cluster_.controllers(target))
-    if (rc->answers == kube::Answers::unsaid)
-      unsaid.push_back({"/api/v1", "replicationcontrollers", target.environment, rc->meta.name.str()});
+  for (const kube::Controller* controller : cluster_.controllers(target))
+    if (controller->answers == kube::Answers::unsaid)
+      unsaid.push_back(
+          {"/api/v1", "replicationcontrollers", target.environment, controller->meta.name.str()});
   for (kube::Ref& ref : unsaid) {
     if (auto may = may_act(); !may) co_return may;
     auto done = co_await patch(client(), std::move(ref), template_labels("yes"));

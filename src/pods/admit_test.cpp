@@ -48,8 +48,8 @@ TEST_F(Admitting, labels_that_somebody_takes_away_are_put_back) {
     const int64_t second = co_await ask_live();
     co_await take_label_away();  // of the second alone
     bool labelled = co_await playground::Bench::until([&] {
-      const auto* rc = cluster->rc({kTarget, second});
-      return rc && rc->answers == kube::Answers::yes;
+      const auto* controller = cluster->controller({kTarget, second});
+      return controller && controller->answers == kube::Answers::yes;
     });
     EXPECT_TRUE(labelled);
     const int64_t third = co_await ask_live();

@@ -69,8 +69,8 @@ struct Admitting : Conducting {
   Task<> take_label_away() {
     json::object none{{"metadata", {{"labels", {{kAnswersLabel, nullptr}}}}}};
     const Deploy* d = conductor->current(kTarget);
-    kube::Ref rc{"/api/v1", "replicationcontrollers", kTarget.environment, d->object_name};
-    auto done = co_await cluster->client().patch(rc, {{"spec", {{"template", none}}}});
+    kube::Ref controller{"/api/v1", "replicationcontrollers", kTarget.environment, d->object_name};
+    auto done = co_await cluster->client().patch(controller, {{"spec", {{"template", none}}}});
     EXPECT_TRUE(done);
     auto pods = co_await cluster->list_pods({kTarget, d->number}, "");
     EXPECT_TRUE(pods);

@@ -169,14 +169,12 @@ Task<deploy::Made> Place::made(deploy::Made made) {
     if (d.rollback_of) co_return made;  // it has those of its earlier deploy
     auto m = co_await render(d);
     if (!m) co_return made;
-    json::array sent;
-    for (const auto& o : {m->manifests.config_map, m->manifests.service, std::optional(m->manifests.rc),
-                          m->manifests.autoscaler})
-      if (o) sent.push_back(*o);
+    json::array sent = m->manifests.in_order();
     made.manifests = json::serialize(sent);
     made.final = json::serialize(m->manifests.final);
     made.origins = co_await origins_of(std::move(m->from), d, std::move(sent));
-    if (m->manifests.config_map_copy) d.config_map = kube::parse_meta(*m->manifests.config_map_copy).name;
+    if (const json::object* copy = m->manifests.find(manifest::Role::files_copy))
+      d.config_map = kube::parse_meta(*copy).name;
   }
   const bool known = !d.secret_version.empty() && d.secret_version != kUnknownSecret;
   if (known) co_return made;

@@ -30,15 +30,15 @@ Result<> Place::may_act() const {
 }
 
 std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::Owner& owner) {
-  const kube::ReplicationController* rc = cluster.rc(owner);
-  return rc ? cluster.pods(owner, rc->meta.uid) : cluster.pods(owner);
+  const kube::Controller* controller = cluster.controller(owner);
+  return controller ? cluster.pods(owner, controller->meta.uid) : cluster.pods(owner);
 }
 
-static deploy::Sight sight_of(const kube::ReplicationController* rc, const Verdict& v) {
+static deploy::Sight sight_of(const kube::Controller* controller, const Verdict& v) {
   deploy::Sight s;
-  s.there = rc && !rc->meta.deleting;
-  s.observed = rc && rc->observed;
-  s.wanted = rc ? rc->wanted : 0;
+  s.there = controller && !controller->meta.deleting;
+  s.observed = controller && controller->observed;
+  s.wanted = controller ? controller->wanted : 0;
   s.pods = v.pods;
   s.ready = v.ready;
   s.fatal = v.fatal;
@@ -57,10 +57,10 @@ int Place::crash_loops(const Deploy& d) const {
 deploy::Sight Place::look(const Deploy& d) const {
   const kube::Owner owner{d.target, d.number};
   // Its own, not what somebody made with its labels.
-  const kube::ReplicationController* rc =
-      d.object_name.empty() ? nullptr : cluster_.rc(d.target.environment, d.object_name);
-  const auto pods = cluster_.pods(owner, rc ? rc->meta.uid.view() : std::string_view());
-  deploy::Sight s = sight_of(rc, judge(pods, rc, crash_loops(d)));
+  const kube::Controller* controller =
+      d.object_name.empty() ? nullptr : cluster_.controller(d.target.environment, d.object_name);
+  const auto pods = cluster_.pods(owner, controller ? controller->meta.uid.view() : std::string_view());
+  deploy::Sight s = sight_of(controller, judge(pods, controller, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler(owner) != nullptr;
   if (auto trouble = cluster_.trouble(d.target.environment))
     s.blind = *trouble;
@@ -70,17 +70,17 @@ deploy::Sight Place::look(const Deploy& d) const {
 }
 
 Task<Result<deploy::Sight>> Place::look_again(Deploy d) {
-  auto controller = co_await client()->get(controller_ref(d));
-  if (!controller) co_return of_place(controller.error());
-  kube::ReplicationController found;
-  if (*controller) found = kube::parse_rc(**controller);
-  const kube::ReplicationController* rc = *controller ? &found : nullptr;
+  auto there = co_await client()->get(controller_ref(d));
+  if (!there) co_return of_place(there.error());
+  kube::Controller found;
+  if (*there) found = kube::parse_controller(**there);
+  const kube::Controller* controller = *there ? &found : nullptr;
   auto pods = co_await cluster_.list_pods({d.target, d.number}, found.meta.uid.str());
   if (!pods) co_return of_place(pods.error());
   std::vector<const kube::Pod*> all;
   for (const kube::Pod& p : *pods)
-    if (rc || p.meta.controller.empty()) all.push_back(&p);
-  deploy::Sight s = sight_of(rc, judge(all, rc, crash_loops(d)));
+    if (controller || p.meta.controller.empty()) all.push_back(&p);
+  deploy::Sight s = sight_of(controller, judge(all, controller, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler({d.target, d.number}) != nullptr;
   co_return s;
 }
@@ -89,8 +89,9 @@ int serving_wants(const kube::Cluster& cluster, const Deploy* serving) {
   if (!serving) return 0;
   const kube::Owner owner{serving->target, serving->number};
   const kube::Autoscaler* hpa = cluster.autoscaler(owner);
-  const kube::ReplicationController* rc = cluster.rc(owner);
-  return std::max({hpa ? hpa->desired : 0, rc ? rc->wanted : 0, judge(pods_of(cluster, owner), rc).ready});
+  const kube::Controller* controller = cluster.controller(owner);
+  return std::max({hpa ? hpa->desired : 0, controller ? controller->wanted : 0,
+                   judge(pods_of(cluster, owner), controller).ready});
 }
 
 int Place::restored_to(const Deploy& d, const std::optional<Deploy>& serving) const {
@@ -131,18 +132,18 @@ Task<Result<>> Place::remove_config_map(Deploy d, std::string controller_uid) {
 
 // The garbage collector takes pods when their controller is gone, which somebody's finalizer may put off for
 // ever; and a controller that is being deleted scales no more.
-Task<Result<>> Place::let_pods_go(Deploy d, kube::ReplicationController rc) {
-  if (rc.wanted > 0 && !rc.meta.deleting) {
+Task<Result<>> Place::let_pods_go(Deploy d, kube::Controller controller) {
+  if (controller.wanted > 0 && !controller.meta.deleting) {
     auto scaled = co_await scale(d, 0);
     if (!scaled) co_return fail(scaled.error());
     deploy::crash_point();
   }
-  for (int look = 0; look < kLooks && rc.replicas > 0 && !rc.meta.deleting; ++look) {
+  for (int look = 0; look < kLooks && controller.replicas > 0 && !controller.meta.deleting; ++look) {
     co_await sleep_for(kBetweenLooks);
     auto now = co_await client()->get(controller_ref(d));
     if (!now) co_return of_place(now.error());
     if (!*now) break;
-    rc = kube::parse_rc(**now);
+    controller = kube::parse_controller(**now);
   }
   co_return Result<>{};
 }
@@ -162,7 +163,7 @@ Task<Result<>> Place::remove(Deploy d) {
   if (!hpa) co_return of_place(hpa.error());
   deploy::crash_point();
   if (*controller) {
-    auto emptied = co_await let_pods_go(d, kube::parse_rc(**controller));
+    auto emptied = co_await let_pods_go(d, kube::parse_controller(**controller));
     if (!emptied) co_return emptied;
   }
   auto copy = co_await remove_config_map(d, uid);

@@ -19,8 +19,6 @@ struct Surroundings {
 // controller, those with its labels.
 std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::Owner& owner);
 Result<json::array> parse_manifests(const std::string& text);  // document "manifests"
-// The order in which they are applied: what pods need comes before them.
-json::array in_order(const manifest::Manifests& manifests);
 kube::Ref controller_ref(const Deploy& deploy);
 kube::Ref autoscaler_ref(const Deploy& deploy);
 // How many pods the one that serves is wanted to have now, whatever happens to be ready; 0: nothing serves.
@@ -102,7 +100,7 @@ class Place : public deploy::Place {
   Task<Result<>> apply_autoscaler(Deploy d);
   Task<Result<>> own_config_map(Deploy d, json::object copy, std::string controller_uid);
   Task<Result<>> remove_config_map(Deploy d, std::string controller_uid);
-  Task<Result<>> let_pods_go(Deploy d, kube::ReplicationController rc);
+  Task<Result<>> let_pods_go(Deploy d, kube::Controller controller);
   Task<Result<>> remove_uncontrolled(Deploy d);
   // Before it is applied for the first time; gives "". rejected: there is one that is not Lemmy's.
   Task<Result<std::string>> nobody_elses(json::object manifest);

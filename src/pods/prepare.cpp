@@ -32,13 +32,6 @@ Task<Result<std::string>> dry_run(kube::Client* client, json::object manifest) {
 
 }  // namespace
 
-json::array in_order(const manifest::Manifests& m) {
-  json::array out;
-  for (const auto& o : {m.config_map_copy, m.config_map, m.service, std::optional(m.rc), m.autoscaler})
-    if (o) out.push_back(*o);
-  return out;
-}
-
 Task<Result<std::string>> Place::put_documents(Deploy d, Texts texts) {
   std::vector<Task<Result<>>> puts;
   for (auto& [name, text] : texts)
@@ -76,7 +69,7 @@ Task<Result<Place::Sent>> Place::sent_now(Deploy d) {
   auto m = co_await render(d);
   if (!m) co_return fail(m.error());
   Sent out;
-  out.manifests = in_order(m->manifests);
+  out.manifests = m->manifests.in_order();
   out.final = pretty_json(m->manifests.final);
   auto config = around_.config();
   const config::Project* p = config->project(d.target.project);
@@ -106,8 +99,8 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
   // How many are wanted now must be known before the new one is sized.
   if (const deploy::Sight sight = look(d); sight.blind) co_return of_place(*sight.blind);
   // Nothing of it was applied yet. A store that was restored may give a number that the cluster still has.
-  if (const auto* rc = cluster_.rc({d.target, d.number}))
-    co_return fail(ErrorCode::invalid, rc->meta.name.str(),
+  if (const auto* controller = cluster_.controller({d.target, d.number}))
+    co_return fail(ErrorCode::invalid, controller->meta.name.str(),
                    fmt::format("the cluster has a controller of a deploy #{} already", d.number),
                    "deploy it again: it gets the next number that nothing has");
   Result<Sent> sent;
@@ -117,19 +110,19 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
     sent = co_await sent_now(d);
   if (!sent) co_return fail(sent.error());
   json::array manifests = std::move(sent->manifests);
-  json::object* rc = nullptr;
+  json::object* controller = nullptr;
   d.config_map.clear();
   for (json::value& v : manifests) {
     json::object& o = v.get_object();
-    if (kind_of(o) == "ReplicationController") rc = &o;
+    if (kind_of(o) == "ReplicationController") controller = &o;
     if (is_copy(o)) d.config_map = name_of(o);
   }
-  if (!rc) co_return fail(ErrorCode::internal, "manifests", "there is no ReplicationController");
+  if (!controller) co_return fail(ErrorCode::internal, "manifests", "there is no ReplicationController");
   const manifest::Scale scale = manifest::scale_of(manifests);
   d.replicas = deploy::starting_replicas(scale.replicas, scale.min, scale.max,
                                          serving_wants(cluster_, serving ? &*serving : nullptr));
-  manifest::set_replicas(*rc, d.replicas);
-  in_places(d, [&](DeployPlace& p) { p.object = name_of(*rc); });
+  manifest::set_replicas(*controller, d.replicas);
+  in_places(d, [&](DeployPlace& p) { p.object = name_of(*controller); });
 
   Texts texts{{"manifests", pretty_json(manifests)},
               {"final", std::move(sent->final)},

@@ -43,8 +43,8 @@ TEST_F(Conducting, a_zeroed_deploy_that_somebody_scaled_up_is_scaled_to_zero_aga
     auto scaled = co_await cluster->client().scale(controller, 3);
     EXPECT_TRUE(scaled);
     auto is_down = [&](const Deploy& d) {
-      const kube::ReplicationController* rc = cluster->rc({kTarget, number});
-      return is_zeroed(d) && rc && rc->wanted == 0 && d.revision > zeroed_at + 1;
+      const kube::Controller* controller = cluster->controller({kTarget, number});
+      return is_zeroed(d) && controller && controller->wanted == 0 && d.revision > zeroed_at + 1;
     };
     const bool down = co_await becomes(number, is_down);
     EXPECT_TRUE(down);
@@ -52,7 +52,7 @@ TEST_F(Conducting, a_zeroed_deploy_that_somebody_scaled_up_is_scaled_to_zero_aga
     EXPECT_TRUE(told);
     auto there = co_await cluster->client().get(controller);
     EXPECT_TRUE(there && *there);
-    EXPECT_EQ(kube::parse_rc(**there).wanted, 0);
+    EXPECT_EQ(kube::parse_controller(**there).wanted, 0);
   });
 }
 

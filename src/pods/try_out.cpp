@@ -10,14 +10,15 @@ namespace lemmy::pods {
 namespace {
 
 // As the ReplicationController's pods are made; what refuses these is seen nowhere else before it acts.
-json::object pod_of(const json::object& rc) {
-  const json::value* found = find(rc, "spec") ? find(*find(rc, "spec"), {"template"}) : nullptr;
+json::object pod_of(const json::object& controller) {
+  const json::value* found =
+      find(controller, "spec") ? find(*find(controller, "spec"), {"template"}) : nullptr;
   json::object pod = found && found->is_object() ? found->get_object() : json::object{};
   pod["apiVersion"] = "v1";
   pod["kind"] = "Pod";
   json::value& meta = pod["metadata"];
   if (!meta.is_object()) meta = json::object{};
-  const kube::Meta of = kube::parse_meta(rc);
+  const kube::Meta of = kube::parse_meta(controller);
   meta.get_object()["generateName"] = of.name.str() + "-";
   meta.get_object()["namespace"] = of.ns.view();
   return pod;
@@ -56,7 +57,7 @@ Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {
   size_t refused = 0;
   bool has_controller = false;
   std::set<std::string> told;
-  for (const json::value& v : in_order(m->manifests)) {
+  for (const json::value& v : m->manifests.in_order()) {
     const json::object& o = v.get_object();
     auto tried = co_await client()->try_apply(o);
     if (!tried.answer && is_down(tried.answer.error())) co_return fail(std::move(tried.answer.error()));
@@ -67,10 +68,10 @@ Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {
         entry(kind, kube::parse_meta(o).name.view(), tried.answer, news(tried.warnings, told)));
   }
   if (has_controller) {
-    const json::object& rc = m->manifests.rc;
-    const std::string name = kube::parse_meta(rc).name.str();
-    auto tried =
-        co_await client()->try_create({"/api/v1", "pods", run->deploy.target.environment, ""}, pod_of(rc));
+    const json::object& controller = m->manifests.controller();
+    const std::string name = kube::parse_meta(controller).name.str();
+    auto tried = co_await client()->try_create({"/api/v1", "pods", run->deploy.target.environment, ""},
+                                               pod_of(controller));
     if (!tried.answer && is_down(tried.answer.error())) co_return fail(std::move(tried.answer.error()));
     const bool possible = tried.answer || can_be_tried(tried.answer.error());
     if (!tried.answer) tried.answer.error().what = without_names(tried.answer.error().what, name);

@@ -143,7 +143,7 @@ std::optional<Fault> fault_of(const kube::Pod& pod, int crash_loops) {
 
 }  // namespace
 
-Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::ReplicationController* rc,
+Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::Controller* controller,
               int crash_loops) {
   Verdict v;
   int patient = 0;
@@ -168,12 +168,15 @@ Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::Replication
     }
   }
   v.failed = v.pods > 0 && v.fatal == v.pods && patient == 0;
-  v.cause = fatal ? fatal : waiting ? waiting : v.ready < (rc ? rc->wanted : 1) ? refused : std::nullopt;
-  if (!v.cause && rc && !rc->failure.empty()) {
+  v.cause = fatal                                             ? fatal
+            : waiting                                         ? waiting
+            : v.ready < (controller ? controller->wanted : 1) ? refused
+                                                              : std::nullopt;
+  if (!v.cause && controller && !controller->failure.empty()) {
     Cause c;
     c.reason = "FailedCreate";
-    c.message = rc->failure;
-    bool quota = lower(rc->failure).contains("exceeded quota");
+    c.message = controller->failure;
+    bool quota = lower(controller->failure).contains("exceeded quota");
     c.summary =
         quota ? "the namespace's quota does not allow more pods" : "the cluster refuses to create pods";
     c.hint = quota ? "zero or delete an older deploy, or raise the ResourceQuota" : "";

@@ -24,9 +24,9 @@ struct Verdict {
       cause;  // the first fatal one, else the first that waits, else what the controller says
 };
 
-// Pods that are being deleted do not count. `rc` may be null: it has not been seen yet. crash_loops: a
-// container that was started again less often may still come to run.
-Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::ReplicationController* rc,
+// Pods that are being deleted do not count. `controller` may be null: it has not been seen yet. crash_loops:
+// a container that was started again less often may still come to run.
+Verdict judge(const std::vector<const kube::Pod*>& pods, const kube::Controller* controller,
               int crash_loops = 0);
 
 }  // namespace lemmy::pods

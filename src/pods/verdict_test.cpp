@@ -168,9 +168,9 @@ TEST(Verdict, a_deploy_fails_only_when_every_pod_is_fatal) {
 }
 
 TEST(Verdict, without_pods_the_controller_s_trouble_is_the_cause) {
-  kube::ReplicationController rc;
-  rc.failure = "pods \"x\" is forbidden: exceeded quota: small";
-  auto v = judge({}, &rc);
+  kube::Controller controller;
+  controller.failure = "pods \"x\" is forbidden: exceeded quota: small";
+  auto v = judge({}, &controller);
   EXPECT_FALSE(v.failed);
   EXPECT_NE(v.cause->hint.find("ResourceQuota"), std::string::npos);
 }

@@ -110,9 +110,7 @@ int render(RenderArguments a) {
     fmt::print("{}\n", pretty_json(m->final));
     return 0;
   }
-  json::array manifests;
-  for (const auto& o : {m->config_map_copy, m->config_map, std::optional(m->rc), m->autoscaler, m->service})
-    if (o) manifests.push_back(*o);
+  const json::array manifests = m->in_order();
   if (a.show == "manifests")  // a List, as kubectl apply -f - takes it
     fmt::print("{}\n",
                pretty_json(json::object{{"apiVersion", "v1"}, {"kind", "List"}, {"items", manifests}}));
