@@ -5,6 +5,8 @@
 
 namespace lemmy::api {
 
+constexpr size_t kWarnings = 3;
+
 Result<int64_t> int_query(const net::Request& request, std::string_view name, int64_t otherwise,
                           int64_t least, int64_t most) {
   const std::string_view text = request.query_value(name);
@@ -32,6 +34,18 @@ Result<store::Page> page_of(const net::Request& request) {
 Result<int64_t> number_of(const route::Call& call) {
   if (auto number = deploy_number(call.param("number"))) return *number;
   return fail(ErrorCode::invalid, "number", "the number of a deploy counts from 1");
+}
+
+json::array warnings(const live::Services& services, const access::Identity& who) {
+  const std::string told = "the newest configuration is not all in use";
+  json::array out;
+  for (const json::value& v : services.board->frame().at("problems").as_array()) {
+    if (!who.projects.empty()) return {json::string(told + ": ask who may see all of it")};
+    if (out.size() == kWarnings) break;
+    const json::object& o = v.as_object();
+    out.push_back(json::string(fmt::format("{}: {}: {}", told, text_or(o, "where"), text_or(o, "what"))));
+  }
+  return out;
 }
 
 net::Response problem(const route::Call& call, const Error& error) {

@@ -18,8 +18,10 @@ json::object serving_schema() {
           {"description", "what serves as far as you know, 0 for nothing: conflict when that has changed"}};
 }
 
-net::Response accepted(const live::Services& s, const Deploy& d) {
-  net::Response r = route::json_response(s.board->deploy_json(d), 202);
+net::Response accepted(const live::Services& s, const Deploy& d, json::array warnings = {}) {
+  json::object told = s.board->deploy_json(d);
+  told["warnings"] = std::move(warnings);
+  net::Response r = route::json_response(told, 202);
   r.headers.emplace("Location", deploy_path(d.target, d.number));
   return r;
 }
@@ -59,7 +61,7 @@ Task<net::Response> ask(Shared s, route::Call call) {
   if (!request) co_return problem(call, request.error());
   auto deploy = co_await live::in_time(s->conductor->request(*request));
   if (!deploy) co_return problem(call, deploy.error());
-  co_return accepted(*s, *deploy);
+  co_return accepted(*s, *deploy, warnings(*s, call.who));
 }
 
 Task<net::Response> status(Shared s, route::Call call) {

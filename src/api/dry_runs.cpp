@@ -20,7 +20,9 @@ Task<net::Response> start(Shared s, route::Call call) {
   if (!build) co_return problem(call, build.error());
   auto run = co_await s->conductor->dry_runs().start(call.target(), *build, call.who.name);
   if (!run) co_return problem(call, run.error());
-  net::Response r = route::json_response(to_json(**run), 202);
+  json::object told = to_json(**run);
+  told["warnings"] = warnings(*s, call.who);
+  net::Response r = route::json_response(told, 202);
   r.headers.emplace("Location", path_of(**run));
   co_return r;
 }

@@ -9,6 +9,7 @@ release::Releases releases_of(const live::Services& s) { return {s.conductor, s.
 Task<net::Response> answer(Shared s, route::Call call, release::Release release, int status) {
   auto json = co_await s->board->release(release.project, release.id);
   if (!json) co_return problem(call, json.error());
+  if (status == 202) (*json)["warnings"] = warnings(*s, call.who);
   net::Response r = route::json_response(*json, status);
   if (status == 202)
     r.headers.emplace("Location", "/api/v1/projects/" + release.project + "/releases/" + release.id);

@@ -46,6 +46,7 @@ json::object deploy() {
                  {"note", of("string")},
                  {"age", of("string")},
                  {"url", of("string")},
+                 {"warnings", list(of("string"))},  // of one that was asked for just now
                  {"finished", of("boolean")},
                  {"serving", of("boolean")},
                  {"recovered", of("boolean")},
@@ -145,7 +146,8 @@ void add_deploy_schemas(json::object& out) {
                           {"secret_changed", of("boolean")},
                           {"previous", list(ref("Deploy"))}});
   add_explanations(out);
-  out["Release"] = object({{"release", object({{"id", of("string")},
+  out["Release"] = object({{"warnings", list(of("string"))},
+                           {"release", object({{"id", of("string")},
                                                {"project", of("string")},
                                                {"build", of("string")},
                                                {"who", of("string")},
@@ -166,7 +168,8 @@ void add_deploy_schemas(json::object& out) {
                                {"what", of("string")},
                                {"hint", of("string")},
                                {"warnings", list(of("string"))}});
-  out["DryRun"] = object({{"id", of("string")},
+  out["DryRun"] = object({{"warnings", list(of("string"))},
+                          {"id", of("string")},
                           {"project", of("string")},
                           {"environment", of("string")},
                           {"build", of("string")},

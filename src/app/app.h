@@ -49,7 +49,8 @@ class App {
   Task<> read_key_files(std::shared_ptr<KeysRead> read);
   void keep_keys();
   void tell_key_problems();
-  config::Problems problems() const;  // of newer files, and of keys
+  config::Problems problems() const;  // of newer files, of keys, and of deploys on clusters that are gone
+  const config::Problems& stranded_deploys() const;
   Task<> follow_config();
   Task<> follow_kubeconfigs();
   // What /metrics tells of this process over time: vitals.cpp.
@@ -77,6 +78,8 @@ class App {
   Bulkheads bulkheads_;  // joined before what their work reads goes away
   std::shared_ptr<const access::HookKeys> keys_;
   std::shared_ptr<const access::InstanceKeys> instance_keys_;
+  mutable config::Problems stranded_;  // as of some seconds ago
+  mutable Clock::time_point stranded_until_{};
   config::Problems key_problems_;                  // of what access.yaml names
   std::shared_ptr<KeysRead> keys_read_;            // that has not ended
   std::shared_ptr<const config::Config> keys_of_;  // that the instance_keys_ were read for

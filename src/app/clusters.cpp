@@ -62,30 +62,56 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
   if (options_.fixed) wanted = {{options_.fixed_name, {}}};
   hosts_only_ = wanted.empty() && options_.kubeconfig.empty() && is_on_hosts(*config);
   if (wanted.empty()) wanted[kDefault] = {kDefault, options_.kubeconfig, options_.context, false};
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    auto w = wanted.find(it->first);
-    const bool same = w != wanted.end() && it->second.cluster && it->second.written == written(w->second);
-    if (same) {
-      ++it;
-      continue;
-    }
-    // Out of sight first, so that nobody uses it while it stops.
-    Entry gone = std::move(it->second);
-    it = entries_.erase(it);
-    if (!gone.cluster) continue;
-    dropped_.push_back(std::move(gone));
-    kube::Cluster* cluster = dropped_.back().cluster.get();
-    co_await cluster->stop();
-    cluster->forget();
+  std::vector<std::string> gone;
+  std::vector<Task<>> connecting;
+  for (auto& [name, e] : entries_) {
+    auto w = wanted.find(name);
+    const bool same = w != wanted.end() && e.cluster && e.written == written(w->second);
+    if (same && std::exchange(e.next, std::nullopt)) e.error.clear();  // as it was written before
+    if (same) continue;
+    if (w != wanted.end() && e.cluster)
+      connecting.push_back(replace(name, w->second));
+    else
+      gone.push_back(name);
   }
+  for (const std::string& name : gone) co_await drop(name);
   std::erase_if(reading_, [](const auto& one) { return !*one.second; });
   // At the same time: each may be on a disk that does not answer.
-  std::vector<Task<>> connecting;
   for (auto& [name, definition] : wanted)
     if (!entries_.contains(name)) connecting.push_back(connect(name, definition));
   co_await all(std::move(connecting));
   for (auto& [name, e] : entries_)
     if (e.cluster) e.cluster->deployed_to(namespaces_of(*used_, name));
+}
+
+Task<> Clusters::drop(std::string name) {
+  // Out of sight first, so that nobody uses it while it stops.
+  auto it = entries_.find(name);
+  if (it == entries_.end()) co_return;
+  Entry gone = std::move(it->second);
+  entries_.erase(it);
+  if (!gone.cluster) co_return;
+  dropped_.push_back(std::move(gone));
+  kube::Cluster* cluster = dropped_.back().cluster.get();
+  co_await cluster->stop();
+  cluster->forget();
+}
+
+Task<> Clusters::replace(std::string name, config::Cluster c) {
+  auto access = co_await read(name, c);
+  auto it = entries_.find(name);
+  if (it == entries_.end() || !it->second.cluster) co_return;
+  if (access) {
+    co_await drop(name);
+    co_await connect(std::move(name), std::move(c));
+    co_return;
+  }
+  it->second.next = std::move(c);
+  const std::string error =
+      "as it is written now it cannot be used, that of before is: " + access.error().str();
+  if (std::exchange(it->second.error, error) == error) co_return;
+  log::warning("a cluster cannot be used as it is written now", {{"cluster", name}, {"what", error}});
+  changed_({});
 }
 
 Task<Result<kube::ClusterAccess>> Clusters::read(std::string name, config::Cluster c) {
@@ -160,6 +186,11 @@ Task<> Clusters::look() {
     auto it = entries_.find(name);
     if (it == entries_.end()) continue;
     const config::Cluster definition = it->second.definition;
+    if (it->second.next) {
+      config::Cluster next = *it->second.next;
+      co_await replace(name, std::move(next));
+      continue;
+    }
     if (!it->second.cluster) {
       co_await connect(name, definition);
       continue;
@@ -194,6 +225,15 @@ kube::Cluster* Clusters::named(const std::string& name) const {
   auto it = options_.fixed ? entries_.begin() : entries_.find(name);
   if (it == entries_.end() && name.empty() && entries_.size() == 1) it = entries_.begin();
   return it == entries_.end() ? nullptr : it->second.cluster.get();
+}
+
+bool Clusters::is_configured(const std::string& name) const {
+  return options_.fixed || entries_.contains(name) || (name.empty() && entries_.size() == 1);
+}
+
+std::string Clusters::error(const std::string& name) const {
+  auto it = entries_.find(name);
+  return it == entries_.end() ? "" : it->second.error;
 }
 
 std::vector<live::ClusterState> Clusters::states() const {

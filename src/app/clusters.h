@@ -22,8 +22,9 @@ class Clusters {
   // `files` reads kubeconfigs, a thread for each that may hang; `pool` is for the rest.
   Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterOptions options,
            std::function<void(const Target&)> changed);
-  // Connects what is new, drops what has gone or is written otherwise now. A kubeconfig that cannot be read
-  // is remembered as the cluster's error, and so is one that does not answer within 5 s.
+  // Connects what is new, drops what has gone. A kubeconfig that cannot be read is remembered as the
+  // cluster's error, and so is one that does not answer within 5 s. A cluster that is written otherwise now
+  // is dropped once what is written can be used; until then that of before is.
   Task<> use(std::shared_ptr<const config::Config> config);
   // Reads every kubeconfig again: one that was written anew is used from now on, one that was broken and came
   // back too. One that cannot be read any more changes nothing, and is told as the cluster's error.
@@ -32,6 +33,10 @@ class Clusters {
 
   // As environments.yaml and deploys name it; empty: the only one. nullptr: none.
   kube::Cluster* named(const std::string& name) const;
+  // The configuration has it, whether it can be used or not.
+  bool is_configured(const std::string& name) const;
+  // Why it cannot be used; empty: it can, or there is no such cluster.
+  std::string error(const std::string& name) const;
   std::vector<live::ClusterState> states() const;
   config::Problems problems() const;  // of kubeconfigs that are used all the same
 
@@ -39,6 +44,7 @@ class Clusters {
   struct Entry {
     std::string written;  // the definition it was made from
     config::Cluster definition;
+    std::optional<config::Cluster> next = {};  // what is written now and cannot be used
     std::shared_ptr<kube::Client> client;
     std::unique_ptr<kube::Cluster> cluster;
     std::string error;
@@ -48,6 +54,8 @@ class Clusters {
   bool hosts_only_ = false;
   void note_unknown(const std::string& name, Entry& entry, const kube::ClusterAccess& access);
   Task<> connect(std::string name, config::Cluster definition);
+  Task<> replace(std::string name, config::Cluster definition);
+  Task<> drop(std::string name);
   Task<Result<kube::ClusterAccess>> read(std::string name, config::Cluster definition);
   asio::any_io_executor loop_;
   Pool *files_, *pool_;

@@ -25,10 +25,19 @@ Result<deploy::Place*> Places::of(const Deploy& d) {
   if (d.cluster.empty())
     return fail(ErrorCode::unavailable, d.target.environment, "no cluster is configured for this environment",
                 "name one in clusters.yaml and environments.yaml, or start with --kubeconfig");
-  return fail(
-      ErrorCode::unavailable, d.target.environment,
-      fmt::format("cluster {}, where #{} is, is not in clusters.yaml or cannot be used", d.cluster, d.number),
-      "name it again until what runs there is deleted");
+  if (clusters_->is_configured(d.cluster)) {
+    const std::string error = clusters_->error(d.cluster);
+    return fail(ErrorCode::unavailable, d.target.environment,
+                fmt::format("cluster {} cannot be used{}", d.cluster,
+                            error.empty() ? ": its kubeconfig is being read" : ": " + error));
+  }
+  if (d.presence == Presence::none)
+    return fail(ErrorCode::unavailable, d.target.environment,
+                fmt::format("there is no cluster {} in clusters.yaml any more", d.cluster),
+                "name it again, or cancel and deploy anew");
+  return fail(ErrorCode::unavailable, d.target.environment,
+              fmt::format("cluster {}, where #{} is, is not in clusters.yaml", d.cluster, d.number),
+              "name it again until what runs there is deleted");
 }
 
 }  // namespace lemmy::app

@@ -140,8 +140,31 @@ TEST(Files, a_pipe_is_refused_at_once_and_taken_where_people_name_it) {
 TEST(Json, a_number_that_only_infinity_can_hold_is_refused) {
   auto v = parse_json(R"({"a": [1, {"b": 1e400}]})", "environments.json");
   ASSERT_FALSE(v);
-  EXPECT_EQ(v.error().where, "environments.json");
+  EXPECT_EQ(v.error().where, "environments.json:1:17");
+  EXPECT_EQ(parse_json("{\"1e400\": \"9e999\",\n \"n\": -1e999}", "x").error().where, "x:2:7");
   EXPECT_TRUE(parse_json("[1e300, -2]", "x"));
+}
+
+TEST(Json, the_place_of_an_error_is_read_from_it) {
+  using Place = std::pair<size_t, size_t>;
+  EXPECT_EQ(place_of(parse_json("{\n  \"a\" 1}", "a:b.json").error()), Place(2, 7));
+  for (const char* where : {"", "a", ":", "a:b", "::", "a:b:c", "99999999999999999999999:1"})
+    EXPECT_GE(place_of({ErrorCode::invalid, where, ""}).first, 1u) << where;
+}
+
+TEST(Json, numbers_are_written_as_people_do) {
+  const std::pair<const char*, const char*> all[] = {
+      {"0.5", "0.5"},      {"1.10", "1.1"},      {"10.0", "10.0"}, {"-0.5", "-0.5"},
+      {"100", "100"},      {"1e6", "1000000.0"}, {"99.9", "99.9"}, {"1234567.89", "1234567.89"},
+      {"1e300", "1e+300"}, {"true", "true"}};
+  for (const auto& [written, text] : all) EXPECT_EQ(plain_text(*parse_json(written, "")), text);
+}
+
+TEST(Json, paths_are_followed_in_objects_too) {
+  const json::object o{{"a", {{"b", 7}}}};
+  EXPECT_EQ(find(o, {"a", "b"}), &o.at("a").at("b")) << "not of a copy";
+  EXPECT_EQ(find(o, {"a", "c"}), nullptr);
+  EXPECT_EQ(find(o, {"a", "b", "c"}), nullptr);
 }
 
 }  // namespace

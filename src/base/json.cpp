@@ -17,6 +17,16 @@ const json::value* find(const json::value& root, std::initializer_list<std::stri
   return at;
 }
 
+const json::value* find(const json::object& root, std::initializer_list<std::string_view> path) {
+  if (path.size() == 0) return nullptr;
+  const json::value* at = root.if_contains(*path.begin());
+  for (auto key = path.begin() + 1; at && key != path.end(); ++key) {
+    const json::object* o = at->if_object();
+    at = o ? o->if_contains(*key) : nullptr;
+  }
+  return at;
+}
+
 const json::value* find(const json::object& root, std::string_view key) { return root.if_contains(key); }
 
 std::string_view text_or(const json::object& o, std::string_view key, std::string_view otherwise) {
@@ -42,6 +52,13 @@ json::value time_or_null(const std::optional<Time>& t) {
   return t ? json::value(format_time(*t)) : json::value(nullptr);
 }
 
+std::string plain_text(const json::value& scalar) {
+  const double* d = scalar.if_double();
+  if (!d) return json::serialize(scalar);
+  std::string text = fmt::format("{}", *d);
+  return text.find_first_not_of("-0123456789") == text.npos ? text + ".0" : text;
+}
+
 // 1e400 is read as infinity, which no JSON can say again.
 static bool all_finite(const json::value& v) {
   if (const double* d = v.if_double()) return std::isfinite(*d);
@@ -49,6 +66,30 @@ static bool all_finite(const json::value& v) {
   if (const json::object* o = v.if_object())
     return std::ranges::all_of(*o, [](const auto& item) { return all_finite(item.value()); });
   return true;
+}
+
+// Where the number begins, in text that is JSON.
+static size_t first_infinite(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+      continue;
+    }
+    if (!std::string_view("-0123456789").contains(text[i])) continue;
+    const size_t end = std::min(text.find_first_not_of("+-.0123456789eE", i), text.size());
+    if (!std::isfinite(std::strtod(std::string(text.substr(i, end - i)).c_str(), nullptr))) return i;
+    i = end - 1;
+  }
+  return 0;
+}
+
+static std::string place_in(const std::string& where, std::string_view text, size_t used) {
+  size_t line = 1, column = 1;
+  for (size_t i = 0; i < used && i < text.size(); ++i) {
+    column = text[i] == '\n' ? 1 : column + 1;
+    line += text[i] == '\n';
+  }
+  return fmt::format("{}:{}:{}", where, line, column);
 }
 
 std::string_view without_byte_order_mark(std::string_view text) {
@@ -68,16 +109,22 @@ Result<json::value> parse_json(std::string_view text, std::string where, size_t 
   if (!ec) {
     json::value v = parser.release();
     if (all_finite(v)) return v;
-    return fail(ErrorCode::invalid, where, "a number in it is too large",
-                "write a smaller one, or a text in quotation marks");
+    return fail(ErrorCode::invalid, place_in(where, text, first_infinite(text)),
+                "a number in it is too large", "write a smaller one, or a text in quotation marks");
   }
-  size_t line = 1, column = 1;
-  for (size_t i = 0; i < used && i < text.size(); ++i) {
-    column = text[i] == '\n' ? 1 : column + 1;
-    line += text[i] == '\n';
-  }
-  return fail(ErrorCode::invalid, fmt::format("{}:{}:{}", where, line, column),
+  return fail(ErrorCode::invalid, place_in(where, text, used),
               fmt::format("this is not valid JSON: {}", ec.message()));
+}
+
+std::pair<size_t, size_t> place_of(const Error& error) {
+  const std::string_view where = error.where;
+  const size_t last = where.rfind(':');
+  const size_t first = last == where.npos || last == 0 ? where.npos : where.rfind(':', last - 1);
+  if (first == where.npos) return {1, 1};
+  auto number = [](std::string_view digits) {
+    return std::max<size_t>(1, std::strtoul(std::string(digits).c_str(), nullptr, 10));
+  };
+  return {number(where.substr(first + 1, last - first - 1)), number(where.substr(last + 1))};
 }
 
 namespace {
@@ -106,7 +153,7 @@ void write_pretty(std::string& out, const json::value& value, int indent) {
     newline(indent);
     out += ']';
   } else {
-    out += json::serialize(value);
+    out += plain_text(value);
   }
 }
 }  // namespace

@@ -106,7 +106,8 @@ void print_failure(std::FILE* to, const json::object& failure, bool with_logs) {
   if (!field(cause, "hint").empty()) fmt::print(to, "  -> {}\n", field(cause, "hint"));
   const json::object& drift = object_in(failure, "drift");
   if (!field(drift, "text").empty())
-    fmt::print(to, "in the cluster: {}: lemmy status ... {}\n", clean(field(drift, "text")),
+    fmt::print(to, "in the cluster: {}: lemmy status {} {} {}\n", clean(field(drift, "text")),
+               clean(field(failure, "project")), clean(field(failure, "environment")),
                int_or(drift, "number"));
   const json::array& roles = array_in(failure, "roles");
   for (const json::value& role : roles) print_role(to, failure, role.as_object(), with_logs);

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/table.h"
 
 namespace lemmy::cli {
 namespace {
@@ -151,7 +152,11 @@ Task<Result<json::value>> Remote::post(std::string path, std::string body, net::
   for (int attempt = 1;; ++attempt) {
     auto response = co_await client_->send(request, kLimit);
     Result<json::value> value = response ? read(std::move(*response)) : fail(explain(response.error()));
-    if (value || !may_help(value.error().code) || !has_id || attempt == kTries) co_return value;
+    const bool over = value || !may_help(value.error().code) || !has_id || attempt == kTries;
+    if (value && value->is_object())
+      for (const json::value& w : array_in(value->get_object(), "warnings"))
+        if (w.is_string()) fmt::print(stderr, "warning: {}\n", clean(w.get_string()));
+    if (over) co_return value;
     co_await sleep_for(milliseconds{400 * attempt});
   }
 }

@@ -200,6 +200,8 @@ struct Config {
   Retention retention;
   std::map<std::string, Cluster> clusters;
   std::vector<File> standards;  // SRE's templates; room manifest has defaults for what is absent
+  // standards/final.schema.json: a JSON Schema that narrows what projects' templates may render.
+  std::optional<File> final_schema;
 
   bool has_access = false;  // there is an access.yaml
   Access access;

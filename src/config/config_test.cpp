@@ -49,6 +49,23 @@ TEST_F(Loading, an_unknown_key_is_placed_and_a_near_one_offered) {
   EXPECT_EQ(e.hint, "did you mean 'deadline'?");
 }
 
+TEST_F(Loading, a_number_that_is_too_large_is_placed) {
+  put("projects/user-service/environments.json", "{\"staging\": {\n \"env\": {\"A\": 1e400}}}");
+  Error e = problem();
+  EXPECT_EQ(e.where, "projects/user-service/environments.json:2:15");
+  EXPECT_EQ(e.what, "a number in it is too large");
+}
+
+// As editors write it on Windows.
+TEST_F(Loading, a_byte_order_mark_is_no_part_of_environments_json) {
+  put("projects/user-service/environments.json", "\xef\xbb\xbf{\"staging\": {\"replicas\": 3}}");
+  auto c = load(dir);
+  ASSERT_TRUE(c) << c.error()[0].str();
+  ASSERT_EQ((*c)->project("user-service")->environments.size(), 1u);
+  put("projects/user-service/environments.json", "\xef\xbb\xbf{\"staging\": {\"replica\": 3}}");
+  EXPECT_EQ(problem().where, "projects/user-service/environments.json:1:14 staging.replica");
+}
+
 TEST_F(Loading, a_wrong_value_in_environments_json_is_placed) {
   put("projects/user-service/environments.json", "{\n \"staging\": {\n  \"replicas\": \"many\"}}");
   EXPECT_EQ(problem().where, "projects/user-service/environments.json:3:15 staging.replicas");

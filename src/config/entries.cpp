@@ -1,5 +1,8 @@
 // What of the tree's folders is read.
+#include <fmt/format.h>
+
 #include "base/files.h"
+#include "base/strings.h"
 #include "config/loader.h"
 
 namespace lemmy::config {
@@ -28,6 +31,18 @@ fs::file_type Loader::type_of(const fs::path& path, bool follow) {
   problems_.push_back(
       {ErrorCode::unavailable, shown(path), "it cannot be looked at: " + error.message(), ""});
   return fs::file_type::not_found;
+}
+
+void Loader::final_schema() {
+  constexpr std::string_view name = "final.schema.json";
+  for (const fs::path& file : entries(dir_ / "standards")) {
+    const std::string is = file.filename().string();
+    if (is == name) {
+      if (auto text = read(file, 1 << 20)) out_->final_schema = {is, std::move(*text)};
+    } else if (nearest(is, std::vector<std::string>{std::string(name)})) {
+      problem(file, "this is not read", fmt::format("did you mean '{}'?", name));
+    }
+  }
 }
 
 }  // namespace lemmy::config

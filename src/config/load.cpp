@@ -32,6 +32,7 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   environments();
   environments_read_ = problems_.size() == before;
   out_->standards = folder(dir_ / "standards", 4 << 20, ".j2");
+  final_schema();
   for (const fs::path& p : entries(dir_ / "projects")) {
     if (type_of(p) != fs::file_type::directory) continue;
     folders_.push_back(p.filename().string());

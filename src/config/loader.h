@@ -34,6 +34,7 @@ class Loader {
   std::optional<std::string> read(const Path& file, size_t limit);
   // The files in a folder by name; nothing when there is no folder. Names that begin with '.' or end with '~'
   // are skipped.
+  void final_schema();
   std::vector<File> folder(const Path& dir, size_t limit, std::string_view ending = "");
   std::vector<Path> entries(const Path& dir);  // reports a folder that cannot be read
   // Of its type; not_found also when that cannot be told, which is reported: it is not as if it were not

@@ -36,13 +36,12 @@ bool is_quantity(std::string_view text) {
 
 // What people write where JSON wants something else.
 Error explained(Error e, const std::string& text) {
-  auto place = split(e.where, ':');
-  size_t line = std::stoul(std::string(place[place.size() - 2])),
-         column = std::stoul(std::string(place.back()));
+  const auto [line, column] = place_of(e);
   e.detail = excerpt(text, line, column);
   auto lines = split(text, '\n');
   std::string_view rest = line <= lines.size() ? lines[line - 1] : std::string_view();
   rest = trim(rest.substr(std::min(column - 1, rest.size())));
+  if (!e.hint.empty()) return e;
   if (trim(text).empty())
     e.hint = R"(the file is empty: {"staging": {"replicas": 2}} would do)";
   else if (e.what.ends_with("incomplete JSON"))
@@ -169,7 +168,7 @@ void Loader::environments_json(const fs::path& path, Project& p) {
   }
   if (!parsed->is_object() || parsed->get_object().empty())
     return problem(path, "an object of environments is expected", R"({"staging": {"replicas": 2}})");
-  Node top = place_json(*text);
+  Node top = place_json(without_byte_order_mark(*text));
   for (size_t i = 0; i < top.items.size(); ++i) {
     const Node::Key& key = top.keys[i];
     Reader r(top.items[i], kValues, shown(path), key.text, problems_);

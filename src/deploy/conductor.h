@@ -98,6 +98,7 @@ class Conductor {
   struct InUse {
     int64_t newest = 0;
     int deploys = 0;
+    std::map<std::string, int> clusters;  // how many are on each; none of hosts
   };
   std::map<Target, InUse> in_use() const;
   std::vector<std::string> projects() const;  // of targets(), in order, each once

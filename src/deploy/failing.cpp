@@ -26,16 +26,26 @@ Task<Worker::Did> Worker::trouble(Deploy d, Error e, Place* place) {
   co_return co_await note(std::move(d), kTryingAgain + e.str());
 }
 
-Task<Worker::Did> Worker::fail_deploy(Deploy d, Error e, Place* place) {
+static Cause cause_from(Error e) {
   Cause cause;
   cause.summary = (e.where.empty() ? "" : e.where + ": ") + e.what;
   cause.reason = std::string(lemmy::name(e.code));
   cause.message = e.detail;
   cause.hint = e.hint;
-  std::string text = cause.summary;
+  return cause;
+}
+
+Task<Worker::Did> Worker::fail_deploy(Deploy d, Error e, Place* place) {
+  const Cause cause = cause_from(e);
   in_places(d, [&](DeployPlace& p) { p.cause = cause; });
   co_await keep_failure(place, d, place ? place->roles(d, "") : json::object{});
-  Move move = enter(std::move(d), Phase::failed, now(), "lemmy", std::move(text));
+  co_return co_await fail_plainly(std::move(d), std::move(e));
+}
+
+Task<Worker::Did> Worker::fail_plainly(Deploy d, Error e) {
+  const Cause cause = cause_from(std::move(e));
+  in_places(d, [&](DeployPlace& p) { p.cause = cause; });
+  Move move = enter(std::move(d), Phase::failed, now(), "lemmy", cause.summary);
   keep_out(move);
   co_return co_await store(std::move(move));
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <boost/system/system_error.hpp>
+
 #include "base/log.h"
 
 namespace lemmy::deploy {
@@ -12,6 +14,7 @@ constexpr milliseconds kFirstRetry{1'000}, kLongestRetry{15'000};
 // Decisions about a deploy come to rest. Should some not, they cost a write a second, not hundreds.
 constexpr int kRestless = 60;
 constexpr milliseconds kRest{1'000};
+constexpr int kThrown = 3;
 
 }  // namespace
 
@@ -20,7 +23,7 @@ Task<> Worker::run() {
   while (!c_.stopping_ && c_.leading_) {
     const uint64_t version = s.version;
     wait_ = kNoWait;
-    const Did did = co_await step();
+    const Did did = co_await step_to_the_end();
     if (did != Did::something) turns_.clear();
     if (did == Did::something && turns_.empty()) continue;  // it looked, and wrote nothing
     auto restless = std::ranges::max_element(turns_, {}, [](const auto& one) { return one.second; });
@@ -56,6 +59,40 @@ Task<Worker::Did> Worker::step() {
   if (did == Did::something) co_return did;
   const Did policy = co_await apply_policy();
   co_return policy == Did::something ? policy : did;
+}
+
+// What ended the task, if an exception did; else what it did is in `did`.
+template <class Did>
+static Task<std::optional<std::string>> thrown_by(Task<Did> task, Did* did) {
+  try {
+    *did = co_await std::move(task);
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == asio::error::operation_aborted) throw;
+    co_return e.what();
+  } catch (const std::exception& e) {
+    co_return e.what();
+  }
+  co_return std::nullopt;
+}
+
+Task<Worker::Did> Worker::step_to_the_end() {
+  Did did = Did::blocked;
+  auto what = co_await thrown_by(step(), &did);
+  if (!what) co_return did;
+  const Deploy* active = c_.active(target_);
+  const int64_t number = active ? active->number : 0;
+  const int times = ++thrown_[number];
+  log::error("a step of a deploy was ended by an exception", {{"project", target_.project},
+                                                              {"environment", target_.environment},
+                                                              {"deploy", std::to_string(number)},
+                                                              {"what", *what}});
+  look_within(back_off(times, kFirstRetry, kLongestRetry));
+  // What was applied is judged by its pods, as long as that may go well.
+  if (!active || (active->phase != Phase::preparing && times < kThrown)) co_return Did::blocked;
+  Error e{ErrorCode::internal, "lemmy", "it failed itself: " + *what,
+          "this is a defect of Lemmy: its log has more, please report it"};
+  what = co_await thrown_by(fail_plainly(*active, std::move(e)), &did);
+  co_return what ? Did::blocked : did;
 }
 
 bool Worker::waits(int64_t number) {

@@ -36,6 +36,9 @@ class Worker {
 
   // One look at everything, in this order; wait_ says how long until the next.
   Task<Did> step();
+  // step(), when it is ended by an exception, which is a defect: what it worked at fails with it, or it is
+  // tried again, less and less often.
+  Task<Did> step_to_the_end();
   void look_within(milliseconds w) { wait_ = std::min({wait_, w, kNoWait - milliseconds{1}}); }
 
   Task<Did> cancel_requested();
@@ -73,6 +76,7 @@ class Worker {
   // failing.cpp. An error from outside: tried again later with a note when that may help, else it fails.
   Task<Did> trouble(Deploy d, Error error, Place* place);
   Task<Did> fail_deploy(Deploy d, Error error, Place* place);
+  Task<Did> fail_plainly(Deploy d, Error error);  // without what is kept of its failure
   Task<> keep_failure(Place* place, Deploy d, json::object roles);
 
   bool waits(int64_t number);  // an earlier try failed, and its wait is not over
@@ -88,7 +92,8 @@ class Worker {
   milliseconds wait_ = kNoWait;
   std::map<int64_t, Retry> retries_;
   int store_failures_ = 0;
-  std::map<int64_t, int> turns_;  // of each deploy, since there was nothing to do last
+  std::map<int64_t, int> thrown_;  // exceptions while it was the active deploy; 0: there was none
+  std::map<int64_t, int> turns_;   // of each deploy, since there was nothing to do last
   // Of the active deploy, and of the one that serves.
   int64_t timed_ = 0, serving_ = 0;
   Stopwatch idle_, ready_, failed_, served_, serving_ready_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "domain/names.h"
 
 namespace lemmy {
@@ -30,6 +32,23 @@ Result<> check_build(const Build& b) {
   if (!b.url.empty() && !b.url.starts_with("https://") && !b.url.starts_with("http://"))
     return fail(ErrorCode::invalid, "url", "only http and https addresses are taken");
   return {};
+}
+
+Build merged(std::optional<Build> kept, Build announced) {
+  if (!kept) {
+    if (announced.first_pushed_at == Time{}) announced.first_pushed_at = announced.pushed_at;
+    announced.dated = false;
+    return announced;
+  }
+  const bool older = announced.dated && announced.pushed_at < kept->pushed_at;
+  Build out = older ? *kept : announced;
+  const Build& otherwise = older ? announced : *kept;
+  for (auto field : {&Build::branch, &Build::image, &Build::url, &Build::author, &Build::message})
+    if ((out.*field).empty()) out.*field = otherwise.*field;
+  out.first_pushed_at = kept->first_pushed_at;
+  out.pushed_at = std::max(kept->pushed_at, announced.pushed_at);
+  out.dated = false;
+  return out;
 }
 
 json::object to_json(const Build& b) {

@@ -73,7 +73,7 @@ Task<net::Response> take_build(Shared state, route::Call call) {
                                  {"caller", facts.caller}});
     state->services.feed->changed_project(build->project);
   }
-  co_return accepted(*kept, *build);
+  co_return accepted(*kept, kept->build ? *kept->build : *build);  // retention may have let it go
 }
 
 json::object build_operation() {
@@ -85,7 +85,7 @@ json::object build_operation() {
                           {"url", text("where a person sees the build")},
                           {"author", text("who made the change")},
                           {"message", text("of the commit")},
-                          {"timestamp", text("RFC 3339, or seconds since 1970")}};
+                          {"timestamp", text("when it was built: RFC 3339, or seconds since 1970")}};
   return {{"requestBody", call_body(std::move(properties), {"project", "sha", "branch"})},
           {"parameters",
            json::array{header_parameter("X-Lemmy-Signature", "sha256= or v2= and an HMAC-SHA256"),
@@ -94,8 +94,8 @@ json::object build_operation() {
           {"responses",
            {{"202",
              {{"description",
-               "It is kept; a repeated call gets the same delivery, `duplicate` true and the times of this "
-               "call"}}}}}};
+               "It is kept, and `build` is what is kept of it; a repeated call gets the same delivery, and "
+               "`duplicate` true"}}}}}};
 }
 
 }  // namespace

@@ -22,22 +22,23 @@ Result<std::string> text_field(const json::object& body, std::string_view key, b
   return valid_utf8(text);
 }
 
-Result<Time> time_field(const json::object& body, Time now) {
+// nullopt: none was named.
+Result<std::optional<Time>> time_field(const json::object& body) {
   const json::value* v = body.if_contains("timestamp");
-  if (!v || v->is_null()) return now;
+  if (!v || v->is_null()) return std::nullopt;
   std::optional<Time> at;
   if (v->is_int64() && v->get_int64() >= 0 && v->get_int64() < 100'000'000'000)
     at = from_millis(v->get_int64() * 1000);
   if (const json::string* s = v->if_string()) {
     const std::string_view text = trim(*s);
-    if (text.empty()) return now;
+    if (text.empty()) return std::nullopt;
     at = parse_unix_time(text);
     if (!at) at = parse_time(text);
   }
   if (!at)
     return fail(ErrorCode::invalid, "timestamp", "this is not a time",
                 "send RFC 3339 such as 2026-11-24T11:05:32Z, or seconds since 1970");
-  return std::min(*at, now);
+  return at;
 }
 
 }  // namespace
@@ -59,9 +60,10 @@ Result<Build> read_build(const json::object& body, Time now) {
   }
   // Git hosts send the whole reference.
   if (b.branch.starts_with("refs/heads/")) b.branch.erase(0, 11);
-  auto at = time_field(body, now);
+  auto at = time_field(body);
   if (!at) return fail(at.error());
-  b.first_pushed_at = b.pushed_at = *at;
+  b.dated = *at && **at <= now;
+  b.first_pushed_at = b.pushed_at = b.dated ? **at : now;
   // The first paragraph says what a build is; a long one is no reason to lose the build.
   b.message = shorten(b.message, 4096);
   if (auto ok = check_build(b); !ok) return fail(ok.error());

@@ -5,8 +5,8 @@
 namespace lemmy::hooks {
 
 // Fields that are not known are left alone: build systems send what they have. `timestamp` (RFC 3339, or
-// seconds since 1970) is when the build was made; later than `now` counts as `now`. Errors: invalid, with the
-// field as where.
+// seconds since 1970) is when the build was made; one later than `now` counts as none. Errors: invalid, with
+// the field as where.
 Result<Build> read_build(const json::object& body, Time now);
 
 }  // namespace lemmy::hooks

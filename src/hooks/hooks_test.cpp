@@ -1,5 +1,6 @@
 #include "hooks/hooks.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -98,6 +99,26 @@ TEST_F(Hooks, the_same_call_again_is_answered_alike_and_kept_once) {
   EXPECT_EQ(r.status, 202);
   EXPECT_THAT(r.body, HasSubstr(R"("duplicate":true)"));
   EXPECT_EQ(ledger().size(), 1u);
+}
+
+TEST_F(Hooks, the_answer_is_what_is_kept_also_when_an_older_call_comes_late) {
+  auto router = make();
+  auto call = [&](std::string_view more) {
+    return send_signed(router,
+                       fmt::format(R"({{"project":"hello","sha":"0123abc","branch":"main",{}}})", more));
+  };
+  EXPECT_EQ(call(R"("image":"r/new","timestamp":1700000100)").status, 202);
+  for (const char* duplicate : {"false", "true"}) {
+    auto r = call(R"("image":"r/old","author":"Ada","timestamp":1700000000)");
+    EXPECT_EQ(r.status, 202) << r.body;
+    EXPECT_THAT(r.body, AllOf(HasSubstr("r/new"), HasSubstr("Ada"), Not(HasSubstr("r/old"))));
+    EXPECT_THAT(r.body, HasSubstr(std::string(R"("duplicate":)") + duplicate));
+    EXPECT_THAT(r.body, Not(HasSubstr("dated")));
+  }
+  EXPECT_EQ(builds("hello")[0].image, "r/new");
+  EXPECT_EQ(to_millis(builds("hello")[0].pushed_at), 1'700'000'100'000);
+  EXPECT_THAT(call(R"("image":"r/again")").body, HasSubstr("r/again"));
+  EXPECT_EQ(builds("hello")[0].image, "r/again");
 }
 
 TEST_F(Hooks, an_id_that_stood_for_another_body_is_a_conflict_and_loses_nothing_silently) {
@@ -250,8 +271,13 @@ TEST(BuildCall, a_time_of_the_future_counts_as_now) {
   json::object o{
       {"project", "p"}, {"sha", "0123abc"}, {"branch", "main"}, {"timestamp", "2999-01-01T00:00:00Z"}};
   EXPECT_EQ(read_build(o, at)->pushed_at, at);
+  EXPECT_FALSE(read_build(o, at)->dated) << "what it is worth is the time of its receipt";
   o["timestamp"] = "1700000000";
   EXPECT_EQ(to_millis(read_build(o, at)->pushed_at), 1'700'000'000'000);
+  EXPECT_TRUE(read_build(o, at)->dated);
+  o["timestamp"] = " ";
+  EXPECT_EQ(read_build(o, at)->pushed_at, at);
+  EXPECT_FALSE(read_build(o, at)->dated);
   o["timestamp"] = "yesterday";
   EXPECT_EQ(read_build(o, at).error().where, "timestamp");
 }

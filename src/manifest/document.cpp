@@ -1,5 +1,7 @@
 #include "manifest/document.h"
 
+#include <algorithm>
+
 namespace lemmy::manifest {
 namespace {
 
@@ -11,8 +13,14 @@ const tmpl::Located* below(const tmpl::Located& at, const json::value& value, st
 
 }  // namespace
 
+std::pair<size_t, size_t> line_and_column(std::string_view text, size_t at) {
+  const std::string_view before = text.substr(0, at);
+  const size_t last = before.rfind('\n');
+  return {std::count(before.begin(), before.end(), '\n') + 1, at - (last == before.npos ? 0 : last + 1) + 1};
+}
+
 Result<Document> trace_document(const tmpl::Templates& templates, const std::string& name,
-                                const json::value& context) {
+                                const tmpl::Context& context) {
   auto traced = templates.trace(name, context);
   if (!traced) return fail(traced.error());
   auto value = tmpl::parse_rendered(traced->text, name);

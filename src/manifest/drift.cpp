@@ -172,10 +172,13 @@ std::vector<Drift> drift(const json::object& manifest, const InCluster& cluster,
   std::set<std::string> told;
   for (const Drift& d : out) told.insert(d.field.path);
   const std::string since = applied_at(whole);
+  const auto by_itself = cluster.as_new ? by_path(settings(*cluster.as_new)) : std::map<std::string, Field>();
   for (const auto& [path, f] : is) {
     const std::string& top = f.steps.front().key;
     if ((top != "spec" && top != "data" && top != "binaryData") || named.contains(path) ||
         told.contains(path) || is_replicas(kind, f.steps) || is_hull(f.value))
+      continue;
+    if (const auto same = by_itself.find(path); same != by_itself.end() && same->second.value == f.value)
       continue;
     const json::object* by = manager_of(whole, f.steps);
     if (!by || is_of_cluster(*by) || text_or(*by, "time") <= since) continue;

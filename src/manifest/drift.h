@@ -14,6 +14,9 @@ struct InCluster {
   // What applying the manifest anew would give, with all that the API server sets by itself. nullopt: it
   // would be refused; then only what the manifest names is compared.
   std::optional<json::object> applied_anew;
+  // What a new object of the manifest would be: what the API server adds to one by itself is no drift,
+  // whoever is noted to have written it. nullopt: that is not known.
+  std::optional<json::object> as_new = {};
 };
 
 struct Drift {

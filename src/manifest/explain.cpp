@@ -16,12 +16,6 @@ namespace {
 constexpr milliseconds kPatience{500};  // for trying inputs, of the project's template and of the standards
 constexpr size_t kShown = 120;          // of a template's text
 
-std::pair<size_t, size_t> line_and_column(std::string_view text, size_t at) {
-  std::string_view before = text.substr(0, at);
-  size_t last = before.rfind('\n');
-  return {std::count(before.begin(), before.end(), '\n') + 1, at - (last == before.npos ? 0 : last + 1) + 1};
-}
-
 void add(std::vector<Key>& keys, Key key) {
   if (std::none_of(keys.begin(), keys.end(), [&](const Key& k) { return k.key == key.key; }))
     keys.push_back(std::move(key));
@@ -72,7 +66,7 @@ class Explainer {
   };
 
   Result<> explain_final() {
-    auto d = trace_document(templates_, "template.json.j2", context_);
+    auto d = trace_document(templates_, "template.json.j2", tmpl::Context(context_));
     if (!d) return fail(d.error());
     auto again = [&](const json::object& context) -> Result<json::value> {
       auto text = templates_.render("template.json.j2", context);
@@ -103,7 +97,7 @@ class Explainer {
     for (const Part* part : {&kController, &kAutoscaler, &kService}) {
       const json::object* stamped = m.find(part->role);
       if (!stamped) continue;
-      auto d = trace_document(templates_, std::string(part->standard), context_);
+      auto d = trace_document(templates_, std::string(part->standard), tmpl::Context(context_));
       if (!d) return fail(d.error());
       all[part->kind] = d->value;
       parts.push_back({*part, *stamped, std::move(*d)});

@@ -67,10 +67,10 @@ TEST_F(Explaining, a_manifests_field_is_followed_through_the_standard_to_the_pro
             "standards/replication-controller.json.j2:15 <- production.env.LOG_LEVEL (environments.json:10)");
   EXPECT_EQ(line(e, "HorizontalPodAutoscaler", "spec.metrics[0].resource.target.averageUtilization"),
             "projects/hello-world/template.json.j2:5:19 `config.autoscale | tojson`, through "
-            "standards/horizontal-pod-autoscaler.json.j2:13 <- production.autoscale.cpu "
+            "standards/horizontal-pod-autoscaler.json.j2:19 <- production.autoscale.cpu "
             "(environments.json:9)");
   EXPECT_EQ(line(e, "Service", "spec.ports[rest].port"),
-            "built-in standards/service.json.j2:8:35 `ports.rest` <- ports.rest");
+            "built-in standards/service.json.j2:20:35 `ports.rest` <- ports.rest");
 }
 
 TEST_F(Explaining, what_lemmy_stamps_is_said_with_its_rule_even_where_a_template_wrote_the_same) {

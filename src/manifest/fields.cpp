@@ -98,7 +98,7 @@ std::string index_path(const Steps& steps) {
 }
 
 std::string shown_value(const json::value& value) {
-  return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+  return value.is_string() ? std::string(value.get_string()) : plain_text(value);
 }
 
 std::vector<Change> changes(const json::value& before, const json::value& after) {

@@ -142,7 +142,7 @@ class Check {
 
   void value(std::string_view type, const json::value& v) {
     if (!fits(type, v)) {
-      add(fmt::format("{} is expected, and it is {}", in_words(type), shorten(json::serialize(v), kShown)),
+      add(fmt::format("{} is expected, and it is {}", in_words(type), shorten(plain_text(v), kShown)),
           quotation_hint(type, v));
     } else if (type.starts_with("[]")) {
       const json::array& list = v.get_array();
@@ -158,8 +158,7 @@ class Check {
         steps_.pop_back();
       }
     } else if (type == "quantity") {
-      add(wrong_quantity(steps_.back().key,
-                         v.is_string() ? std::string(v.get_string()) : json::serialize(v)));
+      add(wrong_quantity(steps_.back().key, v.is_string() ? std::string(v.get_string()) : plain_text(v)));
     } else if (v.is_object() && type != "any") {
       object(std::string(type), v.get_object());
     }
@@ -253,6 +252,12 @@ std::optional<SchemaFault> wrong_kind(std::string_view version, std::string_view
 }
 
 }  // namespace
+
+const std::vector<std::string>& fields_of(std::string_view type) {
+  static const std::vector<std::string> none;
+  const auto found = schema().types.find(type);
+  return found == schema().types.end() ? none : found->second.names;
+}
 
 std::string_view schema_version() { return schema().version; }
 

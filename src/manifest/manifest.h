@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "domain/build.h"
+#include "template/json_schema.h"
 #include "template/template.h"
 
 namespace lemmy::manifest {
@@ -60,11 +61,14 @@ class Renderer {
 
  private:
   Renderer(config::Project project, std::shared_ptr<const tmpl::Templates> templates);
+  // Against the SRE's schema. The error names the line of the template that wrote the fault.
+  Result<> check_schema(const json::value& final, const tmpl::Context& context) const;
   config::Project project_;
   std::shared_ptr<const tmpl::Templates> templates_;
-  std::map<std::string, tmpl::Context> contexts_;  // by environment: what does not depend on the build
-  std::string config_map_;                         // name of the immutable copy; empty: no files
-  json::object files_;                             // what ConfigMaps hold
+  std::shared_ptr<const tmpl::JsonSchema> schema_;  // nullptr: there is none
+  std::map<std::string, tmpl::Context> contexts_;   // by environment: what does not depend on the build
+  std::string config_map_;                          // name of the immutable copy; empty: no files
+  json::object files_;                              // what ConfigMaps hold
 };
 
 // Puts names, namespace, selector, labels, environment variables and mounts where nobody may forget them;

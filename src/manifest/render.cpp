@@ -5,12 +5,14 @@
 #include "base/crypto.h"
 #include "base/strings.h"
 #include "domain/names.h"
+#include "manifest/document.h"
 #include "manifest/final.h"
 #include "manifest/parts.h"
 
 namespace lemmy::manifest {
 namespace {
 
+const std::string kSchemaFile = "standards/final.schema.json";
 const json::object kPorts{{"grpc", 80}, {"rest", 8080}, {"debug", 9090}};
 
 // "template.json.j2:3:18" becomes "projects/hello-world/template.json.j2:3:18".
@@ -118,7 +120,44 @@ Result<std::shared_ptr<const Renderer>> Renderer::create(const config::Config& c
   if (auto ok = check_standards(sources); !ok) return fail(ok.error());
   auto templates = tmpl::Templates::create(std::move(sources));
   if (!templates) return placed(project.name, templates.error());
-  return std::shared_ptr<const Renderer>(new Renderer(project, *templates));
+  std::shared_ptr<Renderer> out(new Renderer(project, *templates));
+  if (config.final_schema) {
+    auto schema = tmpl::JsonSchema::create(kSchemaFile, config.final_schema->text);
+    if (!schema) return fail(schema.error());
+    out->schema_ = std::move(*schema);
+  }
+  return std::shared_ptr<const Renderer>(std::move(out));
+}
+
+Result<> Renderer::check_schema(const json::value& final, const tmpl::Context& context) const {
+  if (!schema_) return {};
+  auto faults = schema_->check(final);
+  if (!faults) return fail(faults.error());
+  if (faults->empty()) return {};
+  const tmpl::JsonSchema::Fault& first = faults->front();
+  Steps steps;
+  const json::value* at = &final;
+  for (const std::string& key : first.path) {
+    const bool in_list = at->is_array();
+    steps.push_back(in_list ? Step{"", std::strtoul(key.c_str(), nullptr, 10), true} : Step{key});
+    at = value_at(final, steps);
+    if (!at) break;
+  }
+  const std::string name = "template.json.j2";
+  std::string where = file_of(project_.name, name);
+  if (auto document = trace_document(*templates_, name, context))
+    if (auto range = range_of(*document, steps))
+      for (const tmpl::Range& r : tmpl::writers(document->traced, range->first, range->second)) {
+        const tmpl::Source& source = templates_->sources()[r.source];
+        const auto [line, column] = line_and_column(source.text, r.from);
+        where = fmt::format("{}:{}:{}", file_of(project_.name, source.name), line, column);
+        break;
+      }
+  where += ": final JSON";
+  if (!steps.empty()) where += ", " + index_path(steps);
+  std::string hint = fmt::format("{} does not allow it", kSchemaFile);
+  if (faults->size() > 1) hint += fmt::format(", nor {} more", faults->size() - 1);
+  return fail(ErrorCode::invalid, std::move(where), first.what, std::move(hint));
 }
 
 Result<Manifests> Renderer::render(const std::string& environment, const Build& build, int64_t deploy) const {
@@ -138,6 +177,7 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
   auto final_json = tmpl::parse_rendered(*final_text, file);
   if (!final_json) return fail(final_json.error());
   if (auto ok = check_final(*final_json, file, *final_text); !ok) return fail(ok.error());
+  if (auto ok = check_schema(*final_json, context); !ok) return fail(ok.error());
 
   Manifests m;
   m.final = *final_json;
@@ -158,7 +198,8 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
     m.objects.push_back({Role::files, std::move(map)});
   }
   std::vector<const Part*> parts;
-  if (project_.service) parts.push_back(&kService);
+  const json::value* service = lemmy::find(f, "service");  // the template knows better than project.yaml
+  if (service && !service->is_null() ? service->is_object() : project_.service) parts.push_back(&kService);
   parts.push_back(&kController);
   if (const json::value* a = lemmy::find(f, "autoscale")) {
     parts.push_back(&kAutoscaler);
@@ -168,6 +209,10 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
   for (const Part* part : parts) {
     auto object = render_object(*templates_, *part, context);
     if (!object) return placed(project_.name, object.error());
+    if (const std::string key = left_out(f, part->role, *object); !key.empty())
+      return fail(ErrorCode::invalid, std::string(part->standard),
+                  fmt::format("it leaves out '{}', which the template of {} sets", key, project_.name),
+                  "let it use what `final` has, or forbid that key in " + kSchemaFile);
     part->stamp(*object, stamp);
     m.objects.push_back({part->role, std::move(*object)});
   }

@@ -16,9 +16,13 @@ const std::vector<tmpl::Source>& default_standards() {
         "annotations": {{ final.annotations | default({}) | tojson }}
       },
       "spec": {
-        "terminationGracePeriodSeconds": 30,
+        "terminationGracePeriodSeconds": {{ final.terminationGracePeriodSeconds | default(30) | tojson }},
         "containers": {{ final.containers | tojson }},
         "volumes": {{ final.volumes | default([]) | tojson }}
+        {%- for key, value in final | items if key not in ["replicas", "autoscale", "labels", "annotations",
+            "service", "vars", "terminationGracePeriodSeconds", "containers", "volumes"] %},
+        {{ key | tojson }}: {{ value | tojson }}
+        {%- endfor %}
       }
     }
   }
@@ -31,6 +35,12 @@ const std::vector<tmpl::Source>& default_standards() {
   "spec": {
     "minReplicas": {{ final.autoscale.min }},
     "maxReplicas": {{ final.autoscale.max }},
+    {%- if final.autoscale.behavior is defined %}
+    "behavior": {{ final.autoscale.behavior | tojson }},
+    {%- endif %}
+    {%- if final.autoscale.metrics is defined %}
+    "metrics": {{ final.autoscale.metrics | tojson }}
+    {%- else %}
     "metrics": [
       {
         "type": "Resource",
@@ -40,19 +50,33 @@ const std::vector<tmpl::Source>& default_standards() {
         }
       }
     ]
+    {%- endif %}
   }
 }
 )"},
                                              {"standards/service.json.j2", R"({
   "apiVersion": "v1",
   "kind": "Service",
-  "metadata": {},
+  {%- set service = final.service | default({}) or {} %}
+  "metadata": {
+    {%- for key in ["annotations", "labels"] if service[key] is defined %}
+    {%- if not loop.first %},{% endif %}
+    {{ key | tojson }}: {{ service[key] | tojson }}
+    {%- endfor %}
+  },
   "spec": {
+    {%- for key, value in service | items if key not in ["annotations", "labels", "ports"] %}
+    {{ key | tojson }}: {{ value | tojson }},
+    {%- endfor %}
+    {%- if service.ports is defined %}
+    "ports": {{ service.ports | tojson }}
+    {%- else %}
     "ports": [
       {"name": "grpc", "port": {{ ports.grpc }}, "targetPort": {{ ports.grpc }}},
       {"name": "rest", "port": {{ ports.rest }}, "targetPort": {{ ports.rest }}},
       {"name": "debug", "port": {{ ports.debug }}, "targetPort": {{ ports.debug }}}
     ]
+    {%- endif %}
   }
 }
 )"}};

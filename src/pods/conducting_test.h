@@ -28,7 +28,8 @@ struct Doubtful : store::Forwarding {
   bool doubt_all = false;  // each write that is told of is kept, and said not to be
   std::string refused;     // no deploy to this environment can be written
   milliseconds hang{0};    // of the next write of a deploy; whoever cancels it waits all the same
-  std::function<Task<>()> after_history;  // before the next answer about events of a deploy is given
+  int throw_on_put = 0, throw_on_read = 0;  // of documents: so many calls end by an exception
+  std::function<Task<>()> after_history;    // before the next answer about events of a deploy is given
   Pool hanging{1};
 
   Task<Result<std::vector<DeployEvent>>> deploy_events(Target target, int64_t number, int64_t after,
@@ -36,6 +37,14 @@ struct Doubtful : store::Forwarding {
     auto read = co_await Forwarding::deploy_events(std::move(target), number, after, limit);
     if (auto then = std::exchange(after_history, {})) co_await then();
     co_return read;
+  }
+  Task<Result<>> put_document(Target target, int64_t number, std::string name, std::string text) override {
+    if (throw_on_put > 0 && throw_on_put--) throw std::runtime_error("boom");
+    co_return co_await Forwarding::put_document(std::move(target), number, std::move(name), std::move(text));
+  }
+  Task<Result<std::string>> document(Target target, int64_t number, std::string name) override {
+    if (name == "manifests" && throw_on_read > 0 && throw_on_read--) throw std::runtime_error("boom");
+    co_return co_await Forwarding::document(std::move(target), number, std::move(name));
   }
   Task<Result<Deploy>> update_deploy(Deploy d, std::vector<DeployEvent> events, store::Fence fence) override {
     const bool doubt = std::exchange(doubt_next, false);

@@ -73,14 +73,35 @@ json::object with_why(const json::object& manifest, std::string why) {
           {"why", std::move(why)}};
 }
 
-// For the pool: a ConfigMap may have a mebibyte.
+// For the pool: a ConfigMap may have a mebibyte. Those that have been compared stay as they are.
 std::vector<Asked> compare_all(std::vector<Asked> asked, bool autoscaled) {
   for (Asked& a : asked) {
-    if (a.unchanged) continue;
+    if (a.unchanged || !a.found.items.empty()) continue;
     for (const manifest::Drift& drift : manifest::drift(a.manifest, a.cluster, autoscaled))
       a.found.items.push_back(manifest::to_json(drift));
   }
   return asked;
+}
+
+Task<Result<json::object>> try_new(kube::Client* client, kube::Ref collection, json::object manifest) {
+  auto tried = co_await client->try_create(std::move(collection), std::move(manifest));
+  co_return std::move(tried.answer);
+}
+
+bool has_added(const Asked& a) {
+  return !a.unchanged && std::ranges::any_of(a.found.items, [](const json::value& v) {
+    return text_or(v.as_object(), "what") == "added";
+  });
+}
+
+// As a new object beside it, tried out: what the API server adds to it by itself.
+Task<std::optional<json::object>> ask_as_new(kube::Client* client, json::object manifest) {
+  kube::Ref collection = kube::ref_to(manifest);
+  manifest["metadata"].as_object()["name"] = collection.name + "-anew";
+  collection.name.clear();
+  auto tried = co_await with_deadline(try_new(client, std::move(collection), std::move(manifest)), kAskLimit,
+                                      "a new object");
+  co_return tried ? std::optional(std::move(*tried)) : std::nullopt;
 }
 
 bool is_autoscaler(const json::object& manifest) {
@@ -133,6 +154,19 @@ Task<Result<json::object>> Place::drift(Deploy d, bool afresh) {
         return compare_all(std::move(asked), autoscaled);
       });
   if (!compared) co_return fail(compared.error());
+  if (std::ranges::any_of(*compared, has_added)) {
+    for (Asked& a : *compared) {
+      if (!has_added(a)) continue;
+      a.cluster.as_new = co_await ask_as_new(client(), a.manifest);
+      if (a.cluster.as_new) a.found.items.clear();
+    }
+    auto again = co_await around_.pool->run(
+        [asked = std::move(*compared), autoscaled]() mutable -> Result<std::vector<Asked>> {
+          return compare_all(std::move(asked), autoscaled);
+        });
+    if (!again) co_return fail(again.error());
+    compared = std::move(again);
+  }
   json::array items, refused;
   size_t left_out = 0;
   if (compared_.size() > kComparedKept) compared_.clear();

@@ -7,6 +7,7 @@
 #include "deploy/machine.h"
 #include "domain/names.h"
 #include "manifest/compare.h"
+#include "manifest/drift.h"
 #include "pods/place.h"
 
 namespace lemmy::pods {
@@ -22,10 +23,29 @@ std::string name_of(const json::object& o) { return kube::parse_meta(o).name; }
 
 bool is_copy(const json::object& o) { return kind_of(o) == "ConfigMap" && bool_or(o, "immutable"); }
 
+// What somebody changed beside Lemmy of an object that outlives deploys; empty: nothing, or it cannot be
+// told.
+Task<std::string> changed_by_hand(kube::Client* client, json::object manifest) {
+  constexpr size_t kShown = 3;
+  auto live = co_await client->get(kube::ref_to(manifest));
+  if (!live || !*live) co_return "";
+  std::string out;
+  size_t shown = 0;
+  for (const manifest::Drift& d : manifest::drift(manifest, {std::move(*live), std::nullopt}, false)) {
+    if (d.by_deploy != 0 || d.manager == "lemmy" || ++shown > kShown) continue;
+    out += (out.empty() ? "" : "; ") + manifest::drift_line(d);
+  }
+  co_return out;
+}
+
 Task<Result<std::string>> dry_run(kube::Client* client, json::object manifest) {
-  auto tried = co_await client->apply(std::move(manifest), true);
+  auto tried = co_await client->apply(manifest, true);
   if (tried) co_return "";
   Error e = std::move(tried.error());
+  if (e.code == ErrorCode::rejected && kind_of(manifest) == "Service") {
+    const std::string changed = co_await changed_by_hand(client, manifest);
+    if (!changed.empty()) e.hint = "put back by hand what was changed beside Lemmy: " + changed;
+  }
   e.where = fmt::format("dry run: {}", e.where);
   co_return of_place(std::move(e));
 }

@@ -60,6 +60,80 @@ TEST_P(StoreConformance, a_build_announced_again_moves_to_the_front) {
   EXPECT_EQ(l->items[0].first_pushed_at, from_millis(1));
 }
 
+Build announcement(const std::string& image, int64_t at, bool dated) {
+  Build b{"hello", "abcdef0", "main", image, "", "", "", from_millis(at), from_millis(at)};
+  b.dated = dated;
+  return b;
+}
+
+TEST_P(StoreConformance, an_older_announcement_only_fills_what_is_empty) {
+  ASSERT_TRUE(run(store->accept(delivery("new"), announcement("new", 50, true))));
+  Build late = announcement("old", 10, true);
+  late.branch = "other";
+  late.url = "https://ci/1";
+  late.author = "Ada";
+  late.message = "why";
+  auto accepted = run(store->accept(delivery("late"), late));
+  ASSERT_TRUE(accepted) << accepted.error().str();
+  Build kept = announcement("new", 50, false);
+  kept.url = late.url;
+  kept.author = late.author;
+  kept.message = late.message;
+  EXPECT_EQ(accepted->build, kept);
+  EXPECT_EQ(*run(store->build("hello", "abcdef0")), kept);
+  EXPECT_EQ(run(store->builds("hello", {}))->items, std::vector{kept});
+}
+
+TEST_P(StoreConformance, an_announcement_as_old_as_what_is_kept_or_newer_is_what_is_kept) {
+  for (int64_t at : {10, 10, 20}) {
+    const std::string image = random_hex(4);
+    auto accepted = run(store->accept(delivery(image), announcement(image, at, true)));
+    ASSERT_TRUE(accepted) << accepted.error().str();
+    Build kept = announcement(image, at, false);
+    kept.first_pushed_at = from_millis(10);
+    EXPECT_EQ(accepted->build, kept);
+    EXPECT_EQ(*run(store->build("hello", "abcdef0")), kept);
+  }
+}
+
+TEST_P(StoreConformance, an_announcement_without_a_time_of_its_own_is_never_older) {
+  for (bool dated : {true, false}) {
+    ASSERT_TRUE(run(store->accept(delivery(random_hex(4)), announcement("before", 50, dated))));
+    auto accepted = run(store->accept(delivery(random_hex(4)), announcement("after", 10, false)));
+    ASSERT_TRUE(accepted) << accepted.error().str();
+    Build kept = announcement("after", 50, false);  // never back
+    EXPECT_EQ(accepted->build, kept);
+    EXPECT_EQ(*run(store->build("hello", "abcdef0")), kept);
+  }
+}
+
+TEST_P(StoreConformance, of_many_announcements_at_once_the_newest_is_kept) {
+  std::vector<Task<Result<Accepted>>> tasks;
+  for (int i = 0; i < 40; ++i) {
+    const int at = i * 17 % 40 + 1;  // 1 to 40, in no order
+    tasks.push_back(store->accept(delivery(std::to_string(i)), announcement(std::to_string(at), at, true)));
+  }
+  for (auto& r : run_all(std::move(tasks))) {
+    ASSERT_TRUE(r) << r.error().str();
+    ASSERT_TRUE(r->build);
+    EXPECT_EQ(r->build->image, std::to_string(to_millis(r->build->pushed_at)));
+  }
+  auto kept = *run(store->build("hello", "abcdef0"));
+  EXPECT_EQ(kept.image, "40");
+  EXPECT_EQ(kept.pushed_at, from_millis(40));
+}
+
+TEST_P(StoreConformance, a_duplicate_tells_what_is_kept_now) {
+  ASSERT_TRUE(run(store->accept(delivery("1"), announcement("first", 10, true))));
+  ASSERT_TRUE(run(store->accept(delivery("2"), announcement("second", 20, true))));
+  auto again = run(store->accept(delivery("1"), announcement("first", 10, true)));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(again->build, *run(store->build("hello", "abcdef0")));
+  EXPECT_EQ(again->build->image, "second");
+  EXPECT_FALSE(run(store->accept(delivery("3"), std::nullopt))->build);
+}
+
 TEST_P(StoreConformance, builds_pushed_at_the_same_time_have_one_order_on_every_page_size) {
   for (int i = 0; i < 9; ++i) push(fmt::format("abcdef{}", i), 7);
   std::vector<std::string> whole;

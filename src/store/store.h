@@ -32,8 +32,9 @@ struct Listing {
 };
 
 struct Accepted {
-  bool duplicate = false;  // a delivery with this hook and id was there before: nothing was written
-  Delivery delivery;       // with its seq; of a duplicate: the one recorded first
+  bool duplicate = false;           // a delivery with this hook and id was there before: nothing was written
+  Delivery delivery;                // with its seq; of a duplicate: the one recorded first
+  std::optional<Build> build = {};  // as it is kept now; none: none was given, or it is there no more
 };
 
 // Who may act, of several servers on one store. A lease does not run out by a clock of the store: a server

@@ -27,13 +27,12 @@ Result<json::value> parse_rendered(const std::string& text, const std::string& t
     return v;
   }
   Error e = v.error();
-  auto place = split(e.where, ':');
-  size_t line = std::stoul(std::string(place[place.size() - 2]));
-  size_t column = std::stoul(std::string(place.back()));
+  const auto [line, column] = place_of(e);
+  const size_t prefix = e.what.rfind(": ");
   e.where = template_name;
   e.what = fmt::format("what it renders is not valid JSON, at line {} of the output: {}", line,
-                       e.what.substr(e.what.rfind(": ") + 2));
-  e.hint = "look for a missing or extra comma, or a value without | tojson";
+                       prefix == e.what.npos ? e.what : e.what.substr(prefix + 2));
+  if (e.hint.empty()) e.hint = "look for a missing or extra comma, or a value without | tojson";
   e.detail = excerpt(text, line, column, 1);
   return fail(e);
 }

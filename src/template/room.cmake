@@ -8,7 +8,7 @@ add_custom_command(
   COMMAND cargo build --release --locked --quiet --manifest-path ${jinja_dir}/Cargo.toml --target-dir ${jinja_target}
   COMMAND ${CMAKE_COMMAND} -E copy ${jinja_library} ${CMAKE_BINARY_DIR}/liblemmy_jinja.a
   DEPENDS ${jinja_sources} ${jinja_dir}/Cargo.toml ${jinja_dir}/Cargo.lock
-  COMMENT "Building the Jinja2 engine (cargo)" VERBATIM)
+  COMMENT "Building the Jinja2 and JSON Schema engines (cargo)" VERBATIM)
 add_custom_target(lemmy_jinja_build DEPENDS ${CMAKE_BINARY_DIR}/liblemmy_jinja.a)
 add_library(lemmy_jinja STATIC IMPORTED)
 set_target_properties(lemmy_jinja PROPERTIES IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/liblemmy_jinja.a)

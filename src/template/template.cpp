@@ -5,12 +5,9 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "template/crate.h"
 
 extern "C" {
-struct lemmy_jinja_text {
-  unsigned char* data;
-  size_t size;
-};
 void* lemmy_jinja_create(const unsigned char* sources, size_t size, uint64_t fuel, size_t output_bytes,
                          size_t recursion, lemmy_jinja_text* error);
 bool lemmy_jinja_render(const void* set, const unsigned char* name, size_t name_size, const void* context,
@@ -20,20 +17,18 @@ bool lemmy_jinja_trace(const void* set, const unsigned char* name, size_t name_s
 void* lemmy_jinja_context(const void* base, const unsigned char* names, size_t size, lemmy_jinja_text* error);
 lemmy_jinja_text lemmy_jinja_context_text(const void* context);
 void lemmy_jinja_context_drop(void* context);
-void lemmy_jinja_free(lemmy_jinja_text text);
 void lemmy_jinja_drop(void* set);
 }
 
 namespace lemmy::tmpl {
-namespace {
-
-const unsigned char* bytes(const std::string& s) { return reinterpret_cast<const unsigned char*>(s.data()); }
 
 std::string take(lemmy_jinja_text t) {
   std::string out(reinterpret_cast<const char*>(t.data), t.size);
   lemmy_jinja_free(t);
   return out;
 }
+
+namespace {
 
 // For "config.replica": the key of `config` that is nearest to "replica", or the keys that there are.
 std::string undefined_hint(const json::value& context, std::string_view expression) {

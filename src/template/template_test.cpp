@@ -157,6 +157,14 @@ TEST(RenderedJson, with_a_key_twice_in_one_object_is_refused) {
   EXPECT_TRUE(parse_rendered(R"([{"a": {"a": "a"}}, {"b": ["b", "b"]}, "a", 1])", "t"));
 }
 
+TEST(Rendered, a_number_that_is_too_large_is_shown_by_its_line) {
+  auto r = parse_rendered("{\n  \"a\": 1e400\n}", "t.j2");
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().where, "t.j2");
+  EXPECT_EQ(r.error().what,
+            "what it renders is not valid JSON, at line 2 of the output: a number in it is too large");
+}
+
 TEST(Contexts, what_is_no_json_is_an_error_and_bytes_that_are_not_utf8_are_replaced) {
   auto t = *Templates::create({{"t", "{{ x }}"}});
   auto infinite = t->render("t", json::object{{"x", HUGE_VAL}});

@@ -61,21 +61,20 @@ Entity datastore::delivery_entity(Key key, const Delivery& d, int64_t seq, const
 
 namespace {
 
-void upsert_build(View& view, Build b) {
-  const Key key = build_key(b.project, b.sha);
-  const Entity* old = view.find(key);
-  auto read = old ? read_build(*old) : Result<Build>(b);
-  if (old && read) {  // one that cannot be read is replaced
-    const Build& was = *read;
-    b.first_pushed_at = was.first_pushed_at;
-    b.pushed_at = std::max(b.pushed_at, was.pushed_at);
-    for (auto field : {&Build::branch, &Build::image, &Build::url, &Build::author, &Build::message})
-      if ((b.*field).empty()) b.*field = was.*field;
-  } else if (b.first_pushed_at == Time{}) {
-    b.first_pushed_at = b.pushed_at;
-  }
+// As it is kept; nullopt: there is none, or it cannot be read.
+std::optional<Build> kept_build(const View& view, const Build& b) {
+  const Entity* e = view.find(build_key(b.project, b.sha));
+  if (!e) return std::nullopt;
+  auto kept = read_build(*e);
+  return kept ? std::optional(std::move(*kept)) : std::nullopt;
+}
+
+// Gives what is kept.
+Build upsert_build(View& view, const Build& announced) {
+  Build b = merged(kept_build(view, announced), announced);  // one that cannot be read is replaced
   view.put(build_entity(b));
   if (!view.find(project_key(b.project))) view.put(project_entity(b.project));
+  return b;
 }
 
 }  // namespace
@@ -111,10 +110,16 @@ Task<Result<Accepted>> DatastoreStore::accept(Delivery delivery, std::optional<B
                          [d = std::move(delivery), b = std::move(build), mark = new_mark(),
                           sequence = sequence_](View& view) -> Result<Accepted> {
                            Entered entered = enter_delivery(view, d, mark, *sequence);
-                           if (entered.known) return Accepted{true, *entered.known};
-                           Accepted out{false, d};
+                           Accepted out;
+                           if (entered.known) {
+                             out.duplicate = true;
+                             out.delivery = std::move(*entered.known);
+                             if (b) out.build = kept_build(view, *b);
+                             return out;
+                           }
+                           out.delivery = d;
                            out.delivery.seq = entered.seq;
-                           if (b) upsert_build(view, *b);
+                           if (b) out.build = upsert_build(view, *b);
                            return out;
                          });
 }

@@ -46,6 +46,14 @@ namespace {
 using namespace postgres;
 
 const Statement kEnter{"enter", std::string(kEnterDelivery) + " SELECT seq FROM entered"};
+// merged() of domain/build.h, of one field.
+std::string merged_field(std::string_view field) {
+  return fmt::format(
+      "{0} = CASE WHEN excluded.{0} = '' OR ($19::boolean AND excluded.pushed_at < b.pushed_at AND "
+      "b.{0} <> '') THEN b.{0} ELSE excluded.{0} END",
+      field);
+}
+
 const Statement kEnterBuild{
     "enter_build",
     std::string(kEnterDelivery) +
@@ -53,13 +61,13 @@ const Statement kEnterBuild{
         "first_pushed_at, pushed_at) SELECT $10::text, $11::text, $12::text, $13::text, $14::text, "
         "$15::text, "
         "$16::bytea, $17::bigint, $18::bigint FROM entered ON CONFLICT (project, sha) DO UPDATE SET "
-        "pushed_at = greatest(b.pushed_at, excluded.pushed_at), "
-        "branch = CASE excluded.branch WHEN '' THEN b.branch ELSE excluded.branch END, "
-        "image = CASE excluded.image WHEN '' THEN b.image ELSE excluded.image END, "
-        "url = CASE excluded.url WHEN '' THEN b.url ELSE excluded.url END, "
-        "author = CASE excluded.author WHEN '' THEN b.author ELSE excluded.author END, "
-        "message = CASE excluded.message WHEN '' THEN b.message ELSE excluded.message END) "
-        "SELECT seq FROM entered"};
+        "pushed_at = greatest(b.pushed_at, excluded.pushed_at), " +
+        join(std::vector{merged_field("branch"), merged_field("image"), merged_field("url"),
+                         merged_field("author"), merged_field("message")},
+             ", ") +
+        ") SELECT seq FROM entered"};
+const Statement kKept{
+    "kept_build", fmt::format("SELECT {} FROM lemmy_builds WHERE project = $1 AND sha = $2", kBuildColumns)};
 const Statement kKnown{"known", fmt::format("SELECT {} FROM lemmy_deliveries "
                                             "WHERE hook = $1 AND id = $2 AND verdict <> 'refused'",
                                             kDeliveryColumns)};
@@ -86,12 +94,14 @@ const Statement kOldest{
 
 }  // namespace
 
-// The batch begins with a statement that gives the seq, unless the delivery was there before.
-Task<Result<Accepted>> PostgresStore::enter(Delivery delivery, Batch batch) {
+// The batch begins with a statement that gives the seq, unless the delivery was there before. With `build`
+// the next one gives the build as it is kept.
+Task<Result<Accepted>> PostgresStore::enter(Delivery delivery, Batch batch, bool build) {
   auto rows = co_await writer_->run(std::move(batch));
   if (!rows) co_return fail(rows.error());
   Accepted out;
   out.delivery = std::move(delivery);
+  if (build && !rows->at(1).empty()) out.build = read_build(rows->at(1), 0);
   if (!rows->at(0).empty()) {
     out.delivery.seq = rows->at(0).number(0, 0);
     co_return out;
@@ -120,9 +130,11 @@ Task<Result<Accepted>> PostgresStore::accept(Delivery delivery, std::optional<Bu
   values.emplace_back(Bytes{valid_utf8(b.message)});
   values.emplace_back(to_millis(first));
   values.emplace_back(to_millis(b.pushed_at));
+  values.emplace_back(b.dated);
   batch.add(kEnterBuild, std::move(values));
+  batch.add(kKept, {b.project, b.sha});
   tell(batch, b.project, "");
-  co_return co_await enter(std::move(delivery), std::move(batch));
+  co_return co_await enter(std::move(delivery), std::move(batch), true);
 }
 
 Task<Result<Listing<Build>>> PostgresStore::builds(std::string project, Page page) {

@@ -26,7 +26,7 @@ class PostgresStore : public Store {
   // The notice for other servers goes into the transaction.
   void tell(postgres::Batch& batch, const std::string& project, const std::string& environment) const;
   Task<Result<>> begin_moment();
-  Task<Result<Accepted>> enter(Delivery delivery, postgres::Batch batch);
+  Task<Result<Accepted>> enter(Delivery delivery, postgres::Batch batch, bool build = false);
   Task<Result<Deploy>> deploy_of_request(Target target, std::string request);
   // Items of the feed, and before them the lock under which they are numbered.
   void append(postgres::Batch& batch, std::vector<FeedItem> items) const;

@@ -66,21 +66,24 @@ void replace_build(DB& db, int64_t row, const Build& b) {
   s.exec();
 }
 
-void upsert_build(DB& db, Build b) {
-  if (b.first_pushed_at == Time{}) b.first_pushed_at = b.pushed_at;
-  const int64_t hash = build_hash(b.project, b.sha);
-  if (insert_build(db, hash, b)) return;  // nearly all are new
-  const int64_t row = row_of(db, hash, b);
-  Statement old(db, "SELECT body, pushed_at FROM builds WHERE n = ?");
-  old.bind(1, row);
-  if (old.executeStep())
-    if (auto was = read_build(old)) {  // one that cannot be read is replaced
-      b.first_pushed_at = was->first_pushed_at;
-      b.pushed_at = std::max(b.pushed_at, was->pushed_at);
-      for (auto field : {&Build::branch, &Build::image, &Build::url, &Build::author, &Build::message})
-        if ((b.*field).empty()) b.*field = (*was).*field;
-    }
+// As it is kept; nullopt: there is none, or it cannot be read.
+std::optional<Build> kept_build(DB& db, int64_t row) {
+  Statement s(db, "SELECT body, pushed_at FROM builds WHERE n = ?");
+  s.bind(1, row);
+  if (!s.executeStep()) return std::nullopt;
+  auto b = read_build(s);
+  return b ? std::optional(std::move(*b)) : std::nullopt;
+}
+
+// Gives what is kept.
+Build upsert_build(DB& db, const Build& announced) {
+  const int64_t hash = build_hash(announced.project, announced.sha);
+  Build b = merged(std::nullopt, announced);
+  if (insert_build(db, hash, b)) return b;  // nearly all are new
+  const int64_t row = row_of(db, hash, announced);
+  b = merged(kept_build(db, row), announced);  // one that cannot be read is replaced
   replace_build(db, row, b);
+  return b;
 }
 
 }  // namespace
@@ -129,10 +132,16 @@ Entered enter_delivery(DB& db, const Delivery& d) {
 Task<Result<Accepted>> SqliteStore::accept(Delivery delivery, std::optional<Build> build) {
   return writer_->run<Accepted>([d = std::move(delivery), b = std::move(build)](DB& db) -> Result<Accepted> {
     Entered entered = enter_delivery(db, d);
-    if (entered.known) return Accepted{true, *entered.known};
-    Accepted out{false, d};
+    Accepted out;
+    if (entered.known) {
+      out.duplicate = true;
+      out.delivery = std::move(*entered.known);
+      if (b) out.build = kept_build(db, row_of(db, build_hash(b->project, b->sha), *b));
+      return out;
+    }
+    out.delivery = d;
     out.delivery.seq = entered.seq;
-    if (b) upsert_build(db, *b);
+    if (b) out.build = upsert_build(db, *b);
     return out;
   });
 }

@@ -112,5 +112,55 @@ TEST_F(Sqlite, a_place_that_cannot_be_written_is_refused) {
   EXPECT_EQ(r.error().what, "the file cannot be written");
 }
 
+TEST_F(Sqlite, nothing_is_written_to_a_file_that_is_not_at_its_path_until_it_is_back) {
+  auto store = *SqliteStore::open(loop.get_executor(), path);
+  ASSERT_TRUE(run(store->accept(delivery(1), std::nullopt)));
+  EXPECT_EQ(run(store->deliveries({}))->items.size(), 1u);
+  auto becomes = [&](bool up) {
+    const auto limit = Clock::now() + seconds(60);
+    while (run(store->check()).has_value() != up)
+      if (Clock::now() > limit)
+        return false;
+      else
+        ::usleep(50'000);
+    return true;
+  };
+  const std::string aside = fresh_path();
+  std::filesystem::rename(path, aside);
+  ASSERT_TRUE(becomes(false));
+  auto r = run(store->accept(delivery(2), std::nullopt));
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(r.error().where, std::filesystem::weakly_canonical(path).string());
+  EXPECT_EQ(r.error().what, "the store's file was removed or replaced while it was open");
+  EXPECT_EQ(r.error().hint, "put it back as it was, or start Lemmy anew");
+  auto lease = run(store->swap_lease({"conductor", "me", 1, 0}));
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error().code, ErrorCode::unavailable) << "whoever cannot write does not lead";
+  EXPECT_EQ(run(store->deliveries({}))->items.size(), 1u) << "what is there may be read";
+
+  ASSERT_TRUE(write_file(path, "", 0600));
+  ::usleep(1'100'000);  // it looks again, and this is another file
+  EXPECT_FALSE(run(store->accept(delivery(2), std::nullopt)));
+  EXPECT_EQ(*read_file(path), "");
+
+  std::filesystem::rename(aside, path);
+  ASSERT_TRUE(becomes(true));
+  EXPECT_TRUE(run(store->accept(delivery(2), std::nullopt)));
+  EXPECT_EQ(run(store->deliveries({}))->items.size(), 2u);
+}
+
+TEST_F(Sqlite, a_file_that_was_removed_is_noticed_by_who_writes_later) {
+  auto store = *SqliteStore::open(loop.get_executor(), path);
+  ASSERT_TRUE(run(store->accept(delivery(1), std::nullopt)));
+  std::filesystem::remove(path);
+  ::usleep(1'100'000);
+  auto r = run(store->accept(delivery(2), std::nullopt));
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(SqliteStore::open(loop.get_executor(), path).error().code, ErrorCode::conflict)
+      << "the first still has the lock";
+}
+
 }  // namespace
 }  // namespace lemmy::store

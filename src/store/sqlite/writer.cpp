@@ -1,6 +1,9 @@
 #include "store/sqlite/writer.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 
 namespace lemmy::store {
 
@@ -27,12 +30,40 @@ Error to_error(const SQLite::Exception& e, const std::string& path) {
   }
 }
 
+FileAtPath::FileAtPath(SQLite::Database& database) : path_(database.getFilename()) {
+  struct stat info;
+  const bool found = ::stat(path_.c_str(), &info) == 0;
+  int moved = 0;  // since it was opened; migrating may have taken long, and this may be another file
+  sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (found && !moved) {
+    device_ = info.st_dev;
+    inode_ = info.st_ino;
+    there_ = true;
+  }
+  looked_ = Clock::now();
+}
+
+Result<> FileAtPath::check() {
+  if (Clock::now() - looked_ >= seconds(1)) {
+    struct stat info;
+    if (::stat(path_.c_str(), &info) == 0)
+      there_ = inode_ != 0 && info.st_dev == device_ && info.st_ino == inode_;
+    else if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE)
+      there_ = false;  // others, such as a folder closed to us or a disk that fails, do not say so
+    looked_ = Clock::now();
+  }
+  if (there_) return {};
+  return fail(ErrorCode::unavailable, path_, "the store's file was removed or replaced while it was open",
+              "put it back as it was, or start Lemmy anew");
+}
+
 Worker::Worker(asio::any_io_executor loop, std::unique_ptr<SQLite::Database> database, Kind kind)
 
     : loop_(loop),
       database_(std::make_unique<DB>(std::move(*database))),
       path_(database_->getFilename()),
       kind_(kind) {
+  if (kind_ == Kind::writer) file_.emplace(*database_);
   thread_ = std::thread([this] { loop_forever(); });
 }
 
@@ -146,10 +177,14 @@ void Worker::loop_forever() {
         jobs_.pop_front();
       }
     }
-    if (kind_ == Kind::writer)
-      write_all(now);
-    else if (!now.front().waiting->gone)
+    if (kind_ == Kind::writer) {
+      auto there = file_->check();
+      if (there) write_all(now);
+      for (Job& job : now)
+        if (!there) job.failed(there.error());
+    } else if (!now.front().waiting->gone) {
       read_one(now.front());
+    }
     // One call of the loop for all.
     std::vector<std::shared_ptr<Waiting>> answered;
     for (Job& job : now) answered.push_back(std::move(job.waiting));

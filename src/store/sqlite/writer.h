@@ -1,12 +1,14 @@
 #pragma once
 // Inside room store: threads that run work on SQLite connections and come back to the loop.
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 
@@ -18,8 +20,26 @@ namespace lemmy::store {
 // What an exception of SQLite means to the caller.
 Error to_error(const SQLite::Exception& e, const std::string& path);
 
+// Whether the file that is open is still the one at its path: what goes into one that was removed is lost
+// with the process, though SQLite sees nothing wrong.
+class FileAtPath {
+ public:
+  explicit FileAtPath(SQLite::Database& database);  // just opened
+  // Looks at most once a second, and between that says what it saw; the look may hang with its disk.
+  Result<> check();
+
+ private:
+  std::string path_;
+  // As long as it is open no other file of its device gets its inode.
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  bool there_ = false;
+  Clock::time_point looked_;
+};
+
 // One connection on a thread of its own. For a writer, all work that waits while a commit runs goes together
-// into the next transaction, each in a savepoint of its own, and is answered after COMMIT: group commit.
+// into the next transaction, each in a savepoint of its own, and is answered after COMMIT: group commit. It
+// fails while the file is not at its path.
 // To be destroyed before the loop. Work may run twice (the group was rolled back): it must not change its
 // captures.
 class Worker {
@@ -77,6 +97,7 @@ class Worker {
   std::unique_ptr<DB> database_;
   std::string path_;
   Kind kind_;
+  std::optional<FileAtPath> file_;  // of a writer
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;

@@ -1,5 +1,6 @@
-//! The C interface of Lemmy's template room: a set of Jinja2 templates, rendered with a JSON context.
+//! The C interface of Lemmy's template room: a set of Jinja2 templates, rendered with a JSON context; and schema.rs.
 mod methods;
+mod schema;
 mod strict;
 
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, OutputSpan, OutputSpanKind, UndefinedBehavior, Value};
