@@ -158,17 +158,20 @@ Task<Result<>> read_stream(net::ClientStream* stream, Seen* seen, Clock::time_po
 
 }  // namespace
 
-Task<Result<int>> follow_deploy(std::shared_ptr<Remote> remote, Follow f) {
-  const std::string later =
-      fmt::format("the deploy goes on; see: lemmy status {} {}", f.target.project, f.target.environment);
-  const auto executor = co_await asio::this_coro::executor;
-  asio::signal_set interrupted(executor, SIGINT, SIGTERM);
-  interrupted.async_wait([later](const boost::system::error_code& ec, int signal) {
+Interrupted::Interrupted(asio::any_io_executor executor, std::string later)
+    : signals_(std::move(executor), SIGINT, SIGTERM) {
+  signals_.async_wait([later = std::move(later)](const boost::system::error_code& ec, int signal) {
     if (ec) return;
     fmt::print(stderr, "\n{}\n", later);
     std::fflush(nullptr);
     std::_Exit(128 + signal);
   });
+}
+
+Task<Result<int>> follow_deploy(std::shared_ptr<Remote> remote, Follow f) {
+  const std::string later =
+      fmt::format("the deploy goes on; see: lemmy status {} {}", f.target.project, f.target.environment);
+  const Interrupted interrupted(co_await asio::this_coro::executor, later);
   const auto deadline = Clock::now() + f.at_most;
   auto contact = Clock::now();
   Seen seen;

@@ -14,6 +14,16 @@ struct Follow {
   bool json = false;  // prints the last status as JSON on standard output; progress goes to standard error
 };
 
+// While it is there SIGINT and SIGTERM end the program as shells expect, and say that what it waited for goes
+// on: 128 + the signal.
+class Interrupted {
+ public:
+  Interrupted(asio::any_io_executor executor, std::string later);
+
+ private:
+  asio::signal_set signals_;
+};
+
 // Shows each step and the pods that are ready; a cut connection is taken up again where it was. The exit
 // code: 0 live, 1 failed, 8 cancelled or superseded. Errors: timeout, and unavailable when the server stays
 // away; the deploy goes on then.

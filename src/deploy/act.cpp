@@ -50,6 +50,20 @@ std::string Conductor::not_ready(const Deploy& d) const {
   return fmt::format("{} of {} pods are ready: it can be accepted once all are", s.ready, asked_for(d, s));
 }
 
+bool Conductor::answers_alone(const Deploy& d) const {
+  auto can_answer = [this](const Deploy& one) {
+    if (!runs(one) || one.out_by != 0) return false;
+    auto at = place(one);
+    if (!at) return false;
+    const Sight s = (*at)->look(one);
+    return !s.blind && s.ready > 0;
+  };
+  const TargetState* state = peek(d.target);
+  if (!state || !traits_of(d).scales || !can_answer(d)) return false;
+  return std::ranges::none_of(
+      state->deploys, [&](const auto& one) { return one.first != d.number && can_answer(one.second); });
+}
+
 std::vector<Deploy> Conductor::begun_since(const Deploy& d) const {
   std::vector<Deploy> out;
   const TargetState* s = peek(d.target);
@@ -92,6 +106,10 @@ Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
   bool takes_away = act.action == Action::zero || act.action == Action::remove;
   if (takes_away && !act.confirmed && serving && serving->number == d.number)
     return fail(ErrorCode::conflict, where, fmt::format("it is the one that serves {} now", d.target.str()),
+                "confirm it if that is what you want");
+  if (takes_away && !act.confirmed && answers_alone(d))
+    return fail(ErrorCode::conflict, where,
+                fmt::format("nothing else answers requests of {} now", d.target.str()),
                 "confirm it if that is what you want");
   return {};
 }

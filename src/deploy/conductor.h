@@ -37,7 +37,7 @@ struct Act {
   std::string who;
   std::string reason;
   std::string request_id;                         // of a roll back, as in Request
-  bool confirmed = false;                         // zero or delete also the one that serves
+  bool confirmed = false;                         // zero or delete also what serves, or answers alone
   std::string release;                            // of a roll back, as in Request
   bool at_once = false;                           // of a roll back: what serves gets no requests from now on
   std::optional<int64_t> serving = std::nullopt;  // as in Request
@@ -88,6 +88,9 @@ class Conductor {
   // serve.
   bool has_recovered(const Deploy& deploy) const;
   std::string not_ready(const Deploy& deploy) const;
+  // Its pods get requests, and those of no other deploy could: zeroed, nobody answers. False also while that
+  // cannot be seen.
+  bool answers_alone(const Deploy& deploy) const;
   // Which of the actions make sense now.
   std::vector<Action> possible(const Deploy& deploy) const;
 

@@ -120,13 +120,14 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
   const json::value who = answers(target);
   if (who.is_object()) out.emplace_back(text_or(who.get_object(), "text"));
   for (std::string& line : under_way(target, false)) out.push_back(std::move(line));
-  if (!d || !serving || serving->number != number) return out;
+  const bool serves = serving && serving->number == number;
+  if (!d || (!serves && !from_.conductor->answers_alone(*d))) return out;
   const kube::Cluster* cluster = cluster_of(*d);
   const bool gone = cluster && cluster->is_live(target.environment) && !cluster->controller({target, number});
   if (gone && !deleted)
     out.push_back(fmt::format(
         "The controller of #{} is gone: zeroed, its pods are deleted, and it cannot be restored.", number));
-  if (const Deploy* next = from_.conductor->current(target, number)) {
+  if (const Deploy* next = serves ? from_.conductor->current(target, number) : nullptr) {
     json::object shown;
     add_shown(shown, *next);
     out.push_back(fmt::format("{}, it leaves its place to {}, which runs and has {} of {} pods ready.", word,

@@ -164,5 +164,26 @@ TEST_F(Admitting, without_that_right_the_service_of_before_goes_on_selecting_all
   });
 }
 
+TEST_F(Admitting, who_answers_alone_is_zeroed_only_when_that_is_confirmed) {
+  run([this]() -> Task<> {
+    const int64_t first = co_await ask_for_one_that_fails_half_ready();
+    const bool alone = co_await answer({first});
+    EXPECT_TRUE(alone) << "nothing else is there";
+    EXPECT_FALSE(conductor->current(kTarget)) << "it never was live, so it does not serve";
+    for (deploy::Action action : {deploy::Action::zero, deploy::Action::remove}) {
+      auto refused =
+          co_await conductor->act({.target = kTarget, .number = first, .action = action, .who = "ada"});
+      EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+      EXPECT_EQ(refused.error().what, "nothing else answers requests of hello-world/staging now");
+    }
+    auto done = co_await conductor->act({.target = kTarget,
+                                         .number = first,
+                                         .action = deploy::Action::zero,
+                                         .who = "ada",
+                                         .confirmed = true});
+    EXPECT_TRUE(done);
+  });
+}
+
 }  // namespace
 }  // namespace lemmy::pods

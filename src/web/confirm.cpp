@@ -68,6 +68,7 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
   const Target target = call.target();
   // Of the moment that the question speaks of: what changes while it is drawn is asked about again.
   const std::string serving_then = serving_now(target), newest_then = newest_now(target);
+  const std::string then = then_serves(target, number);
   const std::optional<Deploy> serving = copy_of(services_.conductor->current(target));
   auto stored = co_await services_.store->deploy(target, number);
   if (!stored) co_return error(call, stored.error());
@@ -117,14 +118,20 @@ Pages::Answer Pages::confirm_act(route::Call call, Form form, json::array meanwh
   o["title"] = fmt::format("{} #{} of {} in {}?", verb, number, target.project, target.environment);
   o["lines"] = std::move(lines);
   o["action"] = fmt::format("{}/{}", deploy_address(target, number), deploy::name(action));
-  o["fields"] =
-      hidden({{"after", newest_then}, {"back", local_path(form["back"])}, {"serving", serving_then}});
+  o["fields"] = hidden({{"after", newest_then},
+                        {"back", local_path(form["back"])},
+                        {"serving", serving_then},
+                        {"then", takes_away ? then : ""}});
   o["ask_reason"] = true;
   o["reason"] = shorten(valid_utf8(form["reason"]), kReasonBytes);
   o["meanwhile"] = std::move(meanwhile);
   o["danger"] = takes_away;
   const bool serves = serving && serving->number == number;
-  o["button"] = fmt::format("{} #{}{}", verb, number, takes_away && serves ? ", though it serves" : "");
+  const bool alone = takes_away && !serves && services_.conductor->answers_alone(*stored);
+  o["button"] = fmt::format("{} #{}{}", verb, number,
+                            takes_away && serves ? ", though it serves"
+                            : alone              ? ", though nothing else answers"
+                                                 : "");
   o["back"] = form["back"].empty() ? deploy_address(target, number) : local_path(form["back"]);
   co_return co_await html(std::move(call), "confirm.html.j2", std::move(o));
 }

@@ -7,6 +7,18 @@
 
 namespace lemmy::web {
 
+// Where a person goes on after a log-in: a form cannot be sent again, but the page that it stood on can be
+// looked at.
+static std::string came_from(const net::Request& request) {
+  if (request.method != "POST") return local_path(request.target);
+  const std::string_view referer = net::header(request.headers, "Referer");
+  const size_t scheme = referer.find("://");
+  const size_t path = scheme == referer.npos ? referer.npos : referer.find('/', scheme + 3);
+  if (path == referer.npos) return "/";
+  const bool ours = referer.substr(scheme + 3, path - scheme - 3) == net::header(request.headers, "Host");
+  return ours ? local_path(referer.substr(path)) : "/";
+}
+
 json::object page_json(const route::Call& call, std::string csrf, std::string live, bool fragment) {
   const access::Identity& who = call.who;
   const bool anonymous = who.kind == access::Identity::Kind::anonymous;
@@ -25,8 +37,7 @@ json::object page_json(const route::Call& call, std::string csrf, std::string li
       {"can_sign_out", call.signed_in},
       // Else nobody that could be named: whoever stands before the form to sign in.
       {"may_look", !anonymous || !call.config->has_access || call.config->access.anonymous.has_value()}};
-  o["login"] = "/login?next=" +
-               net::percent_encode(call.request.method == "POST" ? "/" : local_path(call.request.target));
+  o["login"] = "/login?next=" + net::percent_encode(came_from(call.request));
   o["after"] = call.request.query_value("after");
   o["next"] = "";
   o["search"] = call.request.query_value("search");

@@ -43,7 +43,13 @@ std::string Pages::newest_now(const Target& target) const {
   return std::to_string(latest ? latest->number : 0);
 }
 
-json::array Pages::meanwhile(const Target& target, Form& form, const std::string& request_id) const {
+std::string Pages::then_serves(const Target& target, int64_t number) const {
+  const Deploy* next = services_.conductor->current(target, number);
+  return std::to_string(next ? next->number : 0);
+}
+
+json::array Pages::meanwhile(const Target& target, Form& form, const std::string& request_id,
+                             int64_t number) const {
   json::array out;
   const std::string reason = shorten(valid_utf8(trim(form["reason"])), kReasonBytes);
   const bool at_once = form["at_once"] == "yes";
@@ -54,6 +60,9 @@ json::array Pages::meanwhile(const Target& target, Form& form, const std::string
   const Deploy* latest = services_.conductor->latest(target);
   if (!serving.empty() && serving != serving_now(target))
     out.emplace_back("What serves has changed since you were asked. Look again: nothing was done yet.");
+  else if (const std::string& then = form["then"]; !then.empty() && then != then_serves(target, number))
+    out.emplace_back(
+        "What would take its place has changed since you were asked. Look again: nothing was done yet.");
   else if (!after.empty() && after != newest_now(target) && latest)
     out.emplace_back(
         fmt::format("{} asked for #{} of build {} here since you looked. Look again: nothing was done yet.",
@@ -76,8 +85,10 @@ bool Pages::moves_who_serves(const Target& target, int64_t number, deploy::Actio
       const Deploy* d = services_.conductor->find(target, number);
       return serving && serving->number != number && d && d->serving_since;
     }
-    default:
-      return serving && serving->number == number;
+    default: {
+      const Deploy* d = services_.conductor->find(target, number);
+      return (serving && serving->number == number) || (d && services_.conductor->answers_alone(*d));
+    }
   }
 }
 
@@ -153,7 +164,7 @@ Pages::Answer Pages::act(route::Call call) {
   std::string request_id;
   if (const std::string& after = (*form)["after"]; rolls_back && !after.empty() && after.size() < 20)
     request_id = fmt::format("page:rollback:{}:after:{}", *number, after);
-  json::array changed = meanwhile(target, *form, request_id);
+  json::array changed = meanwhile(target, *form, request_id, *number);
   const Deploy* d = services_.conductor->find(target, *number);
   const auto all = d ? services_.conductor->possible(*d) : std::vector{*action};
   const bool can = std::ranges::find(all, *action) != all.end();

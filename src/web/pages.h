@@ -79,9 +79,11 @@ class Pages : public std::enable_shared_from_this<Pages> {
   // Forms of questions say in "serving" what served when they were asked, and those of deploys in "after"
   // what the target's newest deploy was: what has changed since is asked about once more. Its sentences;
   // empty: nothing has.
-  json::array meanwhile(const Target& target, Form& form, const std::string& request_id) const;
+  json::array meanwhile(const Target& target, Form& form, const std::string& request_id,
+                        int64_t number = 0) const;
   std::string serving_now(const Target& target) const;
   std::string newest_now(const Target& target) const;
+  std::string then_serves(const Target& target, int64_t number) const;  // without that one
   bool moves_who_serves(const Target& target, int64_t number, deploy::Action action) const;
   Answer confirm_act(route::Call call, Form form, json::array meanwhile, int64_t number,
                      deploy::Action action) const;

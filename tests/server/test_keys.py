@@ -132,5 +132,50 @@ class Keys(unittest.TestCase):
         self.assertEqual((code, "HOOK_OF_NOBODY is not set" in err), (0, True), err)
 
 
+class LostAccess(unittest.TestCase):
+    """A server that has had an access.yaml is not opened, nor locked, by losing it."""
+
+    def setUp(self):
+        self.server = Server()
+        self.addCleanup(self.server.stop)
+        self.access = self.server.config / "access.yaml"
+        self.away = self.server.folder / "access.away"
+
+    def add_token(self):
+        code, out, err = run("token", "add", "eye", "--role", "viewer", "--config", self.server.config)
+        self.assertEqual(code, 0, err)
+        return out.strip()
+
+    def whoami(self, token=""):
+        return self.server.call("GET", "/api/v1/whoami", token=token).status
+
+    def see_it_lost_and_found(self, token):
+        def told():
+            return str(self.server.get("/readyz", token=token).json["configuration"])
+        for lose, word in ((lambda: None, "gone"), (lambda: self.access.write_text("# nothing\n"), "empty")):
+            if word == "gone":
+                self.access.rename(self.away)
+            lose()
+            wait_until(lambda: "the file is " + word in told(), 10, "nobody says that access.yaml is lost")
+            self.assertEqual((self.whoami(), self.whoami(token)), (401, 200))
+            self.assertIn("\nlemmy_config_problems 1\n", self.server.get("/metrics", token=token).body.decode())
+        self.away.rename(self.access)
+        wait_until(lambda: told() == "ok", 10, "it is back, and still told as lost")
+        self.assertEqual((self.whoami(), self.whoami(token)), (401, 200))
+        self.assertTrue([line for line in self.server.log if "the file is gone" in line])
+
+    def test_one_that_vanishes_stays_in_use_until_it_is_back(self):
+        token = self.add_token()
+        self.server.start()
+        self.see_it_lost_and_found(token)
+
+    def test_one_that_came_after_the_start_is_not_lost_either(self):
+        self.server.start()
+        self.assertEqual(self.whoami(), 200)
+        token = self.add_token()
+        wait_until(lambda: self.whoami() == 401, 10, "the new access.yaml is not taken over")
+        self.see_it_lost_and_found(token)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -175,5 +175,25 @@ class Again(Asking):
         self.assertEqual(code, 5, err)
 
 
+@unittest.skipUnless(HAS_PLAYGROUND, "this build has no playground")
+class WhoIsNext(Asking):
+    def test_who_would_take_its_place_is_asked_about_again_when_that_has_changed(self):
+        number = self.serving()
+        status, page = self.ask(f"{PATH}/{number}/zero")
+        self.assertEqual(status, 200)
+        self.assertIn(f"leaves its place to #{number - 1}", plain(page))
+        fields = dict(re.findall(r'name="(confirm|serving|then|after|back)" value="([^"]*)"', page))
+        self.assertEqual(fields["then"], str(number - 1))
+        self.assertEqual(self.server.call("POST", f"{API}/{number - 1}/zero", {}).status, 202)
+        wait_until(lambda: self.deploy(number - 1)["presence"] == "zeroed")
+        status, page = self.ask(f"{PATH}/{number}/zero", **fields)
+        self.assertEqual(status, 200)
+        self.assertIn("What would take its place has changed since you were asked", plain(page))
+        self.assertIn("nothing answers requests until", plain(page))
+        self.assertEqual(self.deploy(number)["wanted"], "running")
+        # One that is not there any more is not headed by how it once was.
+        self.assertEqual(self.deploy(number - 1)["title"], "Zeroed")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/strings.h"
 #include "cli/command.h"
 #include "cli/remote.h"
 #include "cli/table.h"
@@ -27,6 +28,8 @@ std::string places(const json::object& targets) {
   return out;
 }
 
+constexpr size_t kMessage = 72;  // bytes of it; --output json has it whole
+
 Task<Result<int>> builds(std::shared_ptr<Remote> remote, BuildsArguments a) {
   auto page = co_await remote->get(fmt::format("{}/builds?limit={}&after={}", project_path(a.project),
                                                a.limit, net::percent_encode(a.after)));
@@ -41,7 +44,8 @@ Task<Result<int>> builds(std::shared_ptr<Remote> remote, BuildsArguments a) {
     const json::object& b = v.as_object();
     const std::string message(text_or(b, "message"));
     table.add({field(b, "short_sha"), field(b, "branch"), field(b, "age"), field(b, "author"),
-               places(object_in(b, "targets")), clean(message.substr(0, message.find('\n')))});
+               places(object_in(b, "targets")),
+               shorten(clean(message.substr(0, message.find('\n'))), kMessage)});
   }
   if (table.empty())
     fmt::print("{} has no builds yet: POST /hooks/build or `lemmy hook build` announces one\n", a.project);

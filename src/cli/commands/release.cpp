@@ -85,6 +85,8 @@ Task<Result<int>> follow(std::shared_ptr<Remote> remote, ReleaseArguments a, jso
   const json::object r = object_in(release.as_object(), "release");
   const std::string path = project_path(a.project) + "/releases/" + field(r, "id");
   fmt::print(stderr, "release {}: {}{}\n", field(r, "id"), remote->server(), field(r, "url"));
+  const Interrupted interrupted(co_await asio::this_coro::executor,
+                                "its deploys go on; see: lemmy status " + a.project);
   const auto deadline = Clock::now() + at_most;
   auto contact = Clock::now();
   std::map<std::string, std::string> shown;

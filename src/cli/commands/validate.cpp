@@ -24,7 +24,8 @@ Ansible is in $PATH or where --ansible says. Prints all problems, each with file
 With --against FOLDER, or --against REVISION of the git repository that the tree is in, it renders every
 environment of every project with both and lists the fields that this edit changes, with old and new value and
 where the new one comes from; --output json has all of them.
-Keys that access.yaml names and that are missing or bad here are warnings: a server refuses who would use them.
+Keys that access.yaml names and that are missing or bad here are warnings: a server refuses who would use them. So are
+kubeconfigs that clusters.yaml names and that are not here.
 Exit codes: 0 all is well, 2 there are problems; with --against and --exit-code 1 when anything changes.)";
 
 // Stands in for a build, to see that the templates render.
@@ -69,10 +70,19 @@ Error told(const Found& found) {
   return e;
 }
 
-// Only warnings: where a tree is checked its secrets need not be.
-std::vector<Error> problems_of_keys(const config::Access& access) {
+// Only warnings: where a tree is checked its secrets and kubeconfigs need not be.
+std::vector<Error> problems_of_keys(const config::Config& config) {
+  const config::Access& access = config.access;
   auto all = access::read_hook_keys(access, [](const char* name) { return std::getenv(name); }).problems;
   for (Error& e : access::read_instance_keys(access).problems) all.push_back(std::move(e));
+  for (const auto& [name, cluster] : config.clusters) {
+    std::error_code ec;
+    if (!cluster.kubeconfig.empty() &&
+        std::filesystem::status(cluster.kubeconfig, ec).type() == std::filesystem::file_type::not_found)
+      all.push_back({ErrorCode::invalid, "clusters.yaml",
+                     fmt::format("kubeconfig '{}' of cluster {} is not there", cluster.kubeconfig, name),
+                     "it is read by the server, on its machine"});
+  }
   return all;
 }
 
@@ -104,7 +114,7 @@ std::optional<int> check_playbooks(const config::Config& config, const ansible::
 int validate(const std::string& dir, const ansible::Tools& tools, bool newer_fields, bool quiet) {
   auto config = config::load(dir);
   if (!config) return failed(config.error());
-  for (const auto& warnings : {(*config)->warnings, problems_of_keys((*config)->access)})
+  for (const auto& warnings : {(*config)->warnings, problems_of_keys(**config)})
     for (const Error& w : warnings) fmt::print(stderr, "warning: {}\n", w.str());
   std::vector<Found> found, doubts;
   int rendered = 0;
