@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -9,12 +10,27 @@
 #include "base/log.h"
 #include "base/open_files.h"
 #include "base/strings.h"
+#include "manifest/manifest.h"
 #include "store/copying.h"
 #include "store/measured.h"
 #include "web/web.h"
 
 namespace lemmy::app {
 namespace {
+
+// What does not parse no deploy could use. A mistake in a standard is one, however many projects use it.
+config::Problems check_templates(const config::Config& config) {
+  config::Problems out;
+  for (const auto& [name, project] : config.projects) {
+    if (std::ranges::none_of(project.environments, [](const config::ProjectEnvironment& e) {
+          return e.deployer == Deployer::kubernetes;
+        }))
+      continue;
+    auto renderer = manifest::Renderer::create(config, project);
+    if (!renderer && std::ranges::find(out, renderer.error()) == out.end()) out.push_back(renderer.error());
+  }
+  return out;
+}
 
 constexpr milliseconds kConfigPoll{1000};
 constexpr milliseconds kKubeconfigs{10'000};
@@ -32,7 +48,10 @@ std::unexpected<config::Problems> one(Error e) { return std::unexpected(config::
 }  // namespace
 
 App::App(asio::io_context& loop, Options options)
-    : loop_(loop), options_(std::move(options)), watcher_(options_.config_dir), group_(loop.get_executor()) {}
+    : loop_(loop),
+      options_(std::move(options)),
+      watcher_(options_.config_dir, check_templates),
+      group_(loop.get_executor()) {}
 
 App::~App() { group_.cancel(); }
 

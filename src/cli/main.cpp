@@ -44,19 +44,25 @@ int main(int argc, char** argv) {
   lemmy::cli::add_user(app, action);
   lemmy::cli::add_token(app, action);
   lemmy::cli::add_store(app, action);
+  std::string called = argc > 1 ? argv[1] : "";
   try {
     // `lemmy help` and `lemmy help COMMAND`, as people try them.
     std::vector<std::string> words(argv + 1, argv + argc);
     if (!words.empty() && words[0] == "help") {
       words.erase(words.begin());
       words.resize(std::min<size_t>(words.size(), 1));
-      words.emplace_back("--help");
+      // Of a command that there is not, as if it were called.
+      called = words.empty() ? "" : words[0];
+      const auto all = app.get_subcommands({});
+      if (words.empty() ||
+          std::ranges::find(all, called, [](CLI::App* c) { return c->get_name(); }) != all.end())
+        words.emplace_back("--help");
     }
     std::ranges::reverse(words);  // as CLI11 takes them
     app.parse(std::move(words));
   } catch (const CLI::ParseError& e) {
     const int code = app.exit(e);
-    if (code != 0 && argc > 1) suggest(app, argv[1]);
+    if (code != 0 && argc > 1) suggest(app, called);
     return code == 0 ? 0 : lemmy::exit_code(lemmy::ErrorCode::invalid);
   }
   if (!action) {

@@ -203,7 +203,8 @@ struct Config {
   // standards/final.schema.json: a JSON Schema that narrows what projects' templates may render.
   std::optional<File> final_schema;
 
-  bool has_access = false;  // there is an access.yaml
+  bool has_access = false;    // there is an access.yaml
+  bool blank_access = false;  // there is no key in it
   Access access;
   std::vector<Error> warnings;  // the configuration is usable in spite of them
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/crypto.h"
 #include "base/files.h"
 #include "config/sample_test.h"
@@ -16,6 +18,12 @@ struct Loading : Sample {
     if (c) return {ErrorCode::internal, "", "no problem was found"};
     EXPECT_EQ(c.error().size(), 1u);
     return c.error()[0];
+  }
+  std::vector<std::string> problems() {
+    std::vector<std::string> out;
+    if (auto c = load(dir); !c)
+      for (const Error& e : c.error()) out.push_back(e.str());
+    return out;
   }
 };
 
@@ -192,6 +200,49 @@ TEST_F(Loading, the_revision_changes_with_any_file) {
   EXPECT_EQ((*load(dir))->revision, before);
   put("projects/hello-world/config/app-config.json", "{}");
   EXPECT_NE((*load(dir))->revision, before);
+}
+
+TEST_F(Loading, a_misspelt_name_in_a_project_is_not_silently_left_out) {
+  const fs::path p = dir / "projects/hello-world";
+  fs::rename(p / "config", p / "configs");
+  put("projects/hello-world/project.yml", "");
+  put("projects/hello-world/environment.json", "{}");
+  put("projects/hello-world/templates.json.j2", "{}");
+  put("projects/hello-world/probes.j2", "{}");
+  put("projects/hello-world/objects/one.json.j2", "{}");
+  auto all = problems();
+  std::ranges::sort(all);
+  const std::string at = "projects/hello-world/";
+  EXPECT_EQ(all, (std::vector<std::string>{
+                     at + "configs: this is not read (did you mean 'config'?)",
+                     at + "environment.json: this is not read (did you mean 'environments.json'?)",
+                     at + "project.yml: this is not read (did you mean 'project.yaml'?)",
+                     at + "templates.json.j2: nothing includes this (did you mean 'template.json.j2'?)"}));
+}
+
+TEST_F(Loading, what_stands_beside_a_project_and_is_not_read_is_a_warning) {
+  for (const char* name : {"template.json.j2.bak", "values.yaml", "README.md", ".hidden.yaml"})
+    put(std::string("projects/hello-world/") + name, "x");
+  auto c = load(dir);
+  ASSERT_TRUE(c) << c.error()[0].str();
+  ASSERT_EQ((*c)->warnings.size(), 2u);
+  EXPECT_TRUE((*c)->warnings[0].str().contains("this is not read"));
+}
+
+TEST_F(Loading, a_missing_file_and_a_folder_in_its_place_say_what_is_expected) {
+  const fs::path file = dir / "projects/user-service/environments.json";
+  fs::remove(file);
+  ASSERT_FALSE(problems().empty());
+  EXPECT_TRUE(problems()[0].contains(R"({"staging": {"replicas": 2}} would do)")) << problems()[0];
+  fs::create_directory(file);
+  EXPECT_TRUE(problems()[0].contains("a file of this name is expected")) << problems()[0];
+  fs::remove_all(file);
+  put("projects/user-service/environments.json", "{\"staging\": {}}");
+  fs::remove_all(dir / "projects/user-service/config");
+  put("projects/user-service/config", "x");
+  EXPECT_EQ(problems(), std::vector<std::string>{
+                            "projects/user-service/config: a folder is expected (put the file into a "
+                            "folder of this name)"});
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // What of the tree's folders is read.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/strings.h"
 #include "config/loader.h"
@@ -42,6 +44,38 @@ void Loader::final_schema() {
     } else if (nearest(is, std::vector<std::string>{std::string(name)})) {
       problem(file, "this is not read", fmt::format("did you mean '{}'?", name));
     }
+  }
+}
+
+// A deploy would go live without what a misspelt name holds. A file that is missing and must not be says
+// itself that one of a near name is there.
+void Loader::strays_of_project(const fs::path& dir, const Project& p) {
+  const std::vector<std::string> known{"project.yaml", "environments.json", "template.json.j2", "config",
+                                       "objects"};
+  auto stem = [](std::string_view name) { return name.substr(0, name.find('.')); };
+  auto is_known = [&](std::string_view name) { return std::ranges::find(known, name) != known.end(); };
+  auto is_included = [&](const std::string& name) {
+    auto names_it = [&](const File& f) { return f.name != name && f.text.contains(name); };
+    return std::ranges::any_of(p.templates, names_it) || std::ranges::any_of(out_->standards, names_it);
+  };
+  if (auto type = type_of(dir / "config");
+      type != fs::file_type::not_found && type != fs::file_type::directory)
+    problem(dir / "config", "a folder is expected", "put the file into a folder of this name");
+  for (const fs::path& file : entries(dir)) {
+    const std::string name = file.filename().string();
+    if (is_known(name)) continue;
+    const auto near = nearest(name, known);
+    std::error_code ec;
+    const bool told = near && near->contains('.') && !fs::exists(dir / *near, ec);
+    const bool include = name.ends_with(".j2");
+    if (told || (include && (near != "template.json.j2" || is_included(name)))) continue;
+    if (near)
+      problem(file, include ? "nothing includes this" : "this is not read",
+              fmt::format("did you mean '{}'?", *near));
+    else if (name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json") ||
+             std::ranges::any_of(known, [&](const auto& k) { return stem(k) == stem(name); }))
+      out_->warnings.push_back({ErrorCode::invalid, shown(file), "this is not read",
+                                "known are: " + join(known, ", ") + " and *.j2"});
   }
 }
 

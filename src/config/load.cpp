@@ -62,7 +62,7 @@ std::string Loader::in_tree(const std::string& path) const {
   return (dir_ / path).lexically_normal().string();
 }
 
-std::optional<std::string> Loader::read(const fs::path& file, size_t limit) {
+std::optional<std::string> Loader::read(const fs::path& file, size_t limit, std::string_view missing) {
   std::error_code ec;
   fs::path real = fs::weakly_canonical(file, ec);
   if (std::mismatch(real_.begin(), real_.end(), real.begin(), real.end()).first != real_.end()) {
@@ -72,12 +72,14 @@ std::optional<std::string> Loader::read(const fs::path& file, size_t limit) {
   // A pipe or a device would hold the reader up.
   if (auto type = fs::status(file, ec).type();
       type != fs::file_type::regular && type != fs::file_type::not_found) {
-    problem(file, "this is not a file");
+    problem(file, "this is not a file",
+            type == fs::file_type::directory ? "it is a folder: a file of this name is expected" : "");
     return std::nullopt;
   }
   auto text = read_file(file, limit);
   if (!text) {
-    problem(file, text.error().what, text.error().code == ErrorCode::not_found ? near_file(file, "") : "");
+    problem(file, text.error().what,
+            text.error().code == ErrorCode::not_found ? near_file(file, std::string(missing)) : "");
     return std::nullopt;
   }
   if (valid_utf8(*text) != *text) {
@@ -174,6 +176,7 @@ void Loader::environments() {
 
 void Loader::access() {
   auto read_it = [&](Reader& r) {
+    out_->blank_access = r.blank();
     const Known known{folders_, problems_.empty() ? &out_->projects : nullptr};
     Access& a = out_->access = read_access(r, folders_.empty() ? nullptr : &known);
     for (Hook& h : a.hooks)

@@ -19,6 +19,7 @@ class Loader {
   void access();
   void resolve_clusters();
   void look_for_strays();
+  void strays_of_project(const Path& dir, const Project& p);       // entries.cpp
   void look_for_unused(const std::vector<std::string>& unlisted);  // of projects, not in environments.yaml
   // one project, project.cpp
   void project(const Path& dir);
@@ -31,7 +32,8 @@ class Loader {
   std::string shown(const Path& file) const { return file.lexically_relative(dir_).generic_string(); }
   std::string in_tree(const std::string& path) const;  // as written, relative to the folder
   // Reports what cannot be read, what leads out of the tree, and what is not UTF-8.
-  std::optional<std::string> read(const Path& file, size_t limit);
+  // `missing`: the hint when there is no file, nor one of a near name.
+  std::optional<std::string> read(const Path& file, size_t limit, std::string_view missing = "");
   // The files in a folder by name; nothing when there is no folder. Names that begin with '.' or end with '~'
   // are skipped.
   void final_schema();

@@ -101,6 +101,7 @@ void Loader::project(const fs::path& dir) {
     problem(dir / "template.json.j2", "the project's template is missing",
             near_file(dir / "template.json.j2", "docs/templates.md shows one"));
   if (uses(Deployer::ansible)) check_playbook(dir, p);
+  strays_of_project(dir, p);
   p.files = folder(dir / "config", kConfigMap);
   for (const File& f : p.files)
     if (f.name.size() > 253 || !all_of(f.name, "-_."))
@@ -159,7 +160,8 @@ void Loader::check_playbook(const fs::path& dir, const Project& p) {
 }
 
 void Loader::environments_json(const fs::path& path, Project& p) {
-  auto text = read(path, 4 << 20);
+  auto text =
+      read(path, 4 << 20, R"(it holds the project's environments: {"staging": {"replicas": 2}} would do)");
   if (!text) return;
   auto parsed = parse_json(*text, shown(path));
   if (!parsed) {

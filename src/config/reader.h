@@ -12,6 +12,7 @@ class Reader {
  public:
   Reader(const Node& node, const Section& section, std::string file, std::string path, Problems& problems);
 
+  bool blank() const { return node_.keys.empty(); }
   bool has(const std::string& key) const { return get(key) != nullptr; }
   std::string text(const std::string& key, std::string otherwise = "");
   bool flag(const std::string& key, bool otherwise);

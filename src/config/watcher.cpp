@@ -9,7 +9,8 @@ namespace lemmy::config {
 
 namespace fs = std::filesystem;
 
-Watcher::Watcher(fs::path dir) : dir_(std::move(dir)) {}
+Watcher::Watcher(fs::path dir, std::function<Problems(const Config&)> check)
+    : dir_(std::move(dir)), check_(std::move(check)) {}
 
 Watcher::Seen Watcher::look() const {
   Seen seen;
@@ -38,11 +39,25 @@ Watcher::Seen Watcher::look() const {
   return seen;
 }
 
+// Losing it would open a server that was closed, or lock everybody out: nobody means that by a file that is
+// moved, or written anew at this moment. Sections that are left without entries are an edit like any other.
+std::optional<Error> Watcher::lost_access(const Config& now) const {
+  if (!current_ || !current_->has_access) return std::nullopt;
+  const bool emptied = now.blank_access && !current_->blank_access;
+  if (now.has_access && !emptied) return std::nullopt;
+  return Error{ErrorCode::invalid, "access.yaml",
+               fmt::format("the file is {}: with {} went who may do what; the one of before stays in use",
+                           emptied ? "empty" : "gone", emptied ? "its text" : "it"),
+               fmt::format("put {} back; to run without one, start Lemmy anew", emptied ? "its text" : "it")};
+}
+
 News Watcher::poll() {
   std::lock_guard one(polling_);
   Seen before = look();
   if (!print_.empty() && before.print == print_) return News::none;
   auto loaded = load(dir_);
+  if (loaded && check_)
+    if (Problems found = check_(**loaded); !found.empty()) loaded = std::unexpected(std::move(found));
   // Files that changed meanwhile are read again next time: half of a checkout is nobody's configuration.
   if (look().print != before.print) {
     print_.clear();
@@ -50,6 +65,8 @@ News Watcher::poll() {
   }
   print_ = before.fresh ? "" : before.print;
   std::lock_guard guard(lock_);
+  if (loaded)
+    if (auto lost = lost_access(**loaded)) loaded = std::unexpected(Problems{std::move(*lost)});
   if (!loaded) {
     if (loaded.error() == problems_) return News::none;
     problems_ = std::move(loaded.error());

@@ -100,13 +100,62 @@ TEST_F(Watching, new_and_removed_files_are_seen) {
   EXPECT_EQ(w.poll(), News::config);
   EXPECT_EQ(w.current()->standards.size(), 1u);
   fs::remove_all(dir / "projects/user-service");
-  fs::remove(dir / "access.yaml");
+  put("access.yaml", "anonymous: viewer\n");  // the one of before names that project
   EXPECT_EQ(w.poll(), News::config);
   EXPECT_FALSE(w.current()->project("user-service"));
-  EXPECT_FALSE(w.current()->has_access);
   fs::remove_all(dir);
   EXPECT_EQ(w.poll(), News::problems);
   EXPECT_TRUE(w.current());
+}
+
+TEST_F(Watching, an_access_yaml_that_vanishes_or_is_emptied_stays_in_use) {
+  Watcher w(dir);
+  w.poll();
+  auto good = w.current();
+  const std::string text = *read_file(dir / "access.yaml");
+  fs::rename(dir / "access.yaml", dir / ".access");
+  put("projects/hello-world/project.yaml", "history: 3\n");
+  EXPECT_EQ(w.poll(), News::problems);
+  EXPECT_EQ(w.current(), good) << "nor is anything else of it taken over";
+  ASSERT_EQ(w.problems().size(), 1u);
+  EXPECT_EQ(w.problems()[0].where, "access.yaml");
+  EXPECT_EQ(w.problems()[0].what,
+            "the file is gone: with it went who may do what; the one of before stays in use");
+  for (const char* empty : {"", "# nothing\n", "{}\n"}) {
+    put("access.yaml", empty);
+    w.poll();
+    ASSERT_EQ(w.problems().size(), 1u);
+    EXPECT_TRUE(w.problems()[0].what.starts_with("the file is empty")) << empty;
+    EXPECT_EQ(w.current(), good);
+  }
+  put("access.yaml", text);
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_TRUE(w.problems().empty());
+  EXPECT_EQ(w.current()->project("hello-world")->history, 3);
+  EXPECT_EQ(w.current()->access, good->access);
+}
+
+TEST_F(Watching, an_access_yaml_that_appears_is_taken_over_and_cannot_be_lost_from_then_on) {
+  const std::string text = *read_file(dir / "access.yaml");
+  fs::remove(dir / "access.yaml");
+  Watcher w(dir);
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_FALSE(w.current()->has_access);
+  put("access.yaml", text);
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_TRUE(w.current()->has_access);
+  fs::remove(dir / "access.yaml");
+  EXPECT_EQ(w.poll(), News::problems);
+  EXPECT_TRUE(w.current()->has_access);
+}
+
+// As `lemmy token remove` leaves it: who was taken away must not stay.
+TEST_F(Watching, the_last_entry_of_access_yaml_can_be_removed) {
+  Watcher w(dir);
+  w.poll();
+  put("access.yaml", "tokens:\n");
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_TRUE(w.current()->access.tokens.empty());
 }
 
 TEST_F(Watching, may_be_asked_from_several_threads) {

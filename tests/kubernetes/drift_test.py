@@ -45,12 +45,6 @@ class Served(unittest.TestCase):
                               capture_output=True, timeout=60)
         return done.returncode, done.stdout, done.stderr
 
-
-class Drift(Served):
-    @classmethod
-    def namespaces(cls):
-        return ["drift-edited", "drift-deleted", "drift-later", "drift-away", "drift-pods"]
-
     def drift(self, environment, project="drifty"):
         status, found = self.lemmy.call("GET", f"/api/v1/projects/{project}/environments/{environment}/drift")
         self.assertEqual(status, 200, found)
@@ -59,14 +53,20 @@ class Drift(Served):
     def texts(self, environment, project="drifty"):
         return [i["text"] for i in self.drift(environment, project)["items"]]
 
+    def patch(self, environment, what, changes, manager="kubectl-edit"):
+        self.plane.kubectl("patch", what, "-n", environment, "--type=json" if isinstance(changes, list) else "--type=merge",
+                           f"--field-manager={manager}", "-p", json.dumps(changes))
+
+
+class Drift(Served):
+    @classmethod
+    def namespaces(cls):
+        return ["drift-edited", "drift-deleted", "drift-later", "drift-away", "drift-pods"]
+
     def diff(self, environment, *more):
         code, out, err = self.cli("diff", "drifty", environment, "--config", str(self.config.dir), *more)
         self.assertEqual(code, 0, err)
         return out
-
-    def patch(self, environment, what, changes, manager="kubectl-edit"):
-        self.plane.kubectl("patch", what, "-n", environment, "--type=json" if isinstance(changes, list) else "--type=merge",
-                           f"--field-manager={manager}", "-p", json.dumps(changes))
 
     def test_what_somebody_changed_is_told_with_who_did_it_and_what_moves_by_itself_is_not(self):
         ns = "drift-edited"

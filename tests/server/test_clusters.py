@@ -93,16 +93,44 @@ exec unshare -m sh -c 'mount --bind {self.folder}/resolv.conf /etc/resolv.conf &
         return wait_until(lambda: not self.clusters()[name].get("trouble") and self.clusters()[name], 30,
                           f"{name} is not live")
 
+    def deploy(self):
+        told = self.server.call("POST", "/hooks/build", {"project": "hello-world", "sha": SHA, "branch": "main"})
+        self.assertEqual(told.status, 202, told.body)
+        path = "/api/v1/projects/hello-world/environments/staging/deploys"
+        made = self.server.call("POST", path, {"build": SHA})
+        self.assertEqual(made.status, 202, made.body)
+        one = f"{path}/{made.json['number']}"
+        wait_until(lambda: self.server.get(one).json["deploy"]["phase"] == "live", 60, "it does not go live")
+        return made.json
+
+    def test_a_kubeconfig_that_is_not_there_leaves_that_of_before_in_use(self):
+        self.live("good")
+        self.assertEqual(self.deploy()["warnings"], [])
+        self.say_clusters("nowhere")
+        told = wait_until(lambda: self.clusters()["good"].get("trouble"), 20, "it is not told")
+        self.assertIn("as it is written now it cannot be used, that of before is", told)
+        self.assertIn("nowhere", told)
+        self.deploy()
+        self.say_clusters("again")
+        self.live("good")
+
+    def test_deploys_on_a_cluster_that_is_not_named_any_more_are_told(self):
+        self.live("good")
+        self.deploy()
+        (self.server.config / "clusters.yaml").write_text(
+            f"clusters:\n  other: {{kubeconfig: {self.folder / 'good'}}}\n")
+        (self.server.config / "environments.yaml").write_text("environments:\n- {name: staging, cluster: other}\n")
+        problem = "cluster good is not named any more, and a deploy of hello-world/staging is there"
+        wait_until(lambda: problem in json.dumps(self.server.get("/readyz").json["configuration"]), 20, "it is not told")
+        self.assertIn("lemmy_config_problems 1", self.server.get("/metrics").body.decode())
+        code, _, err = self.server.cli("deploy", "hello-world", "staging", "--build", SHA, "--no-wait")
+        self.assertEqual(code, 0, err)
+        self.assertIn(problem, err)
+
     def test_a_dead_name_server_and_a_plugin_that_hangs_cost_their_own_clusters_only(self):
         self.live("good")
         wait_until(lambda: (self.folder / "runs").exists(), 20, "the plugin was not run")
-        told = self.server.call("POST", "/hooks/build", {"project": "hello-world", "sha": SHA, "branch": "main"})
-        self.assertEqual(told.status, 202, told.body)
-        made = self.server.call("POST", "/api/v1/projects/hello-world/environments/staging/deploys", {"build": SHA})
-        self.assertEqual(made.status, 202, made.body)
-        number = made.json["number"]
-        path = f"/api/v1/projects/hello-world/environments/staging/deploys/{number}"
-        wait_until(lambda: self.server.get(path).json["deploy"]["phase"] == "live", 60, "it does not go live")
+        self.deploy()
         self.assertEqual(self.server.get("/").status, 200)
         troubles = self.clusters()
         self.assertTrue(troubles["nameless"]["trouble"], troubles)
