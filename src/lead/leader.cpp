@@ -80,7 +80,13 @@ Task<> Leader::take_over() {
   ++next.token;
   const auto asked = Clock::now();
   auto won = co_await with_deadline(store_->swap_lease(next), kStoreLimit, "the store");
-  if (!won || stopping_) co_return;  // another was faster, or the store is away
+  if (!won) co_return;  // another was faster, or the store is away
+  if (stopping_) {      // nobody shall wait until it ends by itself
+    store::Lease back = *won;
+    back.holder.clear();
+    (void)co_await with_deadline(store_->swap_lease(std::move(back)), kStoreLimit, "the store");
+    co_return;
+  }
   seen_ = asked;
   auto loop = co_await asio::this_coro::executor;
   duty_.emplace(loop);

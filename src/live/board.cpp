@@ -100,10 +100,7 @@ json::object Board::deploy_line(const Deploy& d) const {
 }
 
 void Board::add_shown(json::object& o, const Deploy& d) const {
-  const bool gone = d.presence == Presence::zeroed || d.presence == Presence::deleted;
-  o["title"] = d.phase != Phase::live || !gone  ? title(d.phase)
-               : d.presence == Presence::zeroed ? "Zeroed"
-                                                : "Deleted";
+  o["title"] = title(d.phase);
   o["short_sha"] = short_sha(d.sha);
   o["age"] = age(d.created_at);
   o["url"] = deploy_address(d.target, d.number);

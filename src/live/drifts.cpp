@@ -12,6 +12,7 @@ namespace lemmy::live {
 constexpr seconds kAge{2};
 constexpr milliseconds kBetween{200};
 constexpr size_t kAtOnce = 4, kInTurn = 5;
+constexpr size_t kTurns = 60;  // of all that is due
 
 // The ConfigMap that a later deploy wrote anew is for people: pods have the copy of their own.
 static bool is_harmless(const json::value& item) {
@@ -128,7 +129,9 @@ Task<> Drifts::run() {
     std::erase_if(seen_, [this](const auto& one) { return !from_.conductor->current(one.first); });
     for (auto& [cluster, targets] : due()) {
       std::ranges::sort(targets);
-      if (targets.size() > kInTurn) targets.resize(kInTurn);
+      // Of many targets more in a turn: each is to be looked at before what was seen of it is too old.
+      const size_t most = std::max(kInTurn, targets.size() / kTurns);
+      if (targets.size() > most) targets.resize(most);
       looking_->insert(cluster);
       looks_.spawn("what differs in " + cluster, look(cluster, std::move(targets)));
     }
@@ -142,7 +145,7 @@ Task<> Drifts::look(std::string cluster, Due targets) {
     const Deploy* d = from_.conductor->current(target);
     if (!d || !cluster_of(*d) || from_.conductor->active(target)) continue;
     co_await find(target, *d, false);
-    co_await sleep_for(kBetween);
+    if (targets.size() <= kInTurn) co_await sleep_for(kBetween);
   }
 }
 
