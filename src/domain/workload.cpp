@@ -7,7 +7,6 @@ namespace lemmy {
 constexpr WorkloadTraits kWorkloads[] = {
     {Workload::replication_controller, "replication-controller", "ReplicationController", "/api/v1",
      "replicationcontrollers"},
-    {Workload::deployment, "deployment", "Deployment", "/apis/apps/v1", "deployments"},
 };
 
 std::span<const WorkloadTraits> workloads() { return kWorkloads; }

@@ -8,7 +8,7 @@
 
 namespace lemmy {
 
-enum class Workload : uint8_t { replication_controller, deployment };
+enum class Workload : uint8_t { replication_controller };
 
 struct WorkloadTraits {
   Workload workload;
@@ -16,6 +16,8 @@ struct WorkloadTraits {
   std::string_view kind;      // as manifests have it: "ReplicationController"
   std::string_view api;       // "/api/v1"
   std::string_view resource;  // "replicationcontrollers"
+
+  std::string_view api_version() const { return api.substr(api.find('/', 1) + 1); }  // "v1"
 };
 
 // Static; by the order of the enumeration.

@@ -43,7 +43,7 @@ json::object Board::strays() const {
       if (known) {
         const Deploy* of = from_.conductor->find(o.owner.target, o.owner.deploy);
         const bool foreign =
-            o.kind == "ReplicationController" && of && !of->object_name.empty() && o.name != of->object_name;
+            workload_of_kind(o.kind) && of && !of->object_name.empty() && o.name != of->object_name;
         if (o.kind != "Pod" && !foreign) continue;  // its deploy looks after it
         const std::string key = c.name + "/" + o.ns + "/" + o.name;
         unowned_.insert(key);

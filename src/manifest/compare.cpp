@@ -73,11 +73,13 @@ json::object by_kind(const json::array& stored) {
 
 void leave_out_pods(json::object& before, json::object& after) {
   if (!before.contains("HorizontalPodAutoscaler") || !after.contains("HorizontalPodAutoscaler")) return;
-  for (json::object* side : {&before, &after}) {
-    json::value* rc = side->if_contains("ReplicationController");
-    json::value* spec = rc && rc->is_object() ? rc->get_object().if_contains("spec") : nullptr;
-    if (spec && spec->is_object()) spec->get_object().stable_erase("replicas");
-  }
+  for (json::object* side : {&before, &after})
+    for (const WorkloadTraits& w : workloads()) {
+      json::value* controller = side->if_contains(w.kind);
+      json::value* spec =
+          controller && controller->is_object() ? controller->get_object().if_contains("spec") : nullptr;
+      if (spec && spec->is_object()) spec->get_object().stable_erase("replicas");
+    }
 }
 
 std::vector<FieldChange> compare(const json::object& before, const json::object& after) {
@@ -133,13 +135,21 @@ std::pair<std::string, std::string> shown_values(const Change& c, size_t width) 
   return {shorten(before, width), shorten(after, width)};
 }
 
-void stamp_again(json::array& manifests, const Stamp& stamp) {
+std::optional<Workload> workload_of(const json::array& manifests) {
+  for (const json::value& v : manifests)
+    if (const json::object* o = v.if_object())
+      if (auto workload = workload_of_kind(text_or(*o, "kind"))) return workload;
+  return std::nullopt;
+}
+
+void stamp_again(json::array& manifests, Stamp stamp) {
+  stamp.workload = workload_of(manifests).value_or(stamp.workload);
   for (json::value& v : manifests) {
     json::object* o = v.if_object();
     if (!o) continue;
     const std::string_view kind = text_or(*o, "kind");
     const json::value* name = find(v, {"metadata", "name"});
-    if (kind == kController.kind)
+    if (workload_of_kind(kind))
       stamp_controller(*o, stamp);
     else if (kind == kAutoscaler.kind)
       stamp_autoscaler(*o, stamp);
@@ -175,7 +185,7 @@ Scale scale_of(const json::array& manifests) {
     if (!spec || !spec->is_object()) continue;
     const json::object& s = spec->get_object();
     const std::string_view kind = text_or(v.get_object(), "kind");
-    if (kind == kController.kind) out.replicas = static_cast<int>(int_or(s, "replicas", 1));
+    if (workload_of_kind(kind)) out.replicas = static_cast<int>(int_or(s, "replicas", 1));
     if (kind == kAutoscaler.kind) {
       out.min = std::max(1, static_cast<int>(int_or(s, "minReplicas")));
       out.max = static_cast<int>(int_or(s, "maxReplicas"));

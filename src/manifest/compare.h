@@ -33,7 +33,7 @@ struct Sent {
   json::object origins;  // "objects" of the document; empty: not known
 };
 // What an earlier deploy sent, with the names, labels and numbers of another.
-void stamp_again(json::array& manifests, const Stamp& stamp);
+void stamp_again(json::array& manifests, Stamp stamp);
 // The fields that differ though neither is stamped, nor sized by what was live. A field of the final JSON
 // stands for the same one of the manifests. `stamp`: any one, that both are given.
 std::vector<FieldChange> what_differs(Sent before, const Sent& after, const Stamp& stamp);

@@ -65,7 +65,7 @@ bool same(const std::string& path, const json::value& a, const json::value& b) {
 }
 
 bool is_replicas(const std::string& kind, const Steps& steps) {
-  return kind == "ReplicationController" && steps.size() == 2 && steps[1].key == "replicas";
+  return workload_of_kind(kind) && steps.size() == 2 && steps[1].key == "replicas";
 }
 
 // Lemmy; an autoscaler that somebody else made, which acts as the controller manager; who is not known.

@@ -43,7 +43,7 @@ class Explainer {
       : project_(project),
         environment_(*project.environment(environment)),
         templates_(templates),
-        stamp_{project.name, environment, build.sha, build.branch, deploy, ""},
+        stamp_{project.name, environment, build.sha, build.branch, deploy, "", m.workload},
         context_(context_of(project, environment_, build, deploy)) {
     if (const json::object* copy = m.find(Role::files_copy))
       stamp_.config_map = text_or(copy->at("metadata").get_object(), "name");
@@ -94,7 +94,7 @@ class Explainer {
     const Manifests& m = out_.manifests;
     std::vector<Rendered> parts;
     json::object all;
-    for (const Part* part : {&kController, &kAutoscaler, &kService}) {
+    for (const Part* part : {&controller_part(m.workload), &kAutoscaler, &kService}) {
       const json::object* stamped = m.find(part->role);
       if (!stamped) continue;
       auto d = trace_document(templates_, std::string(part->standard), tmpl::Context(context_));

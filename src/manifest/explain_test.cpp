@@ -64,7 +64,7 @@ TEST_F(Explaining, a_manifests_field_is_followed_through_the_standard_to_the_pro
   auto e = explain();
   EXPECT_EQ(line(e, "ReplicationController", "spec.template.spec.containers[app].env[LOG_LEVEL].value"),
             "projects/hello-world/template.json.j2:19:17 `config.env | tojson`, through "
-            "standards/replication-controller.json.j2:15 <- production.env.LOG_LEVEL (environments.json:10)");
+            "standards/pod-template.json.j2:8 <- production.env.LOG_LEVEL (environments.json:10)");
   EXPECT_EQ(line(e, "HorizontalPodAutoscaler", "spec.metrics[0].resource.target.averageUtilization"),
             "projects/hello-world/template.json.j2:5:19 `config.autoscale | tojson`, through "
             "standards/horizontal-pod-autoscaler.json.j2:19 <- production.autoscale.cpu "
@@ -80,14 +80,12 @@ TEST_F(Explaining, what_lemmy_stamps_is_said_with_its_rule_even_where_a_template
   const std::string pod = "spec.template.spec.containers[app].";
   EXPECT_EQ(line(e, "ReplicationController", "spec.template.metadata.labels.project"),
             "stamped by Lemmy: labels");
-  EXPECT_EQ(
-      line(e, "ReplicationController", "spec.template.metadata.labels.team"),
-      "projects/hello-world/template.json.j2:1:62, through standards/replication-controller.json.j2:10");
+  EXPECT_EQ(line(e, "ReplicationController", "spec.template.metadata.labels.team"),
+            "projects/hello-world/template.json.j2:1:62, through standards/pod-template.json.j2:3");
   EXPECT_EQ(line(e, "ReplicationController", pod + "env[PROJECT].value"), "stamped by Lemmy: variables");
   EXPECT_EQ(line(e, "ReplicationController", pod + "env[PROJECT].name"), "stamped by Lemmy: variables");
-  EXPECT_EQ(
-      line(e, "ReplicationController", pod + "env[MINE].name"),
-      "projects/hello-world/template.json.j2:2:84, through standards/replication-controller.json.j2:15");
+  EXPECT_EQ(line(e, "ReplicationController", pod + "env[MINE].name"),
+            "projects/hello-world/template.json.j2:2:84, through standards/pod-template.json.j2:8");
   EXPECT_EQ(line(e, "ReplicationController", pod + "volumeMounts[lemmy-secrets].name"),
             "stamped by Lemmy: mounts");
   EXPECT_EQ(line(e, "ReplicationController", "spec.selector.deploy"), "stamped by Lemmy: selector");

@@ -13,7 +13,7 @@ std::string_view digest_of(std::string_view reference) {
 std::vector<std::pair<std::string, std::string>> images(const json::array& manifests) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const json::value& m : manifests) {
-    if (!m.is_object() || text_or(m.get_object(), "kind") != "ReplicationController") continue;
+    if (!m.is_object() || !workload_of_kind(text_or(m.get_object(), "kind"))) continue;
     for (const char* kind : {"initContainers", "containers"}) {
       const json::value* list = find(m, {"spec", "template", "spec", kind});
       if (!list || !list->is_array()) continue;

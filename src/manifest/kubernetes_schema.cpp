@@ -7,13 +7,11 @@
 #include <map>
 #include <set>
 
-#include "base/embedded.h"
 #include "base/strings.h"
+#include "manifest/embedded.h"
 #include "manifest/kubernetes_rules.h"
 
 namespace lemmy::manifest {
-
-std::span<const Embedded> embedded();  // room.cmake
 
 namespace {
 

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "domain/build.h"
+#include "domain/workload.h"
 #include "template/json_schema.h"
 #include "template/template.h"
 
@@ -19,6 +20,7 @@ struct Stamp {
   std::string project, environment, sha, branch;
   int64_t deploy = 0;
   std::string config_map;  // the immutable copy's name; empty: the project has no files
+  Workload workload = Workload::replication_controller;
 };
 
 // What an object is to its deploy, in the order of applying: what pods need comes before them.
@@ -38,7 +40,8 @@ struct Manifest {
 struct Manifests {
   json::value final;              // the project's own part
   std::vector<Manifest> objects;  // by their roles
-  std::string object_name;        // of controller and autoscaler
+  Workload workload = Workload::replication_controller;
+  std::string object_name;  // of controller and autoscaler
   int replicas = 0;
   int min = 0, max = 0;  // of the autoscaler; 0: none
 
@@ -75,6 +78,8 @@ class Renderer {
 // what a template set there before is replaced. Stamping again with another deploy number is how a roll back
 // is made.
 void stamp_controller(json::object& controller, const Stamp& stamp);
+// Of what was rendered or stored; nullopt: there is no controller.
+std::optional<Workload> workload_of(const json::array& manifests);
 void stamp_object(json::object& object, const Stamp& stamp, const std::string& name);
 
 // Sets spec.replicas.

@@ -12,8 +12,7 @@ struct Part {
 };
 void stamp_autoscaler(json::object& autoscaler, const Stamp& stamp);
 void stamp_service(json::object& service, const Stamp& stamp);
-inline constexpr Part kController{Role::controller, "ReplicationController",
-                                  "standards/replication-controller.json.j2", stamp_controller};
+const Part& controller_part(Workload workload);
 inline constexpr Part kAutoscaler{Role::autoscaler, "HorizontalPodAutoscaler",
                                   "standards/horizontal-pod-autoscaler.json.j2", stamp_autoscaler};
 inline constexpr Part kService{Role::service, "Service", "standards/service.json.j2", stamp_service};

@@ -66,6 +66,13 @@ json::array Manifests::in_order() const {
   return out;
 }
 
+const Part& controller_part(Workload workload) {
+  // In the order of the enumeration.
+  static constexpr Part all[] = {{Role::controller, "ReplicationController",
+                                  "standards/replication-controller.json.j2", stamp_controller}};
+  return all[static_cast<size_t>(workload)];
+}
+
 std::string file_of(const std::string& project, const std::string& name) {
   return name.starts_with("standards/") ? name : fmt::format("projects/{}/{}", project, name);
 }
@@ -184,7 +191,7 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
   context = context.with({{"final", m.final}});
   const json::object& f = m.final.get_object();
   m.replicas = static_cast<int>(int_or(f, "replicas"));
-  const Stamp stamp{project_.name, environment, build.sha, build.branch, deploy, config_map_};
+  const Stamp stamp{project_.name, environment, build.sha, build.branch, deploy, config_map_, m.workload};
   m.object_name = object_name(project_.name, build.sha, deploy);
 
   if (!project_.files.empty()) {
@@ -200,7 +207,7 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
   std::vector<const Part*> parts;
   const json::value* service = lemmy::find(f, "service");  // the template knows better than project.yaml
   if (service && !service->is_null() ? service->is_object() : project_.service) parts.push_back(&kService);
-  parts.push_back(&kController);
+  parts.push_back(&controller_part(m.workload));
   if (const json::value* a = lemmy::find(f, "autoscale")) {
     parts.push_back(&kAutoscaler);
     m.min = static_cast<int>(int_or(a->get_object(), "min"));

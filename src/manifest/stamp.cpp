@@ -110,9 +110,10 @@ void stamp_controller(json::object& controller, const Stamp& s) {
 
 void stamp_autoscaler(json::object& autoscaler, const Stamp& s) {
   const std::string name = object_name(s.project, s.sha, s.deploy);
+  const WorkloadTraits& of = traits(s.workload);
   stamp_object(autoscaler, s, name);
   object_in(autoscaler, "spec")["scaleTargetRef"] =
-      json::object{{"apiVersion", "v1"}, {"kind", "ReplicationController"}, {"name", name}};
+      json::object{{"apiVersion", of.api_version()}, {"kind", of.kind}, {"name", name}};
 }
 
 void stamp_service(json::object& service, const Stamp& s) {

@@ -15,8 +15,14 @@ constexpr int kLooks = 20;
 constexpr milliseconds kBetweenLooks{100};
 constexpr size_t kDeletedTogether = 8;
 
+Workload workload_of(const Deploy& d) {
+  const auto said = d.places.empty() ? std::nullopt : workload_named(d.places.front().kind);
+  return said.value_or(Workload::replication_controller);
+}
+
 kube::Ref controller_ref(const Deploy& d) {
-  return {"/api/v1", "replicationcontrollers", d.target.environment, d.object_name};
+  const WorkloadTraits& of = traits(workload_of(d));
+  return {std::string(of.api), std::string(of.resource), d.target.environment, d.object_name};
 }
 kube::Ref autoscaler_ref(const Deploy& d) {
   return {"/apis/autoscaling/v2", "horizontalpodautoscalers", d.target.environment, d.object_name};

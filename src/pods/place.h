@@ -19,6 +19,7 @@ struct Surroundings {
 // controller, those with its labels.
 std::vector<const kube::Pod*> pods_of(const kube::Cluster& cluster, const kube::Owner& owner);
 Result<json::array> parse_manifests(const std::string& text);  // document "manifests"
+Workload workload_of(const Deploy& deploy);                    // by its place
 kube::Ref controller_ref(const Deploy& deploy);
 kube::Ref autoscaler_ref(const Deploy& deploy);
 // How many pods the one that serves is wanted to have now, whatever happens to be ready; 0: nothing serves.

@@ -134,15 +134,16 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
   d.config_map.clear();
   for (json::value& v : manifests) {
     json::object& o = v.get_object();
-    if (kind_of(o) == "ReplicationController") controller = &o;
+    if (workload_of_kind(kind_of(o))) controller = &o;
     if (is_copy(o)) d.config_map = name_of(o);
   }
-  if (!controller) co_return fail(ErrorCode::internal, "manifests", "there is no ReplicationController");
+  if (!controller) co_return fail(ErrorCode::internal, "manifests", "there is no controller");
   const manifest::Scale scale = manifest::scale_of(manifests);
   d.replicas = deploy::starting_replicas(scale.replicas, scale.min, scale.max,
                                          serving_wants(cluster_, serving ? &*serving : nullptr));
   manifest::set_replicas(*controller, d.replicas);
-  in_places(d, [&](DeployPlace& p) { p.object = name_of(*controller); });
+  const WorkloadTraits& of = traits(*workload_of_kind(kind_of(*controller)));
+  in_places(d, [&](DeployPlace& p) { p.object = name_of(*controller), p.kind = of.name; });
 
   Texts texts{{"manifests", pretty_json(manifests)},
               {"final", std::move(sent->final)},
@@ -177,9 +178,10 @@ Task<Result<>> Place::own_config_map(Deploy d, json::object copy, std::string ui
   if (!there) co_return of_place(there.error());
   json::array owners;
   if (*there) owners = kube::other_owners(**there, uid);
+  const WorkloadTraits& of = traits(workload_of(d));
   if (!uid.empty())
     owners.push_back(json::object{
-        {"apiVersion", "v1"}, {"kind", "ReplicationController"}, {"name", d.object_name}, {"uid", uid}});
+        {"apiVersion", of.api_version()}, {"kind", of.kind}, {"name", d.object_name}, {"uid", uid}});
   copy["metadata"].get_object()["ownerReferences"] = owners;
   if (auto may = may_act(); !may) co_return may;
   auto done = co_await client()->apply(std::move(copy), false);
@@ -221,7 +223,7 @@ Task<Result<deploy::Applied>> Place::apply(Deploy d) {
       uid = kube::parse_meta(*done).uid;
     }
     deploy::crash_point();
-    if (kind_of(o) == "ReplicationController" && copy) {
+    if (workload_of_kind(kind_of(o)) && copy) {
       auto owned = co_await own_config_map(d, *copy, uid);
       if (!owned) co_return fail(owned.error());
       deploy::crash_point();

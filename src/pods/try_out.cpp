@@ -63,7 +63,7 @@ Task<Result<>> Place::try_out(std::shared_ptr<deploy::TryOut> run) {
     if (!tried.answer && is_down(tried.answer.error())) co_return fail(std::move(tried.answer.error()));
     refused += !tried.answer;
     const std::string_view kind = text_or(o, "kind");
-    if (kind == "ReplicationController") has_controller = tried.answer.has_value();
+    if (workload_of_kind(kind)) has_controller = tried.answer.has_value();
     run->objects.push_back(
         entry(kind, kube::parse_meta(o).name.view(), tried.answer, news(tried.warnings, told)));
   }

@@ -77,7 +77,7 @@ class Deploys(unittest.TestCase):
             rc = {f["path"]: f for f in objects["ReplicationController"]}
             level = rc["spec.template.spec.containers[app].env[LOG_LEVEL].value"]
             self.assertEqual([p["file"] for p in level["written"]],
-                             ["projects/hello-world/template.json.j2", "standards/replication-controller.json.j2"])
+                             ["projects/hello-world/template.json.j2", "standards/pod-template.json.j2"])
             self.assertEqual((level["value"], level["fed"][0]["key"]), ("info", "production.env.LOG_LEVEL"))
             self.assertEqual((rc["metadata.labels.deploy"]["value"], rc["metadata.labels.deploy"]["rule"]),
                              (str(number), "labels"))
