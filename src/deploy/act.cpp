@@ -91,6 +91,13 @@ Result<> Conductor::check_act(const Act& act, const Deploy& d) const {
     if (act.action == Action::accept)
       if (const std::string missing = not_ready(d); !missing.empty())
         return fail(ErrorCode::conflict, where, missing, "possible are: " + join(names, ", "));
+    if (d.wanted == Wanted::deleted && d.presence != Presence::deleted && is_finished(d.phase))
+      return fail(ErrorCode::conflict, where, "it is being deleted",
+                  names.empty() ? "" : "possible are: " + join(names, ", "));
+    if (!traits_of(d).scales && is_finished(d.phase) && act.action != Action::rollback &&
+        act.action != Action::cancel)
+      return fail(ErrorCode::conflict, where, "what it put on hosts stays until another deploy replaces it",
+                  names.empty() ? "" : "possible are: " + join(names, ", "));
     return fail(ErrorCode::conflict, where,
                 fmt::format("it cannot be {} now: its phase is {}, its pods are {}",
                             act.action == Action::cancel    ? "cancelled"

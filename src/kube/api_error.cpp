@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "domain/names.h"
 #include "kube/client.h"
 
 namespace lemmy::kube {
@@ -62,8 +63,13 @@ Error api_error(int status, std::string_view body, const std::string& where) {
     e.hint = "give Lemmy's account the rights listed in docs/operations.md";
   } else if (status == 404) {
     e.code = ErrorCode::not_found;
-    if (message.starts_with("namespaces "))
-      e.hint = "make the namespace first: kubectl create namespace NAME";
+    if (message.starts_with("namespaces ")) {
+      const size_t from = message.find('"') + 1, to = message.find('"', from);
+      const std::string name =
+          from > 0 && to != message.npos ? std::string(message.substr(from, to - from)) : "";
+      e.hint = "make the namespace first: kubectl create namespace " +
+               (check_environment_name(name) ? name : std::string("NAME"));
+    }
   } else if (status == 409) {
     e.code = ErrorCode::conflict;
   } else if (status == 429 || status >= 500) {

@@ -15,10 +15,12 @@ Result<Backend> backend_of(const std::string& url) {
   if (url.starts_with("sqlite:") && url.size() > 7) return Backend::sqlite;
   if (url.starts_with("postgres://") || url.starts_with("postgresql://")) return Backend::postgres;
   if (url.starts_with("datastore:")) return Backend::datastore;
-  return fail(ErrorCode::invalid, "--store",
-              "'" + url.substr(0, url.find(':')) + ":' is not a store Lemmy knows",
-              "write sqlite:PATH, for example sqlite:lemmy.db, postgres://USER@HOST/DATABASE or "
-              "datastore://PROJECT");
+  return fail(
+      ErrorCode::invalid, "--store",
+      // What comes after a scheme may hold a password.
+      "'" + url.substr(0, url.find(':')) + (url.contains(':') ? ":" : "") + "' is not a store Lemmy knows",
+      "write sqlite:PATH, for example sqlite:lemmy.db, postgres://USER@HOST/DATABASE or "
+      "datastore://PROJECT");
 }
 std::string path_of(const std::string& url) { return url.substr(7); }
 

@@ -60,6 +60,12 @@ void show(const TokenArguments& a, json::object made, const std::string& token, 
 int add_for_instances(const TokenArguments& a) {
   auto target = read_target(a.target);
   if (!target) return report(target.error());
+  if (auto config = config::load(a.dir)) {
+    const config::Project* p = (*config)->project(target->project);
+    const config::ProjectEnvironment* e = p ? p->environment(target->environment) : nullptr;
+    if (e && e->deployer != Deployer::ansible)
+      fmt::print(stderr, "warning: {} is deployed to pods, and only hosts ask for their build\n", a.target);
+  }
   const access::NewToken made = access::make_token();
   const config::InstanceToken token{a.name, target->project, target->environment, made.hash};
   auto done = edit_access(a.dir, [&](const std::string& t) { return access::add_instance_token(t, token); });
