@@ -56,12 +56,17 @@ Clusters::Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterO
                    std::function<void(const Target&)> changed)
     : loop_(loop), files_(files), pool_(pool), options_(std::move(options)), changed_(std::move(changed)) {}
 
+std::map<std::string, config::Cluster> Clusters::wanted() const {
+  if (options_.fixed) return {{options_.fixed_name, {}}};
+  if (!used_->clusters.empty()) return used_->clusters;
+  return {{kDefault, {kDefault, options_.kubeconfig, options_.context, false}}};
+}
+
 Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
   used_ = config;
-  std::map<std::string, config::Cluster> wanted = config->clusters;
-  if (options_.fixed) wanted = {{options_.fixed_name, {}}};
-  hosts_only_ = wanted.empty() && options_.kubeconfig.empty() && is_on_hosts(*config);
-  if (wanted.empty()) wanted[kDefault] = {kDefault, options_.kubeconfig, options_.context, false};
+  hosts_only_ =
+      !options_.fixed && config->clusters.empty() && options_.kubeconfig.empty() && is_on_hosts(*config);
+  const std::map<std::string, config::Cluster> wanted = this->wanted();
   std::vector<std::string> gone;
   std::vector<Task<>> connecting;
   for (auto& [name, e] : entries_) {
@@ -74,7 +79,11 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
     else
       gone.push_back(name);
   }
-  for (const std::string& name : gone) co_await drop(name);
+  for (const std::string& name : gone) {
+    // Out of sight first, so that nobody uses it while it stops.
+    auto left = entries_.extract(name);
+    if (!left.empty()) co_await stop_dropped(std::move(left.mapped()));
+  }
   std::erase_if(reading_, [](const auto& one) { return !*one.second; });
   // At the same time: each may be on a disk that does not answer.
   for (auto& [name, definition] : wanted)
@@ -84,12 +93,7 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
     if (e.cluster) e.cluster->deployed_to(namespaces_of(*used_, name));
 }
 
-Task<> Clusters::drop(std::string name) {
-  // Out of sight first, so that nobody uses it while it stops.
-  auto it = entries_.find(name);
-  if (it == entries_.end()) co_return;
-  Entry gone = std::move(it->second);
-  entries_.erase(it);
+Task<> Clusters::stop_dropped(Entry gone) {
   if (!gone.cluster) co_return;
   dropped_.push_back(std::move(gone));
   kube::Cluster* cluster = dropped_.back().cluster.get();
@@ -99,10 +103,16 @@ Task<> Clusters::drop(std::string name) {
 
 Task<> Clusters::replace(std::string name, config::Cluster c) {
   auto access = co_await read(name, c);
+  // Meanwhile it may be written otherwise again, be gone, or have been replaced by whoever looked too.
+  const auto now = wanted();
+  const auto w = now.find(name);
   auto it = entries_.find(name);
-  if (it == entries_.end() || !it->second.cluster) co_return;
+  if (w == now.end() || written(w->second) != written(c) || it == entries_.end() || !it->second.cluster ||
+      it->second.written == written(c))
+    co_return;
   if (access) {
-    co_await drop(name);
+    Entry gone = std::exchange(it->second, Entry{written(c), c});
+    co_await stop_dropped(std::move(gone));
     co_await connect(std::move(name), std::move(c));
     co_return;
   }

@@ -55,7 +55,8 @@ class Clusters {
   void note_unknown(const std::string& name, Entry& entry, const kube::ClusterAccess& access);
   Task<> connect(std::string name, config::Cluster definition);
   Task<> replace(std::string name, config::Cluster definition);
-  Task<> drop(std::string name);
+  std::map<std::string, config::Cluster> wanted() const;  // by the configuration in use
+  Task<> stop_dropped(Entry gone);
   Task<Result<kube::ClusterAccess>> read(std::string name, config::Cluster definition);
   asio::any_io_executor loop_;
   Pool *files_, *pool_;

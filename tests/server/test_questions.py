@@ -189,7 +189,8 @@ class WhoIsNext(Asking):
         status, page = self.ask(f"{PATH}/{number}/zero", **fields)
         self.assertEqual(status, 200)
         self.assertIn("What would take its place has changed since you were asked", plain(page))
-        self.assertIn("nothing answers requests until", plain(page))
+        # Those of the other one may answer for a moment longer.
+        self.assertRegex(plain(page), "nothing (answers requests|serves) until")
         self.assertEqual(self.deploy(number)["wanted"], "running")
         # One that is not there any more is not headed by how it once was.
         self.assertIn("<title>Zeroed: hello-world #", self.server.get(f"{PATH}/{number - 1}").body.decode())
