@@ -37,7 +37,7 @@ Result<int64_t> number_of(const route::Call& call) {
 }
 
 json::array warnings(const live::Services& services, const access::Identity& who) {
-  const std::string told = "the newest configuration is not all in use";
+  const std::string told = "the configuration has a problem";
   json::array out;
   for (const json::value& v : services.board->frame().at("problems").as_array()) {
     if (!who.projects.empty()) return {json::string(told + ": ask who may see all of it")};

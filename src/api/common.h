@@ -27,7 +27,7 @@ Result<std::string> body_reason(const json::object& body);
 Result<std::vector<std::string>> body_names(const json::object& body, std::string_view key);
 Result<std::string> idempotency_key(const net::Request& request);
 
-// Of what renders: files newer than the configuration in use, and not in use for what is wrong with them.
+// What is wrong with the configuration: the newest files may not be in use for it.
 // One who may see some projects only is not told which files.
 json::array warnings(const live::Services& services, const access::Identity& who);
 net::Response problem(const route::Call& call, const Error& error);

@@ -30,6 +30,7 @@ json::object deploy() {
                  {"serving_since", maybe_time()},
                  {"serves", of("integer")},
                  {"out_by", of("integer")},
+                 {"vanished", of("boolean")},
                  {"at_once", of("boolean")},
                  {"places", list(object({{"name", of("string")},
                                          {"kind", of("string")},

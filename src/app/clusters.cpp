@@ -103,17 +103,23 @@ Task<> Clusters::stop_dropped(Entry gone) {
 
 Task<> Clusters::replace(std::string name, config::Cluster c) {
   auto access = co_await read(name, c);
+  if (access)  // what can be read may be of no use all the same
+    if (auto client = kube::Client::create(loop_, *pool_, *access); !client) access = fail(client.error());
   // Meanwhile it may be written otherwise again, be gone, or have been replaced by whoever looked too.
-  const auto now = wanted();
-  const auto w = now.find(name);
+  auto is_wanted = [&] {
+    const auto now = wanted();
+    const auto w = now.find(name);
+    return w != now.end() && written(w->second) == written(c);
+  };
   auto it = entries_.find(name);
-  if (w == now.end() || written(w->second) != written(c) || it == entries_.end() || !it->second.cluster ||
-      it->second.written == written(c))
+  if (!is_wanted() || it == entries_.end() || !it->second.cluster || it->second.written == written(c))
     co_return;
   if (access) {
     Entry gone = std::exchange(it->second, Entry{written(c), c});
     co_await stop_dropped(std::move(gone));
-    co_await connect(std::move(name), std::move(c));
+    it = entries_.find(name);
+    if (is_wanted() && it != entries_.end() && !it->second.cluster && it->second.written == written(c))
+      co_await connect(std::move(name), std::move(c));
     co_return;
   }
   it->second.next = std::move(c);

@@ -56,7 +56,8 @@ News Watcher::poll() {
   Seen before = look();
   if (!print_.empty() && before.print == print_) return News::none;
   auto loaded = load(dir_);
-  if (loaded && check_)
+  // One that starts goes without: a slip of one project shall not keep the others' server down.
+  if (loaded && check_ && current())
     if (Problems found = check_(**loaded); !found.empty()) loaded = std::unexpected(std::move(found));
   // Files that changed meanwhile are read again next time: half of a checkout is nobody's configuration.
   if (look().print != before.print) {

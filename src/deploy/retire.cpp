@@ -49,7 +49,30 @@ Task<Result<>> Worker::zero(Deploy d, Place* place) {
   co_return co_await keep(std::move(d), std::move(e));
 }
 
+Task<Worker::Did> Worker::adopt(Deploy d, int wanted) {
+  in_places(d, [wanted](DeployPlace& p) {
+    p.presence = wanted > 0 ? Presence::running : Presence::zeroed;
+    p.running = 0;
+  });
+  want(d, wanted > 0 ? Wanted::running : Wanted::zeroed);
+  d.vanished = false;
+  auto e =
+      event(d, now(), "warning", "lemmy",
+            "its controller is there again, and nobody asked to delete it: it is kept. Was another cluster "
+            "looked at meanwhile?");
+  co_return co_await store({std::move(d), {std::move(e)}});
+}
+
 Task<Result<>> Worker::remove(Deploy d, Place* place) {
+  if (d.vanished) {
+    // What was not there may be by now: it goes only when nothing of it is.
+    auto left = co_await place->ask(d);
+    if (!left) co_return fail(left.error());
+    if (*left == Left::there) {
+      (void)co_await adopt(std::move(d), 1);
+      co_return Result<>{};
+    }
+  }
   auto gone = co_await place->remove(d);
   if (!gone) co_return fail(gone.error());
   crash_point();
@@ -190,6 +213,9 @@ Task<Worker::Did> Worker::notice() {
       // Its autoscaler and the copy of its files are still there: retire() takes them.
       in_places(next, [](DeployPlace& p) { p.running = 0; });
       want(next, Wanted::deleted);
+      next.vanished = true;
+    } else if (gone && d.vanished) {
+      co_return co_await adopt(std::move(next), now_seen->wanted);
     } else if (gone) {
       in_places(next, kRunning);
       want(next, Wanted::deleted);

@@ -57,6 +57,7 @@ class Worker {
   bool is_needed_yet(const Deploy& d);
   Task<Result<>> zero(Deploy d, Place* place);
   Task<Result<>> remove(Deploy d, Place* place);
+  Task<Did> adopt(Deploy d, int wanted);  // of one that vanished, and is there again
   Task<Result<>> restore(Deploy d, Place* place);
   Task<Result<>> keep(Deploy d, DeployEvent e);  // what was done; an error: it must be done again
   Task<Did> notice();

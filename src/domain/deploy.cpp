@@ -152,6 +152,7 @@ json::object to_json(const Deploy& d) {
           {"serves", d.serves},
           {"served_ms", d.served.count()},
           {"out_by", d.out_by},
+          {"vanished", d.vanished},
           {"at_once", d.at_once},
           {"finished_at", time_or_null(d.finished_at)},
           {"most_ready", d.most_ready},
@@ -202,6 +203,7 @@ Result<Deploy> deploy_from_json(const json::value& v) {
   d.serves = int_or(*o, "serves");
   d.served = milliseconds{int_or(*o, "served_ms")};
   d.out_by = int_or(*o, "out_by");
+  d.vanished = bool_or(*o, "vanished");
   d.at_once = bool_or(*o, "at_once");
   d.finished_at = time_in(*o, "finished_at");
   d.most_ready = static_cast<int>(int_or(*o, "most_ready"));

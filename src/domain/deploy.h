@@ -120,6 +120,9 @@ struct Deploy {
   // Its pods get no requests though they run: it failed (its own number), or the roll back of this number
   // took it out. 0: they get requests as they become ready.
   int64_t out_by = 0;
+  // Nobody asked to delete it: its controller was not in the cluster any more. Should it be there again, as
+  // when another cluster was looked at for a while, it is kept.
+  bool vanished = false;
   bool at_once = false;  // a roll back: what serves is taken out before this one is ready
   std::optional<Time> finished_at;
   int most_ready = 0;  // the most pods that were ever ready at once

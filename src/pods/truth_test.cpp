@@ -29,6 +29,41 @@ TEST_F(Conducting, what_is_in_the_cluster_again_after_it_was_deleted_is_taken_aw
   });
 }
 
+// Another cluster was looked at for a while, or a backup of this one was restored.
+TEST_F(Conducting, what_was_not_there_for_a_while_and_nobody_asked_to_delete_is_kept) {
+  run([this]() -> Task<> {
+    const int64_t number = co_await ask_live();
+    auto kept = co_await store->document(kTarget, number, "manifests");
+    auto manifests = parse_json(kept.value_or("[]"), "manifests");
+    const Deploy before = *conductor->find(kTarget, number);
+    auto removed = co_await cluster->client().remove(controller_ref(before));
+    EXPECT_TRUE(removed);
+    const bool gone =
+        co_await becomes(number, [](const Deploy& d) { return d.presence == Presence::deleted; });
+    EXPECT_TRUE(gone);
+    EXPECT_FALSE(conductor->current(kTarget));
+    for (const json::value& v : manifests->as_array())
+      if (text_or(v.as_object(), "kind") == "ReplicationController") {
+        auto again = co_await cluster->client().apply(v.as_object(), false);
+        EXPECT_TRUE(again);
+      }
+    const bool back = co_await becomes(number, [](const Deploy& d) {
+      return d.presence == Presence::running && d.wanted == Wanted::running && !d.vanished;
+    });
+    EXPECT_TRUE(back);
+    EXPECT_EQ(conductor->current(kTarget)->number, number) << "it serves again";
+    EXPECT_EQ(sim->count("replicationcontrollers"), 1u);
+    const bool told = co_await said(number, "nobody asked to delete it: it is kept");
+    EXPECT_TRUE(told);
+    auto asked = co_await conductor->act({kTarget, number, Action::remove, "ada", "", "", true});
+    EXPECT_TRUE(asked);
+    const bool deleted = co_await becomes(number, [this](const Deploy& d) {
+      return d.presence == Presence::deleted && sim->count("replicationcontrollers") == 0;
+    });
+    EXPECT_TRUE(deleted) << "when somebody does ask";
+  });
+}
+
 TEST_F(Conducting, a_zeroed_deploy_that_somebody_scaled_up_is_scaled_to_zero_again_and_it_is_said) {
   run([this]() -> Task<> {
     const int64_t number = co_await ask_live();

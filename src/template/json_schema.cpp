@@ -38,7 +38,8 @@ Result<std::shared_ptr<const JsonSchema>> JsonSchema::create(const std::string& 
     return fail(ErrorCode::invalid, name, fmt::format("the key {} stands twice in one object", twice->key),
                 "keep one of them");
   lemmy_jinja_text error{};
-  void* handle = lemmy_schema_create(bytes(text), text.size(), &error);
+  const std::string plain(without_byte_order_mark(text));
+  void* handle = lemmy_schema_create(bytes(plain), plain.size(), &error);
   if (!handle) return fail(ErrorCode::invalid, name, "it is no JSON Schema: " + take(error));
   return std::shared_ptr<const JsonSchema>(new JsonSchema(handle));
 }
