@@ -103,8 +103,9 @@ Task<> Clusters::stop_dropped(Entry gone) {
 
 Task<> Clusters::replace(std::string name, config::Cluster c) {
   auto access = co_await read(name, c);
-  if (access)  // what can be read may be of no use all the same
-    if (auto client = kube::Client::create(loop_, *pool_, *access); !client) access = fail(client.error());
+  // What can be read may be of no use all the same.
+  Result<std::shared_ptr<kube::Client>> client =
+      access ? kube::Client::create(loop_, *pool_, *access) : fail(access.error());
   // Meanwhile it may be written otherwise again, be gone, or have been replaced by whoever looked too.
   auto is_wanted = [&] {
     const auto now = wanted();
@@ -114,17 +115,17 @@ Task<> Clusters::replace(std::string name, config::Cluster c) {
   auto it = entries_.find(name);
   if (!is_wanted() || it == entries_.end() || !it->second.cluster || it->second.written == written(c))
     co_return;
-  if (access) {
+  if (client) {
     Entry gone = std::exchange(it->second, Entry{written(c), c});
     co_await stop_dropped(std::move(gone));
     it = entries_.find(name);
     if (is_wanted() && it != entries_.end() && !it->second.cluster && it->second.written == written(c))
-      co_await connect(std::move(name), std::move(c));
+      begin(name, it->second, std::move(*client), *access);
     co_return;
   }
   it->second.next = std::move(c);
   const std::string error =
-      "as it is written now it cannot be used, that of before is: " + access.error().str();
+      "as it is written now it cannot be used, that of before is: " + client.error().str();
   if (std::exchange(it->second.error, error) == error) co_return;
   log::warning("a cluster cannot be used as it is written now", {{"cluster", name}, {"what", error}});
   changed_({});
@@ -168,12 +169,17 @@ Task<> Clusters::connect(std::string name, config::Cluster c) {
     made.error = client.error().str();
     co_return;
   }
+  begin(name, made, std::move(*client), *access);
+}
+
+void Clusters::begin(const std::string& name, Entry& made, std::shared_ptr<kube::Client> client,
+                     const kube::ClusterAccess& access) {
   made.error.clear();
-  note_unknown(name, made, *access);
-  made.client = *client;
-  made.cluster =
-      std::make_unique<kube::Cluster>(name, loop_, *client, changed_, kube::WatchTimes{},
-                                      std::set<std::string>(c.namespaces.begin(), c.namespaces.end()));
+  note_unknown(name, made, access);
+  made.client = client;
+  const std::vector<std::string>& namespaces = made.definition.namespaces;
+  made.cluster = std::make_unique<kube::Cluster>(name, loop_, std::move(client), changed_, kube::WatchTimes{},
+                                                 std::set<std::string>(namespaces.begin(), namespaces.end()));
   if (used_) made.cluster->deployed_to(namespaces_of(*used_, name));
   made.cluster->start();
 }

@@ -54,6 +54,9 @@ class Clusters {
   bool hosts_only_ = false;
   void note_unknown(const std::string& name, Entry& entry, const kube::ClusterAccess& access);
   Task<> connect(std::string name, config::Cluster definition);
+  // With access that was just read, and a client made of it.
+  void begin(const std::string& name, Entry& made, std::shared_ptr<kube::Client> client,
+             const kube::ClusterAccess& access);
   Task<> replace(std::string name, config::Cluster definition);
   std::map<std::string, config::Cluster> wanted() const;  // by the configuration in use
   Task<> stop_dropped(Entry gone);

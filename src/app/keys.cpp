@@ -1,7 +1,5 @@
 // The keys that access.yaml names: files and variables with secrets, certificates. They are no part of the
 // tree: clouds and people change them by themselves.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
 
@@ -14,7 +12,6 @@ namespace {
 
 // A good disk takes milliseconds.
 constexpr milliseconds kKeysWait{2'000}, kKeysLook{5};
-constexpr seconds kStrandedAge{2};
 constexpr seconds kSecretKept{30};  // files are away for a moment while they are replaced
 
 const char* environment(const char* name) { return std::getenv(name); }
@@ -101,38 +98,6 @@ void App::tell_key_problems() {
   if (now.empty()) log::info("the keys of access.yaml are good again", {});
   key_problems_ = std::move(now);
   feed_->changed_all();
-}
-
-config::Problems App::problems() const {
-  config::Problems all = watcher_.problems();
-  all.insert(all.end(), key_problems_.begin(), key_problems_.end());
-  const config::Problems of_clusters = clusters_->problems();
-  all.insert(all.end(), of_clusters.begin(), of_clusters.end());
-  const config::Problems& stranded = stranded_deploys();
-  all.insert(all.end(), stranded.begin(), stranded.end());
-  return all;
-}
-
-const config::Problems& App::stranded_deploys() const {
-  if (Clock::now() < stranded_until_ || !conductor_) return stranded_;
-  stranded_until_ = Clock::now() + kStrandedAge;
-  stranded_.clear();
-  std::map<std::string, std::pair<std::string, int>> by_cluster;  // one of the targets, and how many deploys
-  for (const auto& [target, of] : conductor_->in_use())
-    for (const auto& [cluster, deploys] : of.clusters) {
-      if (clusters_->is_configured(cluster)) continue;
-      auto [at, fresh] = by_cluster.try_emplace(cluster, target.str(), 0);
-      at->second.second += deploys;
-    }
-  for (const auto& [cluster, of] : by_cluster)
-    stranded_.push_back(
-        {ErrorCode::invalid, "clusters.yaml",
-         fmt::format(
-             "cluster {} is not named any more, and {} there{}", cluster.empty() ? "''" : cluster,
-             of.second == 1 ? "a deploy of " + of.first + " is" : fmt::format("{} deploys are", of.second),
-             of.second == 1 ? "" : ", some of " + of.first),
-         "name it again until what runs there is deleted: meanwhile it is not seen, zeroed or deleted"});
-  return stranded_;
 }
 
 }  // namespace lemmy::app

@@ -7,24 +7,21 @@
 
 namespace lemmy {
 
-const json::value* find(const json::value& root, std::initializer_list<std::string_view> path) {
-  const json::value* at = &root;
-  for (std::string_view key : path) {
-    const json::object* o = at->if_object();
-    at = o ? o->if_contains(key) : nullptr;
-    if (!at) return nullptr;
-  }
-  return at;
-}
-
-const json::value* find(const json::object& root, std::initializer_list<std::string_view> path) {
-  if (path.size() == 0) return nullptr;
-  const json::value* at = root.if_contains(*path.begin());
-  for (auto key = path.begin() + 1; at && key != path.end(); ++key) {
+static const json::value* walk(const json::value* at, std::initializer_list<std::string_view>::iterator key,
+                               std::initializer_list<std::string_view>::iterator end) {
+  for (; at && key != end; ++key) {
     const json::object* o = at->if_object();
     at = o ? o->if_contains(*key) : nullptr;
   }
   return at;
+}
+
+const json::value* find(const json::value& root, std::initializer_list<std::string_view> path) {
+  return walk(&root, path.begin(), path.end());
+}
+
+const json::value* find(const json::object& root, std::initializer_list<std::string_view> path) {
+  return path.size() == 0 ? nullptr : walk(root.if_contains(*path.begin()), path.begin() + 1, path.end());
 }
 
 const json::value* find(const json::object& root, std::string_view key) { return root.if_contains(key); }

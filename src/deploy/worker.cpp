@@ -78,8 +78,10 @@ static Task<std::optional<std::string>> thrown_by(Task<Did> task, Did* did) {
 Task<Worker::Did> Worker::step_to_the_end() {
   Did did = Did::blocked;
   auto what = co_await thrown_by(step(), &did);
-  if (!what) thrown_.clear();
-  if (!what) co_return did;
+  if (!what) {
+    thrown_.clear();
+    co_return did;
+  }
   const Deploy* active = c_.active(target_);
   const int64_t number = active ? active->number : 0;
   const int times = ++thrown_[number];

@@ -16,13 +16,16 @@ std::unexpected<Error> bad(const Keys& keys, std::string what, std::string hint)
 
 std::unexpected<Error> bad(const Keys& keys, const Wrong& wrong) { return bad(keys, wrong.what, wrong.hint); }
 
-Result<> check_keys(const json::object& o, const std::vector<std::string>& known, const Keys& where) {
+Result<> check_keys(const json::object& o, const std::vector<std::string>& known, const Keys& where,
+                    const std::string& there_are) {
   for (const auto& [key, value] : o) {
     if (std::ranges::find(known, key) != known.end()) continue;
     Keys at = where;
     at.emplace_back(key);
     auto near = nearest(key, known);
-    return bad(at, "unknown key", near ? "did you mean '" + *near + "'?" : "known are: " + join(known, ", "));
+    return bad(at, "unknown key",
+               near ? "did you mean '" + *near + "'?"
+                    : "known are: " + (there_are.empty() ? join(known, ", ") : there_are));
   }
   return {};
 }
@@ -94,13 +97,7 @@ Result<> check_top_level(const json::object& o) {
       if (is_of_templates(field)) all.push_back(field);
     return all;
   }();
-  for (const auto& [key, value] : o) {
-    if (std::ranges::find(known, key) != known.end()) continue;
-    auto near = nearest(key, known);
-    return bad({key}, "unknown key",
-               near ? "did you mean '" + *near + "'?"
-                    : "known are: " + join(kOwn, ", ") + ", and the fields of a PodSpec");
-  }
+  if (auto ok = check_keys(o, known, {}, join(kOwn, ", ") + ", and the fields of a PodSpec"); !ok) return ok;
   if (const std::string_view policy = text_or(o, "restartPolicy"); !policy.empty() && policy != "Always")
     return bad({"restartPolicy"},
                fmt::format("a service's pods have 'Always', not '{}'", shorten(policy, 40)), "leave it out");

@@ -15,8 +15,10 @@ using Names = std::set<std::string, std::less<>>;
 
 std::unexpected<Error> bad(const Keys& keys, std::string what, std::string hint = "");
 std::unexpected<Error> bad(const Keys& keys, const Wrong& wrong);
-// invalid: a key that is not one of `known`, with the nearest of them.
-Result<> check_keys(const json::object& o, const std::vector<std::string>& known, const Keys& where);
+// invalid: a key that is not one of `known`, with the nearest of them; where none is near, with all of them
+// or, in place of a long list, what there is in words.
+Result<> check_keys(const json::object& o, const std::vector<std::string>& known, const Keys& where,
+                    const std::string& there_are = "");
 
 // `containers` or `initContainers`: makes Kubernetes' lists of `env` objects, and adds to `names`.
 Result<> check_containers(json::object& final, const std::string& key, Names& names);

@@ -154,11 +154,10 @@ Result<> Renderer::check_schema(const json::value& final, const tmpl::Context& c
   std::string where = file_of(project_.name, name);
   if (auto document = trace_document(*templates_, name, context))
     if (auto range = range_of(*document, steps))
-      for (const tmpl::Range& r : tmpl::writers(document->traced, range->first, range->second)) {
-        const tmpl::Source& source = templates_->sources()[r.source];
-        const auto [line, column] = line_and_column(source.text, r.from);
+      if (const auto by = tmpl::writers(document->traced, range->first, range->second); !by.empty()) {
+        const tmpl::Source& source = templates_->sources()[by.front().source];
+        const auto [line, column] = line_and_column(source.text, by.front().from);
         where = fmt::format("{}:{}:{}", file_of(project_.name, source.name), line, column);
-        break;
       }
   where += ": final JSON";
   if (!steps.empty()) where += ", " + index_path(steps);

@@ -31,14 +31,13 @@ static std::vector<std::string> steps_of(std::string_view pointer) {
 
 Result<std::shared_ptr<const JsonSchema>> JsonSchema::create(const std::string& name,
                                                              const std::string& text) {
+  const std::string plain(without_byte_order_mark(text));
   // Our own reader says where a text is no JSON, and refuses keys that stand twice.
-  auto parsed = parse_json(text, name);
-  if (!parsed) return fail(parsed.error());
-  if (auto twice = key_twice(text))
+  if (auto parsed = parse_json(plain, name); !parsed) return fail(parsed.error());
+  if (auto twice = key_twice(plain))
     return fail(ErrorCode::invalid, name, fmt::format("the key {} stands twice in one object", twice->key),
                 "keep one of them");
   lemmy_jinja_text error{};
-  const std::string plain(without_byte_order_mark(text));
   void* handle = lemmy_schema_create(bytes(plain), plain.size(), &error);
   if (!handle) return fail(ErrorCode::invalid, name, "it is no JSON Schema: " + take(error));
   return std::shared_ptr<const JsonSchema>(new JsonSchema(handle));

@@ -179,9 +179,10 @@ void Worker::loop_forever() {
     }
     if (kind_ == Kind::writer) {
       auto there = file_->check();
-      if (there) write_all(now);
-      for (Job& job : now)
-        if (!there) job.failed(there.error());
+      if (there)
+        write_all(now);
+      else
+        for (Job& job : now) job.failed(there.error());
     } else if (!now.front().waiting->gone) {
       read_one(now.front());
     }
