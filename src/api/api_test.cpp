@@ -45,10 +45,11 @@ TEST_F(Api, every_route_has_a_summary_and_a_documented_answer) {
   }
 }
 
-TEST_F(Api, what_changes_something_needs_a_deployer) {
+TEST_F(Api, what_changes_something_needs_a_deployer_and_of_a_whole_cluster_an_admin) {
   for (const route::Route& r : router->routes()) {
     if (r.method != "GET") {
-      EXPECT_EQ(r.who, route::Who::deployer) << r.pattern;
+      const bool whole = r.pattern.starts_with("/api/v1/clusters/");
+      EXPECT_EQ(r.who, whole ? route::Who::admin : route::Who::deployer) << r.pattern;
     }
     if (r.pattern.starts_with("/api/")) {
       EXPECT_GE(r.who, route::Who::viewer) << r.pattern;

@@ -99,6 +99,7 @@ json::object schemas() {
        {"projects", maybe("array")},
        {"environments",
         list(object({{"name", of("string")}, {"may_deploy", of("boolean")}, {"why", of("string")}}))}});
+  out["AcceptedCluster"] = object({{"cluster", of("string")}, {"uid", of("string")}});
   out["Strays"] = object({{"total", of("integer")},
                           {"items", list(object({{"cluster", of("string")},
                                                  {"kind", of("string")},

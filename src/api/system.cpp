@@ -70,6 +70,21 @@ Task<net::Response> whoami(Shared, route::Call call) {
   co_return route::json_response(o);
 }
 
+Task<net::Response> accept_cluster(Shared s, route::Call call) {
+  if (!call.who.projects.empty())
+    co_return problem(call, {ErrorCode::forbidden, "cluster", "a token for some projects may not do this"});
+  auto body = route::body_object(call.request);
+  if (!body) co_return problem(call, body.error());
+  if (auto ok = check_keys(*body, {"uid", "csrf"}); !ok) co_return problem(call, ok.error());
+  const std::string uid(text_or(*body, "uid"));
+  if (uid.empty())
+    co_return problem(call, {ErrorCode::invalid, "uid", "the uid of the cluster that is meant is missing",
+                             "/readyz has it, in the trouble of the cluster"});
+  auto done = co_await live::in_time(s->accept_cluster(call.param("cluster"), uid, call.who.name));
+  if (!done) co_return problem(call, done.error());
+  co_return route::json_response({{"cluster", call.param("cluster")}, {"uid", uid}});
+}
+
 // Anybody may ask for it, and it takes milliseconds to make: once, when all routes are there.
 Task<net::Response> show_openapi(const route::Router* router, std::shared_ptr<net::Shared> made) {
   net::Response r;
@@ -123,6 +138,16 @@ void add_system(route::Router& router, Shared s) {
   tell("/api/v1/whoami", "Who the caller is, and where that may deploy", whoami, "the caller", "Whoami");
   tell("/api/v1/strays", "Objects with Lemmy's labels that belong to no deploy known here", strays,
        "the objects", "Strays");
+  json::object uid =
+      json_body({{"uid", text_schema("of its namespace kube-system, as /readyz tells it")}}, {"uid"});
+  router.add({.method = "POST",
+              .pattern = "/api/v1/clusters/{cluster}/accept",
+              .who = route::Who::admin,
+              .kind = route::Kind::api,
+              .summary = "A cluster was replaced on purpose: go on with the one that answers now",
+              .handle = [s](route::Call call) { return accept_cluster(s, std::move(call)); },
+              .openapi = {{"requestBody", std::move(uid)},
+                          {"responses", ok_response("200", "the cluster", "AcceptedCluster")}}});
   router.add({.method = "GET",
               .pattern = "/openapi.json",
               .who = route::Who::anyone,

@@ -82,12 +82,16 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   store_ = std::make_unique<store::Measured>(std::move(*opened));
 
   feed_ = std::make_unique<live::Feed>();
-  clusters_ =
-      std::make_unique<Clusters>(loop_.get_executor(), &bulkheads_.kubeconfigs, &bulkheads_.clusters,
-                                 options_.clusters, [this](const Target& target) {
-                                   if (conductor_) conductor_->cluster_changed(target);
-                                   target.project.empty() ? feed_->changed_all() : feed_->changed(target);
-                                 });
+  known_clusters_ = std::make_unique<KnownClusters>(store_.get());
+  clusters_ = std::make_unique<Clusters>(
+      loop_.get_executor(), &bulkheads_.kubeconfigs, &bulkheads_.clusters, options_.clusters,
+      [this](const Target& target) {
+        if (conductor_) conductor_->cluster_changed(target);
+        target.project.empty() ? feed_->changed_all() : feed_->changed(target);
+      },
+      [this](std::string name, std::string uid) {
+        return recognise(std::move(name), std::move(uid));
+      });
   co_await find_ansible();
   auto cluster = [this](const std::string& name) { return clusters_->named(name); };
   auto current = [this] { return config(); };
@@ -131,6 +135,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
   if (auto read = co_await ended_sessions_->read(); !read) co_return one(read.error());
   auto started = co_await conductor_->start();
   if (!started) co_return one(started.error());
+  deploys_known_ = true;
   started = co_await begin_to_lead();
   if (!started) co_return one(started.error());
 
@@ -153,7 +158,10 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
                           retention_.get(),
                           &bulkheads_.passwords,
                           &bulkheads_.known_passwords,
-                          drifts_.get()};
+                          drifts_.get(),
+                          [this](std::string cluster, std::string uid, std::string who) {
+                            return accept_cluster(std::move(cluster), std::move(uid), std::move(who));
+                          }};
   hooks::add_routes(*router_, services, {[this] { return keys_; }, open, [this] { return instance_keys_; }});
   api::add_routes(*router_, services);
   web::add_pages(*router_, services);
@@ -265,35 +273,6 @@ Task<> App::watch_store() {
       feed_->changed_all();
     }
   }
-}
-
-Task<> App::stop() {
-  const auto end = Clock::now() + kStop;
-  if (conductor_) conductor_->stand_down();
-  if (instances_) instances_->stand_down();
-  auto left = [end] {
-    return std::max(milliseconds{1}, std::chrono::ceil<milliseconds>(end - Clock::now()));
-  };
-  group_.cancel();
-  if (drifts_) drifts_->stop();
-  if (leader_) leader_->stop();
-  if (server_) co_await server_->stop(seconds{2});
-  auto ended = co_await with_deadline(stop_workers(), left(), "stop");
-  // Somebody else may begin at once, but only when nothing of this server can still write.
-  if (ended && leader_) co_await with_deadline(leader_->resign(), left(), "lease");
-  if (!ended) log::warning("stopped without waiting for all", {{"still", join(running_coroutines(), ", ")}});
-  co_await group_.join(std::min(left(), milliseconds{1'000}));
-}
-
-// At the same time: each may wait for something that hangs.
-Task<Result<>> App::stop_workers() {
-  std::vector<Task<>> parts;
-  auto add = [&parts](auto* part) {
-    if (part) parts.push_back(part->stop());
-  };
-  add(retention_.get()), add(instances_.get()), add(conductor_.get()), add(clusters_.get());
-  co_await all(std::move(parts));
-  co_return Result<>{};
 }
 
 }  // namespace lemmy::app

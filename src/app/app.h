@@ -7,6 +7,7 @@
 #include "app/bulkheads.h"
 #include "app/clusters.h"
 #include "app/ended_sessions.h"
+#include "app/known_clusters.h"
 #include "app/places.h"
 #include "config/watcher.h"
 #include "hooks/hooks.h"
@@ -51,6 +52,8 @@ class App {
   void tell_key_problems();
   config::Problems problems() const;  // of newer files, of keys, and of deploys on clusters that are gone
   const config::Problems& stranded_deploys() const;
+  Task<Result<std::string>> recognise(std::string cluster, std::string uid);
+  Task<Result<>> accept_cluster(std::string name, std::string uid, std::string who);
   Task<> follow_config();
   Task<> follow_kubeconfigs();
   // What /metrics tells of this process over time: vitals.cpp.
@@ -86,6 +89,8 @@ class App {
   std::unique_ptr<store::Store> store_;
   std::optional<live::StoreTrouble> store_trouble_;
   std::unique_ptr<EndedSessions> ended_sessions_;
+  std::unique_ptr<KnownClusters> known_clusters_;
+  bool deploys_known_ = false;  // the conductor has read them
   std::unique_ptr<live::Feed> feed_;
   std::unique_ptr<Clusters> clusters_;
   std::unique_ptr<ansible::Runs> runs_;  // none: Ansible is not installed

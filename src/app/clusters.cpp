@@ -11,7 +11,6 @@
 namespace lemmy::app {
 namespace {
 
-constexpr const char* kDefault = "default";
 constexpr milliseconds kRead{5'000};
 
 std::string written(const config::Cluster& c) {
@@ -53,8 +52,13 @@ bool is_on_hosts(const config::Config& config) {
 }  // namespace
 
 Clusters::Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterOptions options,
-                   std::function<void(const Target&)> changed)
-    : loop_(loop), files_(files), pool_(pool), options_(std::move(options)), changed_(std::move(changed)) {}
+                   std::function<void(const Target&)> changed, Recognise recognise)
+    : loop_(loop),
+      files_(files),
+      pool_(pool),
+      options_(std::move(options)),
+      changed_(std::move(changed)),
+      recognise_(std::move(recognise)) {}
 
 std::map<std::string, config::Cluster> Clusters::wanted() const {
   if (options_.fixed) return {{options_.fixed_name, {}}};
@@ -181,6 +185,8 @@ void Clusters::begin(const std::string& name, Entry& made, std::shared_ptr<kube:
   made.cluster = std::make_unique<kube::Cluster>(name, loop_, std::move(client), changed_, kube::WatchTimes{},
                                                  std::set<std::string>(namespaces.begin(), namespaces.end()));
   if (used_) made.cluster->deployed_to(namespaces_of(*used_, name));
+  if (recognise_ && !options_.fixed)
+    made.cluster->recognise_by([this, name](std::string uid) { return recognise_(name, std::move(uid)); });
   made.cluster->start();
 }
 

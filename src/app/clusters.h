@@ -19,9 +19,12 @@ struct ClusterOptions {
 
 class Clusters {
  public:
+  static constexpr const char* kDefault = "default";  // of who wrote no clusters.yaml
+  // recognise: as kube::Recognise, by a cluster's name; not asked for ClusterOptions::fixed.
+  using Recognise = std::function<Task<Result<std::string>>(std::string cluster, std::string uid)>;
   // `files` reads kubeconfigs, a thread for each that may hang; `pool` is for the rest.
   Clusters(asio::any_io_executor loop, Pool* files, Pool* pool, ClusterOptions options,
-           std::function<void(const Target&)> changed);
+           std::function<void(const Target&)> changed, Recognise recognise = {});
   // Connects what is new, drops what has gone. A kubeconfig that cannot be read is remembered as the
   // cluster's error, and so is one that does not answer within 5 s. A cluster that is written otherwise now
   // is dropped once what is written can be used; until then that of before is.
@@ -66,6 +69,7 @@ class Clusters {
   ClusterOptions options_;
   std::shared_ptr<const config::Config> used_;
   std::function<void(const Target&)> changed_;
+  Recognise recognise_;
   std::map<std::string, Entry> entries_;
   // By what is written of it: whether a thread still reads the kubeconfig, on a disk that does not answer.
   std::map<std::string, std::shared_ptr<std::atomic<bool>>> reading_;

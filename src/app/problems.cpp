@@ -39,4 +39,35 @@ const config::Problems& App::stranded_deploys() const {
   return stranded_;
 }
 
+// Deploys that were made without a clusters.yaml name no cluster: whichever is the only one counts for them, so
+// it must be the one they were made on.
+Task<Result<std::string>> App::recognise(std::string name, std::string uid) {
+  auto known = co_await known_clusters_->known(name);
+  if (!known || !known->empty()) co_return known;
+  while (!deploys_known_) co_await sleep_for(milliseconds{20});
+  bool nameless = false;
+  for (const auto& [target, of] : conductor_->in_use()) nameless = nameless || of.clusters.contains("");
+  if (nameless && clusters_->is_configured("")) {
+    known = co_await known_clusters_->known(Clusters::kDefault);
+    if (!known || (!known->empty() && *known != uid)) co_return known;
+  }
+  co_return co_await known_clusters_->recognise(std::move(name), std::move(uid));
+}
+
+Task<Result<>> App::accept_cluster(std::string name, std::string uid, std::string who) {
+  kube::Cluster* cluster = clusters_->is_configured(name) ? clusters_->named(name) : nullptr;
+  if (!cluster)
+    co_return fail(ErrorCode::not_found, "cluster", "there is no cluster " + name + " that can be reached");
+  const std::string& seen = cluster->stranger_uid();
+  if (seen != uid)
+    co_return fail(ErrorCode::conflict, name,
+                   seen.empty() ? "no other cluster answers in its place than the one that is known"
+                                : "another cluster answers: its uid is " + seen,
+                   "see lemmy status, or /readyz");
+  auto accepted = co_await known_clusters_->accept(name, std::move(uid), std::move(who));
+  if (!accepted) co_return accepted;
+  if (cluster = clusters_->named(name); cluster) cluster->look_at_identity();
+  co_return Result<>{};
+}
+
 }  // namespace lemmy::app

@@ -17,6 +17,7 @@ void add_render(CLI::App& app, Action& action);
 void add_playground(CLI::App& app, Action& action);
 void add_serve(CLI::App& app, Action& action);
 void add_builds(CLI::App& app, Action& action);
+void add_accept_cluster(CLI::App& app, Action& action);
 void add_whoami(CLI::App& app, Action& action);
 void add_deploy(CLI::App& app, Action& action);
 void add_release(CLI::App& app, Action& action);

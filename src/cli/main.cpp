@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   lemmy::cli::add_diff(app, action);
   lemmy::cli::add_deliveries(app, action);
   lemmy::cli::add_events(app, action);
+  lemmy::cli::add_accept_cluster(app, action);
   lemmy::cli::add_user(app, action);
   lemmy::cli::add_token(app, action);
   lemmy::cli::add_store(app, action);

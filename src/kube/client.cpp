@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "kube/identity.h"
 #include "kube/objects.h"
 #include "kube/warnings.h"
 
@@ -12,7 +13,6 @@ namespace lemmy::kube {
 namespace {
 constexpr milliseconds kLimit{15'000};
 constexpr const char* kJson = "application/json";
-constexpr size_t kLogAsked = 4u << 20, kLogKept = 64u << 10, kLogBegin = 16u << 10;
 // Without another form to fall back to: a server that cannot leave the data out must not send it.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 constexpr const char* kMetadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
@@ -119,6 +119,12 @@ Task<Result<Client::Ready>> Client::authorise(net::ClientRequest request, millis
 }
 
 Task<Result<net::ClientResponse>> Client::send(net::ClientRequest request, milliseconds limit, size_t most) {
+  if (held_) co_return fail(*held_);
+  co_return co_await send_all_the_same(std::move(request), limit, most);
+}
+
+Task<Result<net::ClientResponse>> Client::send_all_the_same(net::ClientRequest request, milliseconds limit,
+                                                            size_t most) {
   const auto deadline = Clock::now() + limit;
   auto left = [deadline] { return std::chrono::ceil<milliseconds>(deadline - Clock::now()); };
   for (bool again = false;; again = true) {
@@ -131,6 +137,7 @@ Task<Result<net::ClientResponse>> Client::send(net::ClientRequest request, milli
 
 Task<Result<std::unique_ptr<net::ClientStream>>> Client::open(net::ClientRequest request,
                                                               milliseconds limit) {
+  if (held_) co_return fail(*held_);
   const auto deadline = Clock::now() + limit;
   auto left = [deadline] { return std::chrono::ceil<milliseconds>(deadline - Clock::now()); };
   for (bool again = false;; again = true) {
@@ -248,44 +255,25 @@ Task<Result<>> Client::scale(Ref ref, int replicas) {
   co_return Result<>{};
 }
 
-Task<Result<std::string>> Client::log(std::string ns, std::string pod, std::string container, bool previous,
-                                      int lines) {
-  std::string where = fmt::format("log of {} in {}", pod, ns);
-  const std::string target =
-      fmt::format("/api/v1/namespaces/{}/pods/{}/log?container={}{}", ns, net::percent_encode(pod),
-                  net::percent_encode(container), previous ? "&previous=true" : "");
-  const size_t asked = lines > 0 ? kLogAsked : kLogBegin;
-  for (;;) {
-    net::ClientRequest request{"GET", fmt::format("{}&limitBytes={}", target, asked)};
-    if (lines > 0) request.target += fmt::format("&tailLines={}", lines);
-    auto r = co_await send(std::move(request), kLimit, 2 * asked);
-    if (!r) co_return fail(r.error());
-    if (r->status != 200) co_return fail(api_error(r->status, r->body, where));
-    // A kubelet counts limitBytes from the first of the last lines: when it cut, the end is what is missing.
-    if (lines > 1 && r->body.size() >= asked) {
-      lines = std::max(1, lines / 8);
-      continue;
-    }
-    co_return valid_utf8(lines > 0 ? last_lines(r->body, kLogKept) : std::string_view(r->body));
-  }
-}
-
-std::string_view last_lines(std::string_view text, size_t most) {
-  if (text.size() <= most) return text;
-  const bool whole = text[text.size() - most - 1] == '\n';
-  text.remove_prefix(text.size() - most);
-  const size_t line = text.find('\n');
-  // One line that is longer than all keeps its end.
-  if (!whole && line != text.npos && line + 1 < text.size()) text.remove_prefix(line + 1);
-  return text;
-}
-
 Task<Result<std::string>> Client::secret_version(std::string ns, std::string name) {
   Ref ref{"/api/v1", "secrets", std::move(ns), std::move(name)};
   auto secret = co_await call({"GET", ref.path()}, ref.str(), kMetadataOnly);
   if (secret) co_return parse_version(*secret);
   if (secret.error().code == ErrorCode::not_found) co_return std::string();
   co_return fail(secret.error());
+}
+
+Task<Result<std::optional<std::string>>> Client::cluster_uid(milliseconds limit) {
+  auto r = co_await send_all_the_same({"GET", kIdentityPath}, limit, 1u << 20);
+  if (!r) co_return fail(r.error());
+  std::optional<std::string> none;
+  if (r->status == 403 || r->status == 404) co_return none;
+  if (r->status != 200) co_return fail(api_error(r->status, r->body, kIdentityPath));
+  auto ns = parse_json(r->body, kIdentityPath);
+  if (!ns) co_return fail(ns.error());
+  const json::value* uid = find(*ns, {"metadata", "uid"});
+  if (!uid || !uid->is_string() || uid->get_string().empty()) co_return none;
+  co_return std::string(uid->get_string());
 }
 
 Task<Result<std::string>> Client::version() {

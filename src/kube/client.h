@@ -65,6 +65,11 @@ class Client {
   // https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
   Task<Result<json::object>> review(std::string kind, json::object spec);
   Task<Result<std::string>> version();  // "v1.34.4": is it there, and are we let in?
+  // Which cluster it is (kube/identity.h), also while it is held; nullopt: we may not look, or it has none.
+  Task<Result<std::optional<std::string>>> cluster_uid(milliseconds limit);
+  // From now on every other call fails with this, and nothing is sent; nullopt: all are let through again.
+  // What was sent before goes on.
+  void hold(std::optional<Error> why) { held_ = std::move(why); }
 
   // For watches: raw answers. A 401 is tried once more with fresh credentials, when there are any. `limit` is
   // for all, credentials included.
@@ -85,6 +90,8 @@ class Client {
   };
   Client(asio::any_io_executor loop, Pool& pool, std::shared_ptr<net::Resolver> resolver)
       : loop_(loop), pool_(pool), resolver_(std::move(resolver)) {}
+  Task<Result<net::ClientResponse>> send_all_the_same(net::ClientRequest request, milliseconds limit,
+                                                      size_t most_bytes);
   Task<Result<Ready>> authorise(net::ClientRequest request, milliseconds limit);
   Result<std::shared_ptr<net::Client>> http_for(const Grant& grant);
   Task<Tried> answer(net::ClientRequest request, std::string about, std::string accept);
@@ -99,6 +106,7 @@ class Client {
   std::shared_ptr<net::Client> http_;
   std::string certificate_;  // of a plugin, that http_ shows
   bool closed_ = false;
+  std::optional<Error> held_;
 };
 
 // The end of it, at most `most` bytes, from the beginning of a line.

@@ -46,6 +46,8 @@ Cluster::Cluster(std::string name, asio::any_io_executor loop, std::shared_ptr<C
       times_(times),
       group_(loop),
       wake_(loop),
+      look_at_identity_(loop),
+      known_(loop),
       look_at_rights_(loop),
       namespaces_(std::move(namespaces)),
       scopes_(namespaces_.empty() ? std::set<std::string>{""} : namespaces_) {}
@@ -67,6 +69,7 @@ void Cluster::start() {
   }
   group_.spawn(fmt::format("probe {}", name_), probe());
   group_.spawn(fmt::format("rights {}", name_), follow_rights());
+  if (recognise_) group_.spawn(fmt::format("identity of {}", name_), follow_identity());
 }
 
 Cluster::Feed& Cluster::add(Of of, const std::string& ns, std::string label) {
@@ -163,6 +166,9 @@ Result<> Cluster::use(ClusterAccess access) {
                      access.tls.server_name != client_->access().tls.server_name;
   auto used = client_->use(std::move(access));
   if (!used) return used;
+  if (other)
+    doubt(
+        Error{ErrorCode::unavailable, name_, "its kubeconfig was written anew, and it has not answered yet"});
   for (auto& feed : feeds_) again(*feed, other);
   wake_.notify();
   ++rights_asked_;
@@ -188,6 +194,7 @@ std::vector<std::string> Cluster::unseen() const {
 }
 
 std::optional<Error> Cluster::trouble(std::string_view ns) const {
+  if (stranger_) return stranger_;
   if (silent_) return silent_;
   if (!ns.empty() && !watches(ns))
     return Error{ErrorCode::not_found, name_, fmt::format("its namespace {} is not watched", ns),

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "kube/client.h"
+#include "kube/identity.h"
 #include "kube/kept.h"
 #include "kube/watch.h"
 
@@ -39,6 +40,12 @@ class Cluster {
           std::function<void(const Target&)> changed, WatchTimes times = {},
           std::set<std::string> namespaces = {});
   ~Cluster();
+  // Before start(): it is live only while it is the cluster that is known by this name, and calls of client()
+  // fail meanwhile (unavailable). Asked at the start, each 10 s, and when a connection ended.
+  void recognise_by(Recognise recognise);
+  // The uid of another cluster that answers in its place; empty: none does.
+  const std::string& stranger_uid() const { return stranger_uid_; }
+  void look_at_identity();  // now, while it is not known or another one
   void start();
   Task<> stop();  // the watches end, and no connection is kept; calls still work
   void forget();  // after stop(): the picture, and with it the memory, is given up; calls still work
@@ -121,6 +128,13 @@ class Cluster {
   Task<> follow(Feed* feed);
   Task<> list_once(Feed* feed, std::string target);
   Task<> watch_once(Feed* feed, std::string target);
+  Task<> follow_identity();
+  Task<> identify(uint64_t asked);
+  void identified();
+  void unidentified(Error why);
+  void hold(Error why);  // nothing is asked, and the picture is read anew after it
+  // It may be another cluster from now on; with an error: nothing is asked until that is known.
+  void doubt(std::optional<Error> hold);
   Task<> follow_rights();
   Task<Result<std::vector<std::string>>> find_missing_rights();
   Task<> probe();
@@ -154,6 +168,13 @@ class Cluster {
   Group group_;
   Signal wake_;                  // waits of back-offs are over
   std::optional<Error> silent_;  // it does not answer, whatever the watches say
+  Recognise recognise_;
+  std::string uid_;  // that was recognised; empty: none was, or it cannot be told
+  std::string stranger_uid_;
+  std::optional<Error> stranger_;            // it is another cluster, or which it is is not known yet
+  bool identified_ = true, hidden_ = false;  // hidden: we may not look
+  uint64_t identity_asked_ = 0;
+  Signal look_at_identity_, known_;
   bool troubled_ = true;
   std::map<std::string, bool> told_live_;  // by namespace
   Signal look_at_rights_;

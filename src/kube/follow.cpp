@@ -43,6 +43,7 @@ Task<> Cluster::follow(Feed* f) {
   // Events are kept beside their objects, so these come first.
   while (f->of == Of::events && !synced(f->ns)) (void)co_await wake_.wait(milliseconds{1'000});
   while (!co_await cancelled()) {
+    while (!identified_) (void)co_await known_.wait(milliseconds{60'000});
     WatchProtocol::Step step = f->protocol->next();
     if (step.delay.count()) {
       (void)co_await wake_.wait(step.delay);
@@ -69,6 +70,7 @@ Task<> Cluster::list_once(Feed* f, std::string target) {
     } else {
       f->protocol->on_connection_lost(milliseconds{0});
       note_reconnect(name_, "lost");
+      doubt(std::nullopt);
     }
     co_return set_trouble(f, r.error());
   }
@@ -104,6 +106,7 @@ Task<> Cluster::watch_once(Feed* f, std::string target) {
   if (!stream) {
     f->protocol->on_connection_lost(milliseconds{0});
     note_reconnect(name_, "lost");
+    doubt(std::nullopt);
     co_return set_trouble(f, stream.error());
   }
   if ((*stream)->status() != 200) {
@@ -126,6 +129,7 @@ Task<> Cluster::watch_once(Feed* f, std::string target) {
   for (;;) {
     auto line = co_await (*stream)->read_line(kLine, times_.silence);
     if (f->asked != asked) co_return;
+    if (!line || !*line) doubt(std::nullopt);  // what is connected to next may be another one
     if (!line) {
       f->protocol->on_connection_lost(since(opened));
       note_reconnect(name_, line.error().code == ErrorCode::timeout ? "silent" : "lost");
@@ -151,6 +155,7 @@ Task<> Cluster::probe() {
     if (is_needed(*f)) turns.push_back(f.get());
   for (size_t turn = 0;; ++turn) {
     co_await sleep_for(times_.probe_every);
+    if (stranger_) continue;
     co_await probe(turns[turn % turns.size()]);
   }
 }
@@ -164,6 +169,7 @@ Task<> Cluster::probe(Feed* f) {
   net::ClientRequest request{"GET", watches ? f->protocol->probe_target() : "/version"};
   auto r = co_await client_->send(std::move(request), times_.probe_limit);
   if (co_await cancelled()) co_return;
+  if (stranger_) co_return;  // it was not even sent
   // Refused is answered: what we may not do shows where it is tried.
   const bool silent =
       !r && (r.error().code == ErrorCode::timeout || r.error().code == ErrorCode::unavailable);

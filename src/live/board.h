@@ -253,6 +253,9 @@ struct Services {
   Pool* passwords = nullptr;        // for log-ins alone
   Pool* known_passwords = nullptr;  // and for those of browsers in which the user is known
   Drifts* drifts = nullptr;         // none in tests
+  // A cluster that was replaced on purpose is `uid` from now on. Errors: not_found, conflict (another one
+  // answers, or the one that is known), those of the store.
+  std::function<Task<Result<>>(std::string cluster, std::string uid, std::string who)> accept_cluster = {};
 };
 
 }  // namespace lemmy::live

@@ -34,7 +34,7 @@ std::shared_ptr<SimulatedCluster> SimulatedCluster::create(asio::any_io_executor
   state->world = std::make_shared<World>(executor, std::move(options));
   World* w = state->world.get();
   std::vector<std::string> names = w->options.namespaces;
-  names.emplace_back("default");
+  names.insert(names.end(), {"default", "kube-system"});
   for (const std::string& name : names) {
     if (w->store.find(Kind::ns, "", name)) continue;
     w->store.put(object_from(

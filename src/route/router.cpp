@@ -43,6 +43,16 @@ void observe(const Route* route, int status, Clock::duration took) {
                    std::chrono::duration<double>(took).count(), metrics::Buckets::calls);
 }
 
+Task<Result<net::Response>> as_result(Task<net::Response> handler) { co_return co_await std::move(handler); }
+
+Error too_late(const Call& call, milliseconds limit) {
+  const bool reads = call.request.method == "GET" || call.request.method == "HEAD";
+  return {ErrorCode::unavailable, call.request.path,
+          fmt::format("the store or a cluster behind it gave no answer within {} s", limit.count() / 1000),
+          reads ? "ask again; /readyz and `lemmy status` say what is in trouble"
+                : "it may have been done: look, or ask again with the same Idempotency-Key"};
+}
+
 }  // namespace
 
 std::string_view name(Who who) {
@@ -209,7 +219,13 @@ Task<net::Response> Router::Match::answer(Router* self, net::Request request, Ma
   if (auto ok = authorize(call, route); !ok) co_return self->show(call, &route, ok.error());
   if (auto ok = self->check_origin(call, route); !ok) co_return self->show(call, &route, ok.error());
   // The frame of the handler ends before this one, which owns the route's table entry by `this`.
-  co_return co_await route.handle(std::move(call));
+  if (route.kind == Kind::hook) co_return co_await route.handle(std::move(call));
+  Call asked = call;
+  auto answer = co_await with_deadline(as_result(route.handle(std::move(asked))), route.limit, "");
+  if (answer) co_return std::move(*answer);
+  if (answer.error().code == ErrorCode::cancelled)  // the caller has gone
+    throw boost::system::system_error(asio::error::operation_aborted);
+  co_return self->show(call, &route, too_late(call, route.limit));
 }
 
 Result<Router::Asked> Router::ask(const Call& call, const std::string& target) const {

@@ -40,6 +40,9 @@ Result<> may_deploy(const Call& call, const std::vector<std::string>& environmen
 
 using Handle = std::function<Task<net::Response>(Call)>;
 
+// Until an answer begins, unless the route says otherwise. Below what callers and proxies wait for.
+constexpr milliseconds kAnswerLimit{15'000};
+
 struct Route {
   std::string method;   // GET also answers HEAD
   std::string pattern;  // "/projects/{project}"; a segment in braces takes one non-empty segment
@@ -48,6 +51,9 @@ struct Route {
   std::string summary;  // for OpenAPI and the docs
   Handle handle;
   json::object openapi = {};  // merged into the operation: requestBody, responses, parameters
+  // The handler is cut after it, and the caller is told: 503. Hooks have limits of their own. The stream of
+  // an answer lasts as long as it likes.
+  milliseconds limit = kAnswerLimit;
 };
 
 struct Settings {

@@ -116,6 +116,30 @@ TEST_F(Routes, a_handler_that_throws_is_an_internal_error_without_its_words) {
   EXPECT_THAT(answer.body, testing::Not(HasSubstr("secret words")));
 }
 
+TEST_F(Routes, a_handler_that_hangs_is_cut_and_the_caller_is_told) {
+  auto r = make(true);
+  bool cut = false;
+  auto hangs = [&cut](Call) -> Task<net::Response> {
+    struct AtEnd {
+      bool* told;
+      ~AtEnd() { *told = true; }
+    } at_end{&cut};
+    co_await sleep_for(std::chrono::hours{1});
+    co_return net::Response{};
+  };
+  for (const char* method : {"GET", "POST"}) {
+    cut = false;
+    Route route{method, "/api/v1/hangs", Who::viewer, Kind::api, "", hangs};
+    route.limit = milliseconds{20};
+    r.add(std::move(route));
+    auto answer = send(r, method, "/api/v1/hangs", {{"Content-Type", "application/json"}}, "{}");
+    EXPECT_EQ(answer.status, 503) << method;
+    EXPECT_TRUE(cut) << method;
+    EXPECT_THAT(answer.body, HasSubstr("gave no answer within"));
+    EXPECT_THAT(answer.body, HasSubstr(method == std::string("GET") ? "ask again" : "may have been done"));
+  }
+}
+
 TEST_F(Routes, every_answer_forbids_foreign_scripts_and_frames) {
   auto r = make(true);
   for (auto path : {"/", "/healthz", "/nothing"}) {

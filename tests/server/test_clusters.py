@@ -153,5 +153,100 @@ exec unshare -m sh -c 'mount --bind {self.folder}/resolv.conf /etc/resolv.conf &
         wait_until(lambda: len(sockets_of(pid)) <= before + 8, 30, "connections of the clusters before are kept")
 
 
+class Elsewhere(unittest.TestCase):
+    """Two clusters behind one name: the second has none of Lemmy's objects."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lemmy-test-elsewhere-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        for name in ("right", "wrong"):
+            process = subprocess.Popen([SIMULATED, self.folder / name, "--pace", "0.05"], stdout=subprocess.PIPE, text=True)
+            self.addCleanup(process.stdout.close)
+            self.addCleanup(process.wait, 10)
+            self.addCleanup(process.terminate)
+            process.stdout.readline()
+        self.used = self.folder / "used"
+        self.lead_to("right")
+        self.server = Server("--kubeconfig", self.used)
+        self.addCleanup(self.server.stop)
+        (self.server.config / "environments.yaml").write_text("environments: [{name: staging}]\n")
+        self.server.start()
+        self.wait_live()
+        told = self.server.call("POST", "/hooks/build", {"project": "hello-world", "sha": SHA, "branch": "main"})
+        self.assertEqual(told.status, 202, told.body)
+        self.path = "/api/v1/projects/hello-world/environments/staging/deploys"
+        self.assertEqual(self.ask(), 1)
+        self.wait_deployed(1)
+
+    def lead_to(self, name):
+        shutil.copy(self.folder / name, self.folder / "new")
+        os.replace(self.folder / "new", self.used)
+
+    def ask(self):
+        made = self.server.call("POST", self.path, {"build": SHA})
+        self.assertEqual(made.status, 202, made.body)
+        return made.json["number"]
+
+    def deploy(self, number=1):
+        return self.server.get(f"{self.path}/{number}").json["deploy"]
+
+    def wait_deployed(self, number):
+        wait_until(lambda: self.deploy(number)["phase"] == "live", 60, "it does not go live")
+
+    def trouble(self):
+        return self.server.get("/readyz").json["clusters"][0].get("trouble")
+
+    def wait_live(self):
+        wait_until(lambda: not self.trouble(), 30, "the cluster is not live")
+
+    def wait_stranger(self):
+        return wait_until(lambda: "another cluster answers" in (self.trouble() or "") and self.trouble(), 30,
+                          "it is not noticed")
+
+    def nothing_is_said_to_be_gone(self):
+        deploy = self.deploy()
+        self.assertEqual((deploy["phase"], deploy["presence"]), ("live", "running"))
+        self.assertNotIn("deleted", json.dumps(deploy))
+
+    def test_a_kubeconfig_that_leads_elsewhere_for_a_while_deletes_nothing_and_says_so(self):
+        self.lead_to("wrong")
+        self.wait_stranger()
+        self.nothing_is_said_to_be_gone()
+        self.server.end()  # and it is still known after a restart
+        self.server.start()
+        self.wait_stranger()
+        self.nothing_is_said_to_be_gone()
+        number = self.ask()
+        self.lead_to("right")
+        self.wait_live()
+        self.nothing_is_said_to_be_gone()
+        self.wait_deployed(number)
+
+    def test_a_cluster_that_was_replaced_is_accepted_by_the_uid_that_is_told(self):
+        self.lead_to("wrong")
+        uid = re.search(r"accept-cluster default (\S+?)\)", self.wait_stranger())[1]
+        code, _, err = self.server.cli("accept-cluster", "default", "0123")
+        self.assertEqual(code, 5, err)
+        self.assertIn(uid, err)
+        code, _, err = self.server.cli("accept-cluster", "nothing", uid)
+        self.assertEqual(code, 4, err)
+        code, out, err = self.server.cli("accept-cluster", "default", uid)
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn(uid, out)
+        self.wait_live()
+        wait_until(lambda: self.deploy()["presence"] == "deleted", 30, "it is not on this cluster")
+        self.wait_deployed(self.ask())
+
+    def test_the_first_clusters_yaml_must_name_the_cluster_of_before(self):
+        def say(name):
+            (self.server.config / "clusters.yaml").write_text(f"clusters:\n  main: {{kubeconfig: {self.folder / name}}}\n")
+        say("wrong")
+        self.wait_stranger()
+        self.nothing_is_said_to_be_gone()
+        say("right")
+        self.wait_live()
+        self.nothing_is_said_to_be_gone()
+
+
 if __name__ == "__main__":
     unittest.main()
