@@ -150,6 +150,27 @@ TEST_F(Sqlite, nothing_is_written_to_a_file_that_is_not_at_its_path_until_it_is_
   EXPECT_EQ(run(store->deliveries({}))->items.size(), 2u);
 }
 
+TEST_F(Sqlite, a_write_ahead_log_that_was_removed_loses_nothing_that_was_accepted_before) {
+  for (const std::string part : {"-wal", "-shm"}) {
+    const std::string path = fresh_path();
+    auto store = *SqliteStore::open(loop.get_executor(), path);
+    ASSERT_TRUE(run(store->accept(delivery(1), std::nullopt)));
+    ASSERT_GT(std::filesystem::file_size(path + "-wal"), 0u);
+    std::filesystem::remove(path + part);
+    ::usleep(1'100'000);
+    auto r = run(store->accept(delivery(2), std::nullopt));
+    ASSERT_FALSE(r) << "a kill would lose it";
+    EXPECT_EQ(r.error().code, ErrorCode::unavailable);
+    EXPECT_TRUE(r.error().where.ends_with(part)) << r.error().where;
+    EXPECT_TRUE(r.error().hint.ends_with("start Lemmy anew")) << r.error().hint;
+    // As after a kill: a copy of what is on the disk.
+    const std::string copy = fresh_path();
+    std::filesystem::copy_file(path, copy);
+    auto after = *SqliteStore::open(loop.get_executor(), copy);
+    EXPECT_EQ(run(after->deliveries({}))->items.size(), 1u);
+  }
+}
+
 TEST_F(Sqlite, a_file_that_was_removed_is_noticed_by_who_writes_later) {
   auto store = *SqliteStore::open(loop.get_executor(), path);
   ASSERT_TRUE(run(store->accept(delivery(1), std::nullopt)));

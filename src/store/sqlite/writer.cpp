@@ -30,40 +30,65 @@ Error to_error(const SQLite::Exception& e, const std::string& path) {
   }
 }
 
-FileAtPath::FileAtPath(SQLite::Database& database) : path_(database.getFilename()) {
+void FilesAtPath::File::learn() {
   struct stat info;
-  const bool found = ::stat(path_.c_str(), &info) == 0;
+  if (::stat(path.c_str(), &info) != 0) return;
+  device = info.st_dev;
+  inode = info.st_ino;
+  there = true;
+}
+
+void FilesAtPath::File::look() {
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0)
+    there = inode != 0 && info.st_dev == device && info.st_ino == inode;
+  else if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE)
+    there = false;  // others, such as a folder closed to us or a disk that fails, do not say so
+}
+
+FilesAtPath::FilesAtPath(SQLite::Database& database)
+    : main_{database.getFilename()},
+      log_{database.getFilename() + "-wal"},
+      index_{database.getFilename() + "-shm"} {
   int moved = 0;  // since it was opened; migrating may have taken long, and this may be another file
   sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-  if (found && !moved) {
-    device_ = info.st_dev;
-    inode_ = info.st_ino;
-    there_ = true;
-  }
+  if (!moved) main_.learn();
+  log_.learn();
+  index_.learn();
   looked_ = Clock::now();
 }
 
-Result<> FileAtPath::check() {
+Result<> FilesAtPath::check(SQLite::Database& database) {
   if (Clock::now() - looked_ >= seconds(1)) {
-    struct stat info;
-    if (::stat(path_.c_str(), &info) == 0)
-      there_ = inode_ != 0 && info.st_dev == device_ && info.st_ino == inode_;
-    else if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE)
-      there_ = false;  // others, such as a folder closed to us or a disk that fails, do not say so
+    main_.look();
+    for (File* f : {&log_, &index_})
+      f->inode ? f->look() : f->learn();  // SQLite makes them with the first write
     looked_ = Clock::now();
   }
-  if (there_) return {};
-  return fail(ErrorCode::unavailable, path_, "the store's file was removed or replaced while it was open",
-              "put it back as it was, or start Lemmy anew");
+  if (!main_.there)
+    return fail(ErrorCode::unavailable, main_.path,
+                "the store's file was removed or replaced while it was open",
+                "put it back as it was, or start Lemmy anew");
+  const File* gone = nullptr;
+  for (const File* f : {&log_, &index_})
+    if (f->inode && !f->there && !gone) gone = f;
+  if (!gone) {
+    saved_ = false;
+    return {};
+  }
+  if (!saved_) saved_ = database.tryExec("PRAGMA wal_checkpoint(TRUNCATE)") == SQLITE_OK;
+  return fail(ErrorCode::unavailable, gone->path,
+              "this part of the store was removed or replaced while it was open",
+              saved_ ? "what stood in the log is in the store's file now; start Lemmy anew"
+                     : "put it back as it was: what stands in the log is nowhere else");
 }
 
 Worker::Worker(asio::any_io_executor loop, std::unique_ptr<SQLite::Database> database, Kind kind)
-
     : loop_(loop),
       database_(std::make_unique<DB>(std::move(*database))),
       path_(database_->getFilename()),
       kind_(kind) {
-  if (kind_ == Kind::writer) file_.emplace(*database_);
+  if (kind_ == Kind::writer) files_.emplace(*database_);
   thread_ = std::thread([this] { loop_forever(); });
 }
 
@@ -178,7 +203,7 @@ void Worker::loop_forever() {
       }
     }
     if (kind_ == Kind::writer) {
-      auto there = file_->check();
+      auto there = files_->check(*database_);
       if (there)
         write_all(now);
       else

@@ -20,20 +20,28 @@ namespace lemmy::store {
 // What an exception of SQLite means to the caller.
 Error to_error(const SQLite::Exception& e, const std::string& path);
 
-// Whether the file that is open is still the one at its path: what goes into one that was removed is lost
-// with the process, though SQLite sees nothing wrong.
-class FileAtPath {
+// Whether the files that are open, the database, its write-ahead log and that one's index, are still those at
+// their paths: what goes into one that was removed is lost with the process, and another process that opens
+// the store would not see our locks, though SQLite sees nothing wrong. https://sqlite.org/howtocorrupt.html
+class FilesAtPath {
  public:
-  explicit FileAtPath(SQLite::Database& database);  // just opened
-  // Looks at most once a second, and between that says what it saw; the look may hang with its disk.
-  Result<> check();
+  explicit FilesAtPath(SQLite::Database& database);  // just opened
+  // Looks at most once a second, and between that says what it saw; the look may hang with its disk. A log
+  // that has gone is written into the database at once, so that nothing that was accepted goes with it.
+  Result<> check(SQLite::Database& database);
 
  private:
-  std::string path_;
-  // As long as it is open no other file of its device gets its inode.
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
-  bool there_ = false;
+  struct File {
+    std::string path;
+    // As long as it is open no other file of its device gets its inode.
+    dev_t device = 0;
+    ino_t inode = 0;  // 0: it was not seen yet
+    bool there = false;
+    void learn();
+    void look();
+  };
+  File main_, log_, index_;
+  bool saved_ = false;  // what stood in a log that has gone
   Clock::time_point looked_;
 };
 
@@ -97,7 +105,7 @@ class Worker {
   std::unique_ptr<DB> database_;
   std::string path_;
   Kind kind_;
-  std::optional<FileAtPath> file_;  // of a writer
+  std::optional<FilesAtPath> files_;  // of a writer
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
