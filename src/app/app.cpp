@@ -89,9 +89,7 @@ Task<std::expected<uint16_t, config::Problems>> App::start() {
         if (conductor_) conductor_->cluster_changed(target);
         target.project.empty() ? feed_->changed_all() : feed_->changed(target);
       },
-      [this](std::string name, std::string uid) {
-        return recognise(std::move(name), std::move(uid));
-      });
+      [this](std::string name, std::string uid) { return recognise(std::move(name), std::move(uid)); });
   co_await find_ansible();
   auto cluster = [this](const std::string& name) { return clusters_->named(name); };
   auto current = [this] { return config(); };

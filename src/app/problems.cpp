@@ -39,8 +39,8 @@ const config::Problems& App::stranded_deploys() const {
   return stranded_;
 }
 
-// Deploys that were made without a clusters.yaml name no cluster: whichever is the only one counts for them, so
-// it must be the one they were made on.
+// Deploys that were made without a clusters.yaml name no cluster: whichever is the only one counts for them,
+// so it must be the one they were made on.
 Task<Result<std::string>> App::recognise(std::string name, std::string uid) {
   auto known = co_await known_clusters_->known(name);
   if (!known || !known->empty()) co_return known;

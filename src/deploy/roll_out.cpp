@@ -146,9 +146,7 @@ Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
     co_return Did::nothing;
   }
   if (move->deploy.idle < waited.idle) idle.reset();
-  const auto ends = [](const std::optional<Move>& m) {
-    return m && is_finished(m->deploy.phase) && m->deploy.phase != Phase::live;
-  };
+  const auto ends = [](const std::optional<Move>& m) { return m && is_finished(m->deploy.phase); };
   if (ends(move)) {
     // A watch that hangs looks live for a while.
     auto fresh = co_await place->look_again(d);
@@ -157,7 +155,9 @@ Task<Worker::Did> Worker::watch(Deploy d, Place* place) {
     if (!newest || newest->revision != d.revision) co_return Did::something;
     auto again =
         advance(d, *fresh, rules(), waited, now(), !c_.queued(target_).empty(), c_.next_serves(target_));
-    if (!ends(again)) {
+    // Both ways: a picture that is old may also show as ready what is not any more.
+    if (!ends(again) || again->deploy.phase != move->deploy.phase) {
+      ready_.reset();
       look_within(kAskAgain);
       co_return co_await note(std::move(d), "waiting for the cluster: its watch shows an old picture");
     }

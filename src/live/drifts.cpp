@@ -45,6 +45,11 @@ static std::string what_to_do(const json::object& found) {
   if (!by_others)
     return "A later deploy that does not serve changed what they share: deploy the build again to have it as "
            "it was";
+  const bool only_left = std::ranges::all_of(found.at("items").as_array(), [](const json::value& v) {
+    return is_harmless(v) || text_or(v.as_object(), "what") == "left";
+  });
+  if (only_left)
+    return "The project has no Service any more, and Lemmy takes none away: delete it when nobody calls it";
   const bool only_added = std::ranges::all_of(found.at("items").as_array(), [](const json::value& v) {
     return is_harmless(v) || text_or(v.as_object(), "what") == "added";
   });

@@ -171,36 +171,6 @@ void normalise_final(json::value& final) {
   }
 }
 
-std::string left_out(const json::object& final, Role role, const json::object& rendered) {
-  auto below = [&](std::initializer_list<std::string_view> path) -> const json::object* {
-    const json::value* v = find(rendered, path);
-    return v ? v->if_object() : nullptr;
-  };
-  auto is_set = [](const json::object& o, std::string_view key) {
-    const json::value* v = o.if_contains(key);
-    return v && !v->is_null();
-  };
-  const json::object* spec = below({"spec"});
-  if (role == Role::controller) {
-    const json::object* pod = below({"spec", "template", "spec"});
-    for (const std::string& field : fields_of("core.v1.PodSpec"))
-      // What there always was a standard may have its own way with.
-      if (field != "containers" && field != "volumes" && is_set(final, field) &&
-          (!pod || !pod->contains(field)))
-        return field;
-  }
-  const char* key = role == Role::service ? "service" : role == Role::autoscaler ? "autoscale" : nullptr;
-  const json::value* own = key ? find(final, key) : nullptr;
-  if (!own || !own->is_object()) return "";
-  const json::object* meta = below({"metadata"});
-  for (const auto& [name, value] : own->get_object()) {
-    if (value.is_null() || (role == Role::autoscaler && name != "metrics" && name != "behavior")) continue;
-    const json::object* in = name == "annotations" || name == "labels" ? meta : spec;
-    if (!in || !in->contains(name)) return fmt::format("{}.{}", key, std::string_view(name));
-  }
-  return "";
-}
-
 Result<> check_final(json::value& final, const std::string& file, const std::string& text) {
   auto ok = check(final);
   if (ok) return {};

@@ -9,9 +9,14 @@ namespace lemmy::manifest {
 // rendered, for where and detail of errors.
 Result<> check_final(json::value& final, const std::string& file, const std::string& text);
 
-// What of the final JSON the rendered object of a standard does not have, though the final JSON is where it
-// is set: a standard of before, or one that forgets it. Empty: nothing.
-std::string left_out(const json::object& final, Role role, const json::object& rendered);
+struct NotKept {
+  std::string key;           // of the final JSON: "tolerations", "service.ports"
+  bool is_left_out = false;  // or it has another value
+};
+// The first of what the final JSON sets that the rendered object of a standard does not have, though it is
+// where that is set: a standard of before, or one that forgets it. A standard may add to it. Containers and
+// volumes, labels and annotations of pods, and how many there are of them are its own matter.
+std::optional<NotKept> not_kept(const json::object& final, Role role, const json::object& rendered);
 
 // Only makes the lists, where it can.
 void normalise_final(json::value& final);

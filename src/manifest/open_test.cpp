@@ -136,6 +136,33 @@ TEST_F(OpenTemplate, a_standard_that_leaves_out_what_a_template_sets_is_told) {
             "it leaves out 'service.type', which the template of hello-world sets");
 }
 
+TEST_F(OpenTemplate, a_standard_that_has_its_own_value_for_what_a_template_sets_is_told) {
+  auto own = std::make_shared<config::Config>(*config);
+  own->standards = {{"replication-controller.json.j2",
+                     R"({"kind": "ReplicationController", "apiVersion": "v1", "spec": {"template":
+                        {"spec": {"containers": {{ final.containers | tojson }},
+                                  "terminationGracePeriodSeconds": 30,
+                                  "tolerations": [{"key": "ours"}, {"key": "spot", "operator": "Exists"}],
+                                  "nodeSelector": {"pool": "general", "zone": "a"}}}}})"},
+                    {"service.json.j2", R"({"kind": "Service", "apiVersion": "v1", "spec": {"ports":
+                        [{"name": "grpc", "port": 80, "targetPort": 80}]}})"},
+                    {"horizontal-pod-autoscaler.json.j2",
+                     R"({"kind": "HorizontalPodAutoscaler", "apiVersion": "autoscaling/v2", "spec":
+                        {"metrics": [{"type": "Resource"}]}})"}};
+  config = own;
+  EXPECT_TRUE(with(R"("terminationGracePeriodSeconds": 30, "nodeSelector": {"pool": "general"},
+                      "tolerations": [{"key": "spot"}], "priority": null)"))
+      << "it may add to it";
+  for (const char* set :
+       {R"("terminationGracePeriodSeconds": 90)", R"("nodeSelector": {"pool": "gpu"})",
+        R"("tolerations": [{"key": "arm"}])", R"("service": {"ports": [{"name": "web", "port": 8000}]})",
+        R"("autoscale": {"min": 1, "max": 2, "metrics": [{"type": "Pods"}]})"}) {
+    auto m = with(set);
+    ASSERT_FALSE(m) << set;
+    EXPECT_NE(m.error().what.find("it has a value of its own for '"), std::string::npos) << m.error().str();
+  }
+}
+
 TEST_F(OpenTemplate, the_sre_s_schema_narrows_it_with_the_line_and_the_key) {
   narrow(R"({"properties": {"hostNetwork": false, "serviceAccountName": {"pattern": "^[a-z]+$"},
     "containers": {"items": {"properties": {"image": {"pattern": "^registry\\.example\\.com/"}}}}}})");

@@ -215,9 +215,11 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
   for (const Part* part : parts) {
     auto object = render_object(*templates_, *part, context);
     if (!object) return placed(project_.name, object.error());
-    if (const std::string key = left_out(f, part->role, *object); !key.empty())
+    if (const auto lost = not_kept(f, part->role, *object))
       return fail(ErrorCode::invalid, std::string(part->standard),
-                  fmt::format("it leaves out '{}', which the template of {} sets", key, project_.name),
+                  fmt::format("it {} '{}', which the template of {} sets",
+                              lost->is_left_out ? "leaves out" : "has a value of its own for", lost->key,
+                              project_.name),
                   "let it use what `final` has, or forbid that key in " + kSchemaFile);
     part->stamp(*object, stamp);
     m.objects.push_back({part->role, std::move(*object)});

@@ -6,6 +6,7 @@
 
 #include "deploy/machine.h"
 #include "pods/place.h"
+#include "pods/service.h"
 
 namespace lemmy::pods {
 
@@ -136,6 +137,12 @@ Task<Result<json::object>> Place::drift(Deploy d, bool afresh) {
         with_deadline(ask_cluster(client(), o, std::move(before)), kAskLimit, kube::ref_to(o).str()));
   }
   auto answers = co_await all(std::move(asks));
+  std::optional<json::object> left;
+  if (std::ranges::none_of(all_of_it,
+                           [](const json::object& o) { return text_or(o, "kind") == "Service"; })) {
+    auto there = co_await with_deadline(service_left(client(), d.target), kAskLimit, "the Service");
+    if (there) left = std::move(*there);
+  }
 
   std::vector<Asked> asked;
   json::array unasked;
@@ -168,6 +175,7 @@ Task<Result<json::object>> Place::drift(Deploy d, bool afresh) {
     compared = std::move(again);
   }
   json::array items, refused;
+  if (left) items.push_back(std::move(*left));
   size_t left_out = 0;
   if (compared_.size() > kComparedKept) compared_.clear();
   for (Asked& a : *compared) {

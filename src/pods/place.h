@@ -103,7 +103,9 @@ class Place : public deploy::Place {
   Task<Result<>> remove_config_map(Deploy d, std::string controller_uid);
   Task<Result<>> let_pods_go(Deploy d, kube::Controller controller);
   Task<Result<>> remove_uncontrolled(Deploy d);
-  // Before it is applied for the first time; gives "". rejected: there is one that is not Lemmy's.
+  Task<std::optional<json::object>> service_of(Deploy d);  // as it was applied
+  // Before it is applied for the first time; gives "". rejected: there is one that is not Lemmy's, or that
+  // cannot become this one.
   Task<Result<std::string>> nobody_elses(json::object manifest);
   Result<> may_act() const;
   bool still_answers(const Deploy& d, std::string_view controller) const;  // by the cluster's endpoints

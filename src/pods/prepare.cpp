@@ -7,8 +7,8 @@
 #include "deploy/machine.h"
 #include "domain/names.h"
 #include "manifest/compare.h"
-#include "manifest/drift.h"
 #include "pods/place.h"
+#include "pods/service.h"
 
 namespace lemmy::pods {
 
@@ -23,29 +23,10 @@ std::string name_of(const json::object& o) { return kube::parse_meta(o).name; }
 
 bool is_copy(const json::object& o) { return kind_of(o) == "ConfigMap" && bool_or(o, "immutable"); }
 
-// What somebody changed beside Lemmy of an object that outlives deploys; empty: nothing, or it cannot be
-// told.
-Task<std::string> changed_by_hand(kube::Client* client, json::object manifest) {
-  constexpr size_t kShown = 3;
-  auto live = co_await client->get(kube::ref_to(manifest));
-  if (!live || !*live) co_return "";
-  std::string out;
-  size_t shown = 0;
-  for (const manifest::Drift& d : manifest::drift(manifest, {std::move(*live), std::nullopt}, false)) {
-    if (d.by_deploy != 0 || d.manager == "lemmy" || ++shown > kShown) continue;
-    out += (out.empty() ? "" : "; ") + manifest::drift_line(d);
-  }
-  co_return out;
-}
-
 Task<Result<std::string>> dry_run(kube::Client* client, json::object manifest) {
-  auto tried = co_await client->apply(manifest, true);
+  auto tried = co_await client->apply(std::move(manifest), true);
   if (tried) co_return "";
   Error e = std::move(tried.error());
-  if (e.code == ErrorCode::rejected && kind_of(manifest) == "Service") {
-    const std::string changed = co_await changed_by_hand(client, manifest);
-    if (!changed.empty()) e.hint = "put back by hand what was changed beside Lemmy: " + changed;
-  }
   e.where = fmt::format("dry run: {}", e.where);
   co_return of_place(std::move(e));
 }
@@ -99,6 +80,16 @@ Task<Result<Place::Sent>> Place::sent_now(Deploy d) {
   co_return out;
 }
 
+Task<std::optional<json::object>> Place::service_of(Deploy d) {
+  std::optional<json::object> out;
+  auto text = co_await around_.store->document(d.target, d.number, "manifests");
+  auto list = text ? parse_manifests(*text) : fail(text.error());
+  if (!list) co_return out;
+  for (json::value& v : *list)
+    if (json::object* o = v.if_object(); o && kind_of(*o) == "Service") out = std::move(*o);
+  co_return out;
+}
+
 Task<Result<std::string>> Place::nobody_elses(json::object manifest) {
   const kube::Ref ref = kube::ref_to(manifest);
   auto there = co_await client()->get(ref);
@@ -106,7 +97,7 @@ Task<Result<std::string>> Place::nobody_elses(json::object manifest) {
   const json::value* meta = find(**there, "metadata");
   const json::value* labels = meta ? find(*meta, {"labels"}) : nullptr;
   const std::string by(labels && labels->is_object() ? text_or(labels->get_object(), kManagedBy) : "");
-  if (by == "lemmy") co_return "";
+  if (by == "lemmy") co_return kind_of(manifest) == "Service" ? can_become(**there, manifest) : "";
   co_return fail(
       ErrorCode::rejected, ref.str(),
       fmt::format("it is there already, and is not Lemmy's{}", by.empty() ? "" : ": " + by + " manages it"),
@@ -152,13 +143,24 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
     manifest::say_sent(objects->get_object(), manifests);
     texts.emplace_back("origins", json::serialize(sent->origins));
   }
+  std::optional<json::object> service_before;
+  if (serving) service_before = co_await service_of(*serving);
   // All at once: none of it needs another's answer.
   std::vector<Task<Result<std::string>>> asked;
   for (const json::value& v : manifests)
     if (const std::string kind = kind_of(v.get_object());
         kind == "Service" || (kind == "ConfigMap" && !is_copy(v.get_object())))
       asked.push_back(nobody_elses(v.get_object()));
-  for (json::value& v : manifests) asked.push_back(dry_run(client(), std::move(v.get_object())));
+  bool has_service = false;
+  for (json::value& v : manifests) {
+    json::object& o = v.get_object();
+    if (kind_of(o) != "Service") {
+      asked.push_back(dry_run(client(), std::move(o)));
+      continue;
+    }
+    has_service = true;
+    asked.push_back(try_service(client(), std::move(o), service_before));
+  }
   asked.push_back(put_documents(d, std::move(texts)));
   asked.push_back(client()->secret_version(d.target.environment, d.target.project));
   auto answers = co_await all(std::move(asked));
@@ -168,6 +170,10 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
   for (auto& one : answers)
     if (!one) co_return fail(std::move(one.error()));
   deploy::Prepared out{std::move(d), "the cluster would take all of it", {}};
+  if (!has_service) {
+    auto left = co_await service_left(client(), out.deploy.target);
+    if (left && *left) out.warnings.emplace_back(text_or(**left, "text"));
+  }
   if (!secret) out.warnings.push_back("the Secret's version is not recorded: " + secret.error().str());
   co_return out;
 }

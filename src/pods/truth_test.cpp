@@ -91,6 +91,25 @@ TEST_F(Conducting, a_zeroed_deploy_that_somebody_scaled_up_is_scaled_to_zero_aga
   });
 }
 
+TEST_F(Conducting, nothing_goes_live_by_a_picture_that_may_be_old) {
+  run([this]() -> Task<> {
+    auto changed = std::make_shared<config::Config>(*config);
+    for (auto& [name, project] : changed->projects) project.settle = 300ms;
+    config = changed;
+    const int64_t number = co_await ask();
+    bool settles = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::settling; });
+    EXPECT_TRUE(settles);
+    // Its watches stand and say nothing; whoever asks gets no answer.
+    sim->faults().silence_streams();
+    sim->faults().answer(503, {"GET", "/pods", false, -1});
+    const bool early = co_await becomes(number, [](const Deploy& d) { return is_over(d); }, 2s);
+    EXPECT_FALSE(early);
+    sim->faults().clear();
+    const bool live = co_await becomes(number, [](const Deploy& d) { return d.phase == Phase::live; });
+    EXPECT_TRUE(live);
+  });
+}
+
 TEST_F(Conducting, who_serves_is_counted_also_when_the_clock_is_wrong) {
   run([this]() -> Task<> {
     const int64_t first = co_await ask_live();

@@ -5,7 +5,7 @@ import unittest
 from harness import PASSWORD, secured
 
 RANK = {"anonymous": 0, "viewer": 1, "deployer": 2, "admin": 3}
-VALUES = {"project": "hello-world", "environment": "staging", "number": "999", "action": "zero",
+VALUES = {"project": "hello-world", "environment": "staging", "cluster": "default", "number": "999", "action": "zero",
           "name": "none", "release": "0123456789ab", "run": "0123456789ab"}
 
 
