@@ -10,7 +10,7 @@
 namespace lemmy::api {
 namespace {
 
-constexpr milliseconds kLogLimit{20'000};
+constexpr milliseconds kLogLimit{14'000};
 
 json::object serving_schema() {
   return {{"type", "integer"},

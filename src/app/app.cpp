@@ -18,21 +18,7 @@
 namespace lemmy::app {
 namespace {
 
-// What does not parse no deploy could use. A mistake in a standard is one, however many projects use it.
-config::Problems check_templates(const config::Config& config) {
-  config::Problems out;
-  for (const auto& [name, project] : config.projects) {
-    if (std::ranges::none_of(project.environments, [](const config::ProjectEnvironment& e) {
-          return e.deployer == Deployer::kubernetes;
-        }))
-      continue;
-    auto renderer = manifest::Renderer::create(config, project);
-    if (!renderer && std::ranges::find(out, renderer.error()) == out.end()) out.push_back(renderer.error());
-  }
-  return out;
-}
-
-constexpr milliseconds kConfigPoll{1000};
+constexpr milliseconds kConfigPoll{1000}, kRendering{5'000};
 constexpr milliseconds kKubeconfigs{10'000};
 constexpr milliseconds kArchive{5'000};
 constexpr milliseconds kStoreLook{5'000}, kStoreAgain{1'000}, kStoreLimit{6'000};
@@ -50,7 +36,8 @@ std::unexpected<config::Problems> one(Error e) { return std::unexpected(config::
 App::App(asio::io_context& loop, Options options)
     : loop_(loop),
       options_(std::move(options)),
-      watcher_(options_.config_dir, check_templates),
+      watcher_(options_.config_dir,
+               [](const config::Config& config) { return manifest::render_faults(config, kRendering); }),
       group_(loop.get_executor()) {}
 
 App::~App() { group_.cancel(); }
@@ -58,6 +45,7 @@ App::~App() { group_.cancel(); }
 Task<std::expected<uint16_t, config::Problems>> App::start() {
   co_await bulkheads_.files.run([this] { return watcher_.poll(); });
   if (!watcher_.current()) co_return std::unexpected(watcher_.problems());
+  tell_of_config();
   if (auto ok = check_binding(); !ok) co_return one(ok.error());
 
   std::error_code made;
@@ -221,6 +209,13 @@ Task<> App::reload() {
   co_await clusters_->use(watcher_.current());
 }
 
+void App::tell_of_config() const {
+  for (const Error& e : watcher_.problems())
+    log::warning("the configuration's newest files are not used", {{"what", e.str()}});
+  for (const Error& e : watcher_.faults())
+    log::warning("what the configuration has cannot be deployed", {{"what", e.str()}});
+}
+
 Task<> App::follow_config() {
   for (;;) {
     co_await sleep_for(kConfigPoll);
@@ -233,8 +228,7 @@ Task<> App::follow_config() {
       conductor_->cluster_changed({});
       instances_->deploys_changed({});
     }
-    for (const Error& e : watcher_.problems())
-      log::warning("the configuration's newest files are not used", {{"what", e.str()}});
+    tell_of_config();
     feed_->changed_all();
   }
 }

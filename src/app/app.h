@@ -54,6 +54,7 @@ class App {
   const config::Problems& stranded_deploys() const;
   Task<Result<std::string>> recognise(std::string cluster, std::string uid);
   Task<Result<>> accept_cluster(std::string name, std::string uid, std::string who);
+  void tell_of_config() const;
   Task<> follow_config();
   Task<> follow_kubeconfigs();
   // What /metrics tells of this process over time: vitals.cpp.

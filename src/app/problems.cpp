@@ -9,6 +9,8 @@ constexpr seconds kStrandedAge{2};
 
 config::Problems App::problems() const {
   config::Problems all = watcher_.problems();
+  const config::Problems faults = watcher_.faults();
+  all.insert(all.end(), faults.begin(), faults.end());
   all.insert(all.end(), key_problems_.begin(), key_problems_.end());
   const config::Problems of_clusters = clusters_->problems();
   all.insert(all.end(), of_clusters.begin(), of_clusters.end());

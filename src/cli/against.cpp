@@ -61,10 +61,6 @@ struct Rendered {
 };
 using All = std::map<std::pair<std::string, std::string>, Rendered>;
 
-Build sample_build(const std::string& project) {
-  return {project, "0123456789abcdef0123456789abcdef01234567", "main"};
-}
-
 All render_all(const config::Config& config) {
   All out;
   for (const auto& [name, project] : config.projects) {
@@ -75,7 +71,7 @@ All render_all(const config::Config& config) {
         r.objects["variables"] = environment.values;
         continue;
       }
-      auto m = renderer ? (*renderer)->render(environment.name, sample_build(name), 1)
+      auto m = renderer ? (*renderer)->render(environment.name, manifest::sample_build(name), 1)
                         : Result<manifest::Manifests>(fail(renderer.error()));
       if (!m) {
         r.error = m.error();
@@ -90,7 +86,7 @@ All render_all(const config::Config& config) {
 
 json::object origins(const Rendered& r, const std::pair<std::string, std::string>& target) {
   if (!r.renderer) return {};
-  auto e = r.renderer->explain(target.second, sample_build(target.first), 1);
+  auto e = r.renderer->explain(target.second, manifest::sample_build(target.first), 1);
   return e ? manifest::to_json(*e) : json::object{};
 }
 

@@ -229,6 +229,26 @@ TEST_F(Loading, what_stands_beside_a_project_and_is_not_read_is_a_warning) {
   EXPECT_TRUE((*c)->warnings[0].str().contains("this is not read"));
 }
 
+TEST_F(Loading, a_schema_of_another_name_is_not_silently_left_out) {
+  put("standards/README.md", "x");
+  put("standards/own.j2", "x");
+  for (const char* name :
+       {"standards/schema.json", "standards/final.schema.yaml", "standards/final_schema.json",
+        "standards/schemas/final.json", "final.schema.json"}) {
+    put(name, "{}");
+    EXPECT_EQ(problems().size(), 1u) << name;
+    fs::remove_all(dir / (std::string(name).starts_with("standards/schemas") ? "standards/schemas" : name));
+  }
+  for (const char* name : {"standards/final.json", "projects/web.yaml", "template.json.j2"}) {
+    put(name, "{}");
+    auto c = load(dir);
+    ASSERT_TRUE(c) << name;
+    ASSERT_EQ((*c)->warnings.size(), 1u) << name;
+    EXPECT_EQ((*c)->warnings[0].what, "this is not read");
+    fs::remove(dir / name);
+  }
+}
+
 TEST_F(Loading, a_missing_file_and_a_folder_in_its_place_say_what_is_expected) {
   const fs::path file = dir / "projects/user-service/environments.json";
   fs::remove(file);

@@ -36,13 +36,16 @@ fs::file_type Loader::type_of(const fs::path& path, bool follow) {
 }
 
 void Loader::final_schema() {
-  constexpr std::string_view name = "final.schema.json";
+  const std::vector<std::string> name{std::string(kFinalSchema)};
   for (const fs::path& file : entries(dir_ / "standards")) {
     const std::string is = file.filename().string();
-    if (is == name) {
+    if (is == kFinalSchema) {
       if (auto text = read(file, 1 << 20)) out_->final_schema = {is, std::move(*text)};
-    } else if (nearest(is, std::vector<std::string>{std::string(name)})) {
-      problem(file, "this is not read", fmt::format("did you mean '{}'?", name));
+    } else if (nearest(is, name) || (is.contains("schema") && !is.ends_with(".j2") && !is.ends_with(".md"))) {
+      problem(file, "this is not read", fmt::format("did you mean '{}'?", kFinalSchema));
+    } else if (!is.ends_with(".j2") && !is.ends_with(".md")) {
+      out_->warnings.push_back({ErrorCode::invalid, shown(file), "this is not read",
+                                fmt::format("known are: *.j2 and {}", kFinalSchema)});
     }
   }
 }

@@ -34,7 +34,12 @@ std::expected<std::shared_ptr<const Config>, Problems> Loader::load() {
   out_->standards = folder(dir_ / "standards", 4 << 20, ".j2");
   final_schema();
   for (const fs::path& p : entries(dir_ / "projects")) {
-    if (type_of(p) != fs::file_type::directory) continue;
+    if (type_of(p) != fs::file_type::directory) {
+      if (const std::string is = p.filename().string(); !is.ends_with(".md"))
+        out_->warnings.push_back({ErrorCode::invalid, shown(p), "this is not read",
+                                  "a project is a folder: projects/NAME/project.yaml"});
+      continue;
+    }
     folders_.push_back(p.filename().string());
     project(p);
   }
@@ -232,12 +237,14 @@ void Loader::look_for_strays() {
   for (const fs::path& p : entries(dir_)) {
     std::string name = p.filename().string();
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    bool has_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+    const bool is_ours = name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".j2");
     if (auto near = nearest(name, known)) {
       problem(p, "this is not read", fmt::format("did you mean '{}'?", *near));
       if (*near == "clusters.yaml") clusters_read_ = false;
       if (*near == "environments.yaml") environments_read_ = false;
-    } else if (has_yaml) {
+    } else if (name == kFinalSchema) {
+      problem(p, "this is not read here", fmt::format("it belongs into standards/{}", name));
+    } else if (is_ours) {
       out_->warnings.push_back(
           {ErrorCode::invalid, name, "this is not read", "known are: " + join(known, ", ")});
     }

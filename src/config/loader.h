@@ -73,6 +73,8 @@ std::string token_hash(Reader& r, const std::string& key);
 std::vector<std::string> project_list(Reader& r, const Known* known);
 void check_project(Reader& r, const std::string& key, const std::string& project, const Known* known);
 
+constexpr std::string_view kFinalSchema = "final.schema.json";  // in standards/
+
 bool is_skipped(std::string_view file_name);
 // entries_of() without those that are skipped.
 Result<std::vector<std::filesystem::path>> kept_entries(const std::filesystem::path& dir);

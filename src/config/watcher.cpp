@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "config/loader.h"
 
 namespace lemmy::config {
@@ -56,9 +58,8 @@ News Watcher::poll() {
   Seen before = look();
   if (!print_.empty() && before.print == print_) return News::none;
   auto loaded = load(dir_);
-  // One that starts goes without: a slip of one project shall not keep the others' server down.
-  if (loaded && check_ && current())
-    if (Problems found = check_(**loaded); !found.empty()) loaded = std::unexpected(std::move(found));
+  Problems found;
+  if (loaded && check_) found = check_(**loaded);
   // Files that changed meanwhile are read again next time: half of a checkout is nobody's configuration.
   if (look().print != before.print) {
     print_.clear();
@@ -68,13 +69,17 @@ News Watcher::poll() {
   std::lock_guard guard(lock_);
   if (loaded)
     if (auto lost = lost_access(**loaded)) loaded = std::unexpected(Problems{std::move(*lost)});
+  if (current_ && std::ranges::any_of(
+                      found, [&](const Error& e) { return std::ranges::find(faults_, e) == faults_.end(); }))
+    if (loaded) loaded = std::unexpected(found);
   if (!loaded) {
     if (loaded.error() == problems_) return News::none;
     problems_ = std::move(loaded.error());
     return News::problems;
   }
-  bool had_problems = !problems_.empty();
+  const bool had_problems = !problems_.empty() || faults_ != found;
   problems_.clear();
+  faults_ = std::move(found);
   if (current_ && current_->revision == (*loaded)->revision)
     return had_problems ? News::problems : News::none;
   current_ = std::move(*loaded);
@@ -89,6 +94,11 @@ std::shared_ptr<const Config> Watcher::current() const {
 Problems Watcher::problems() const {
   std::lock_guard guard(lock_);
   return problems_;
+}
+
+Problems Watcher::faults() const {
+  std::lock_guard guard(lock_);
+  return faults_;
 }
 
 }  // namespace lemmy::config

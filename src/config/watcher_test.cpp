@@ -67,6 +67,34 @@ TEST_F(Watching, an_edit_that_is_taken_back_clears_its_problems) {
   EXPECT_EQ(w.current(), good) << "equal text, equal configuration";
 }
 
+TEST_F(Watching,
+       what_a_check_finds_anew_is_as_a_broken_edit_and_what_was_there_at_the_start_holds_up_nothing) {
+  std::string checked = "projects/hello-world/project.yaml";
+  Watcher w(dir, [](const Config& c) {
+    Problems found;
+    for (const auto& [name, p] : c.projects)
+      if (p.description.starts_with("bad")) found.push_back({ErrorCode::invalid, name, p.description});
+    return found;
+  });
+  put(checked, "description: bad\n");
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_TRUE(w.problems().empty());
+  ASSERT_EQ(w.faults().size(), 1u);
+  put("projects/user-service/project.yaml", "description: new\n");
+  EXPECT_EQ(w.poll(), News::config) << "an edit of another";
+  EXPECT_EQ(w.faults().size(), 1u);
+  put("projects/user-service/project.yaml", "description: bad too\n");
+  EXPECT_EQ(w.poll(), News::problems);
+  EXPECT_EQ(w.problems().size(), 2u);
+  EXPECT_EQ(w.current()->project("user-service")->description, "new");
+  put("projects/user-service/project.yaml", "description: new\n");
+  EXPECT_EQ(w.poll(), News::problems);
+  EXPECT_TRUE(w.problems().empty());
+  put(checked, "description: good\n");
+  EXPECT_EQ(w.poll(), News::config);
+  EXPECT_TRUE(w.faults().empty());
+}
+
 TEST_F(Watching, old_files_are_not_read_again_and_touched_ones_are_no_news) {
   age();
   Watcher w(dir);

@@ -8,7 +8,7 @@
 
 namespace lemmy::kube {
 namespace {
-constexpr milliseconds kLogLimit{15'000};
+constexpr milliseconds kLogLimit{12'000};
 constexpr size_t kLogAsked = 4u << 20, kLogKept = 64u << 10, kLogBegin = 16u << 10;
 }  // namespace
 

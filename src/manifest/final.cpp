@@ -91,13 +91,8 @@ const Keys kOwn{"replicas", "autoscale", "labels", "annotations", "service", "va
 bool is_of_templates(const std::string& field) { return field != "ephemeralContainers"; }
 
 Result<> check_top_level(const json::object& o) {
-  static const Keys known = [] {
-    Keys all = kOwn;
-    for (const std::string& field : fields_of("core.v1.PodSpec"))
-      if (is_of_templates(field)) all.push_back(field);
-    return all;
-  }();
-  if (auto ok = check_keys(o, known, {}, join(kOwn, ", ") + ", and the fields of a PodSpec"); !ok) return ok;
+  if (auto ok = check_keys(o, final_keys(), {}, join(kOwn, ", ") + ", and the fields of a PodSpec"); !ok)
+    return ok;
   if (const std::string_view policy = text_or(o, "restartPolicy"); !policy.empty() && policy != "Always")
     return bad({"restartPolicy"},
                fmt::format("a service's pods have 'Always', not '{}'", shorten(policy, 40)), "leave it out");
@@ -113,9 +108,8 @@ Result<> check_autoscale(const json::object& o) {
   if (min < 1 || max < min || max > 1000)
     return bad({"autoscale"}, "min and max are expected, 1 <= min <= max <= 1000",
                "leave autoscale out for a fixed number");
-  const Keys known{"min", "max", "cpu", "metrics", "behavior"};
   for (const auto& [key, value] : a->get_object())
-    if (auto near = nearest(key, known); near && *near != key)
+    if (auto near = nearest(key, kAutoscaleKeys); near && *near != key)
       return bad({"autoscale", key}, "unknown key", "did you mean '" + *near + "'?");
   const json::value* metrics = find(a->get_object(), "metrics");
   if (metrics && !metrics->is_array()) return bad({"autoscale", "metrics"}, "a list is expected");
@@ -131,10 +125,7 @@ Result<> check_service(const json::object& o) {
   if (!service->is_object())
     return bad({"service"}, "an object or false is expected",
                R"({"ports": [{"name": "http", "port": 80, "targetPort": 8080}]})");
-  Keys known{"annotations", "labels"};
-  for (const std::string& field : fields_of("core.v1.ServiceSpec"))
-    if (field != "selector") known.push_back(field);
-  return check_keys(service->get_object(), known, {"service"});
+  return check_keys(service->get_object(), service_keys(), {"service"});
 }
 
 Result<> check(json::value& v) {
@@ -160,6 +151,25 @@ Result<> check(json::value& v) {
 }
 
 }  // namespace
+
+const Keys kAutoscaleKeys{"min", "max", "cpu", "metrics", "behavior"};
+
+const Keys& final_keys() {
+  static const Keys kKnown = [] {
+    Keys all = kOwn;
+    for (const std::string& field : fields_of("core.v1.PodSpec"))
+      if (is_of_templates(field)) all.push_back(field);
+    return all;
+  }();
+  return kKnown;
+}
+
+Keys service_keys() {
+  Keys known{"annotations", "labels"};
+  for (const std::string& field : fields_of("core.v1.ServiceSpec"))
+    if (field != "selector") known.push_back(field);
+  return known;
+}
 
 void normalise_final(json::value& final) {
   json::object* o = final.if_object();

@@ -13,6 +13,11 @@ namespace lemmy::manifest {
 using Keys = std::vector<std::string>;
 using Names = std::set<std::string, std::less<>>;
 
+// Of the final JSON itself: Lemmy's own keys, and the fields of a PodSpec.
+const Keys& final_keys();
+Keys service_keys();
+extern const Keys kAutoscaleKeys;  // keys of an SRE's own may stand beside them
+
 std::unexpected<Error> bad(const Keys& keys, std::string what, std::string hint = "");
 std::unexpected<Error> bad(const Keys& keys, const Wrong& wrong);
 // invalid: a key that is not one of `known`, with the nearest of them; where none is near, with all of them

@@ -251,6 +251,13 @@ std::optional<SchemaFault> wrong_kind(std::string_view version, std::string_view
 
 }  // namespace
 
+std::string_view type_of_field(std::string_view type, std::string_view field) {
+  const auto of = schema().types.find(type);
+  if (of == schema().types.end()) return {};
+  const auto found = of->second.fields.find(field);
+  return found == of->second.fields.end() ? std::string_view() : found->second;
+}
+
 const std::vector<std::string>& fields_of(std::string_view type) {
   static const std::vector<std::string> none;
   const auto found = schema().types.find(type);

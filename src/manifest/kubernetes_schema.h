@@ -21,6 +21,10 @@ std::string_view schema_version();  // of Kubernetes, "1.34"
 // The names of a type's fields, in their order: "core.v1.PodSpec". Empty: there is no such type.
 const std::vector<std::string>& fields_of(std::string_view type);
 
+// Of a field of it, as kubernetes_schema.json has it: "string", "[]core.v1.Container", "{}quantity"; empty:
+// there is none.
+std::string_view type_of_field(std::string_view type, std::string_view field);
+
 // At most 20, in the order of the object. Kinds of groups that are not Kubernetes' own are not judged.
 std::vector<SchemaFault> schema_faults(const json::object& object);
 

@@ -3,6 +3,7 @@
 // bytes.
 //   environments.json[environment] -> template.json.j2 -> final JSON -> standards/*.json.j2 -> manifests ->
 //   stamps
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -73,6 +74,13 @@ class Renderer {
   std::string config_map_;                          // name of the immutable copy; empty: no files
   json::object files_;                              // what ConfigMaps hold
 };
+
+// Stands in for a build where none is at hand, to see whether templates render.
+Build sample_build(const std::string& project);
+
+// What hinders every deploy, each once: templates and standards that do not parse, and targets on Kubernetes
+// that do not render for that build. After `limit` no more is rendered.
+std::vector<Error> render_faults(const config::Config& config, std::chrono::milliseconds limit);
 
 // Puts names, namespace, selector, labels, environment variables and mounts where nobody may forget them;
 // what a template set there before is replaced. Stamping again with another deploy number is how a roll back

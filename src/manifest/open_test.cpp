@@ -180,11 +180,48 @@ TEST_F(OpenTemplate, the_sre_s_schema_narrows_it_with_the_line_and_the_key) {
 TEST_F(OpenTemplate, a_schema_that_is_none_is_told) {
   for (const char* text :
        {"{", "[]", R"({"type": "objekt"})", R"({"$ref": "https://example.com/other.json"})",
-        R"({"$ref": "#/definitions/none"})", R"({"type": "object", "type": "array"})"}) {
+        R"({"$ref": "#/definitions/none"})", R"({"type": "object", "type": "array"})",
+        R"({"$schema": "https://json-schema.org/draft/2030-01/schema"})", R"({"propertes": {}})"}) {
     narrow(text);
     const auto m = with(R"("vars": {})");
     ASSERT_FALSE(m) << text;
     EXPECT_TRUE(m.error().where.starts_with("standards/final.schema.json")) << m.error().str();
+  }
+}
+
+TEST_F(OpenTemplate, a_schema_that_speaks_of_what_there_is_not_is_told) {
+  const struct {
+    const char *schema, *what, *hint;
+  } all[] = {
+      {R"({"properties": {"hostNetwrok": false}})", "/properties/hostNetwrok: there is no 'hostNetwrok' here",
+       "did you mean 'hostNetwork'?"},
+      {R"({"properties": {"template": false}})", "/properties/template: there is no", "there are: replicas"},
+      {R"({"required": ["labls"]})", "/required: there is no 'labls' here", "'labels'"},
+      {R"({"allOf": [{"properties": {"containers": {"items": {"properties": {"securtyContext": {}}}}}}]})",
+       "/allOf/0/properties/containers/items/properties/securtyContext: there is no", "'securityContext'"},
+      {R"({"properties": {"containers": {"items": {"properties": {"securityContext": {"properties":
+         {"privleged": false}}}}}}})",
+       "securityContext/properties/privleged: there is no", "'privileged'"},
+      {R"({"properties": {"service": {"properties": {"typ": {"enum": ["ClusterIP"]}}}}})",
+       "/properties/service/properties/typ: there is no", "'type'"},
+      {R"({"properties": {"autoscale": {"properties": {"maxx": {"maximum": 9}}}}})", "there is no 'maxx'",
+       "'max'"},
+  };
+  for (const auto& one : all) {
+    narrow(one.schema);
+    const auto m = with(R"("vars": {})");
+    ASSERT_FALSE(m) << one.schema;
+    EXPECT_TRUE(m.error().what.contains(one.what)) << m.error().str();
+    EXPECT_TRUE(m.error().hint.contains(one.hint)) << m.error().str();
+  }
+  for (const char* good :
+       {R"({"properties": {"labels": {"required": ["team"], "properties": {"team": {"minLength": 1}}}}})",
+        R"({"properties": {"containers": {"items": {"properties": {"resources": {"properties": {"limits":
+           {"required": ["memory"]}}}, "someday": false}}}, "vars": {"properties": {"any": {}}},
+           "nodeSelector": {"properties": {"pool": {}}}}})"}) {
+    narrow(good);
+    const auto m = with(R"("labels": {"team": "a"}, "vars": {})");
+    EXPECT_TRUE(m || m.error().where.contains("template.json.j2")) << m.error().str();
   }
 }
 

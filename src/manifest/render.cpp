@@ -7,6 +7,7 @@
 #include "domain/names.h"
 #include "manifest/document.h"
 #include "manifest/final.h"
+#include "manifest/final_schema.h"
 #include "manifest/parts.h"
 
 namespace lemmy::manifest {
@@ -131,6 +132,7 @@ Result<std::shared_ptr<const Renderer>> Renderer::create(const config::Config& c
   if (config.final_schema) {
     auto schema = tmpl::JsonSchema::create(kSchemaFile, config.final_schema->text);
     if (!schema) return fail(schema.error());
+    if (auto ok = check_schema_names(kSchemaFile, config.final_schema->text); !ok) return fail(ok.error());
     out->schema_ = std::move(*schema);
   }
   return std::shared_ptr<const Renderer>(std::move(out));

@@ -5,6 +5,7 @@
 #include "base/json_keys.h"
 #include "base/strings.h"
 #include "template/crate.h"
+#include "template/schema_words.h"
 
 extern "C" {
 void* lemmy_schema_create(const unsigned char* text, size_t size, lemmy_jinja_text* error);
@@ -33,10 +34,13 @@ Result<std::shared_ptr<const JsonSchema>> JsonSchema::create(const std::string& 
                                                              const std::string& text) {
   const std::string plain(without_byte_order_mark(text));
   // Our own reader says where a text is no JSON, and refuses keys that stand twice.
-  if (auto parsed = parse_json(plain, name); !parsed) return fail(parsed.error());
+  auto parsed = parse_json(plain, name);
+  if (!parsed) return fail(parsed.error());
   if (auto twice = key_twice(plain))
     return fail(ErrorCode::invalid, name, fmt::format("the key {} stands twice in one object", twice->key),
                 "keep one of them");
+  if (auto wrong = wrong_keyword(*parsed))
+    return fail(ErrorCode::invalid, name, fmt::format("{}: {}", wrong->where, wrong->what), wrong->hint);
   lemmy_jinja_text error{};
   void* handle = lemmy_schema_create(bytes(plain), plain.size(), &error);
   if (!handle) return fail(ErrorCode::invalid, name, "it is no JSON Schema: " + take(error));

@@ -11,7 +11,8 @@ namespace lemmy::tmpl {
 // Immutable; any thread.
 class JsonSchema {
  public:
-  // Errors: invalid, where = name: the text is no JSON, no schema, or refers to another document.
+  // Formats are checked. Errors: invalid, where = name: the text is no JSON, no schema, refers to another
+  // document, or has a keyword or a format that would do nothing (schema_words.h).
   static Result<std::shared_ptr<const JsonSchema>> create(const std::string& name, const std::string& text);
   ~JsonSchema();
   JsonSchema(const JsonSchema&) = delete;

@@ -40,6 +40,40 @@ TEST(JsonSchemas, show_little_of_a_long_value_and_few_of_many_faults) {
   EXPECT_EQ(faults(R"({"items": {"minimum": 1}})", many + "]").size(), 20u);
 }
 
+TEST(JsonSchemas, with_a_keyword_that_would_do_nothing_are_refused) {
+  const struct {
+    const char *schema, *what, *hint;
+  } all[] = {
+      {R"({"propertes": {}})", "/propertes: 'propertes' is no keyword", "'properties'"},
+      {R"({"properties": {"a/b": {"items": {"minLenght": 3}}}})",
+       "/properties/a~1b/items/minLenght: ", "'minLength'"},
+      {R"({"allOf": [{}, {"not": {"patern": "x"}}]})", "/allOf/1/not/patern: ", "'pattern'"},
+      {R"({"maximun": 1})", "/maximun: ", "'maximum'"},
+      {R"({"colour": 1})", "/colour: ", "x-"},
+      {R"({"then": {}})", "'then' does nothing without 'if'", ""},
+      {R"({"additionalItems": false})", "not known after JSON Schema 2019-09, and this one is of 2020-12",
+       ""},
+      {R"({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": []})",
+       "'prefixItems' is new in", ""},
+      {R"({"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"$ref": "#", "type": "string"}}})",
+       "'type' does nothing beside '$ref'", ""},
+      {R"({"$schema": "https://json-schema.org/draft/2030-01/schema"})", "no such draft", "2020-12"},
+      {R"({"$schema": 3})", "no such draft", ""},
+      {R"({"format": "ipv5"})", "ipv5", ""},
+  };
+  for (const auto& one : all) {
+    auto s = JsonSchema::create("s.json", one.schema);
+    ASSERT_FALSE(s) << one.schema;
+    EXPECT_TRUE(s.error().what.contains(one.what)) << s.error().str();
+    EXPECT_TRUE(s.error().hint.contains(one.hint)) << s.error().str();
+  }
+  EXPECT_TRUE(
+      faults(R"({"x-owner": 1, "$comment": "c", "default": {"propertes": 1}, "enum": [{"maximun": 1}]})",
+             R"({"maximun": 1})")
+          .empty());
+  EXPECT_EQ(faults(R"({"format": "ipv4"})", "\"1.2.3\"").size(), 1u);
+}
+
 TEST(JsonSchemas, that_are_none_or_lie_elsewhere_are_refused) {
   for (const char* text :
        {"{", "3", R"({"minimum": "x"})", R"({"pattern": "("})", R"({"$ref": "other.json"})",

@@ -28,15 +28,6 @@ Keys that access.yaml names and that are missing or bad here are warnings: a ser
 kubeconfigs that clusters.yaml names and that are not here.
 Exit codes: 0 all is well, 2 there are problems; with --against and --exit-code 1 when anything changes.)";
 
-// Stands in for a build, to see that the templates render.
-Build sample_build(const std::string& project) {
-  Build b;
-  b.project = project;
-  b.sha = "0123456789abcdef0123456789abcdef01234567";
-  b.branch = "main";
-  return b;
-}
-
 int failed(const config::Problems& problems) {
   report(problems);
   fmt::print(stderr, "{} problem{}\n", problems.size(), problems.size() == 1 ? "" : "s");
@@ -100,7 +91,7 @@ std::optional<int> check_playbooks(const config::Config& config, const ansible::
                          .ansible_dir = std::filesystem::absolute(config.ansible_dir()).string(),
                          .playbook = project.playbook,
                          .hosts = config::hosts_pattern(project, e.name)};
-      plan.variables = hosts::playbook_variables({name, e.name}, sample_build(name), 1, e.values);
+      plan.variables = hosts::playbook_variables({name, e.name}, manifest::sample_build(name), 1, e.values);
       auto good = block_on(ansible::check_syntax(&pool, tools, std::move(plan)));
       // Where a tree is checked the vault's password need not be.
       if (!good && good.error().hint.contains("vault"))
@@ -127,7 +118,7 @@ int validate(const std::string& dir, const ansible::Tools& tools, bool newer_fie
     for (const auto& environment : project.environments) {
       if (environment.deployer == Deployer::ansible)
         continue;  // its values go to a playbook, not to a template
-      const Build build = sample_build(name);
+      const Build build = manifest::sample_build(name);
       const std::string target = fmt::format("{} {}", name, environment.name);
       auto m = (*renderer)->render(environment.name, build, 1);
       if (!m) {

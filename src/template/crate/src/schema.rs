@@ -34,6 +34,8 @@ pub unsafe extern "C" fn lemmy_schema_create(text: *const u8, size: usize, error
         let validator = jsonschema::options()
             .with_draft(Draft::default().detect(&schema))
             .with_pattern_options(PatternOptions::regex())
+            .should_validate_formats(true)
+            .should_ignore_unknown_formats(false)
             .build(&schema)
             .map_err(|e| {
                 let at = e.instance_path().as_str().to_string();
