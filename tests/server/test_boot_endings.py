@@ -84,6 +84,10 @@ class BootRuns(unittest.TestCase):
     def is_state(self, *states):
         return self.instance().get("state") in states
 
+    def has_its_build(self):
+        now = self.instance()  # of one moment
+        return now.get("state") == "converged" and not now["pending"]
+
     def of_ansible(self):
         """Processes of this server's Ansible."""
         found = []
@@ -109,9 +113,9 @@ class BootRuns(unittest.TestCase):
     def goes_on(self, builds):
         """After its next start the host that asked has its build, however often that took."""
         self.server.start()
-        wait_until(lambda: self.is_state("converged") and not self.instance()["pending"], 60, "it is not run again")
+        wait_until(self.has_its_build, 60, "it is not run again")
         self.assertEqual(self.instance()["build"], self.sha)
-        self.assertGreater(self.lines("one").count(self.sha), builds)
+        self.assertGreater(self.lines("one").count(self.sha), builds, self.instance())
 
     def test_before_it_is_gathered(self):
         builds, asked = self.lines("one").count(self.sha), len(self.lines("asked"))
@@ -150,7 +154,7 @@ class BootRuns(unittest.TestCase):
         wait_until(lambda: self.lines("one").count(self.sha) > builds, 60, "it has not its build")
         self.ends_well()
         self.server.start()
-        wait_until(lambda: self.is_state("converged") and not self.instance()["pending"], 60, "it is not run again")
+        wait_until(self.has_its_build, 60, "it is not run again")
 
 
 if __name__ == "__main__":
