@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Makes src/manifest/kubernetes_schema.json of Kubernetes' own OpenAPI document:
-tools/kubernetes-schema.py API/openapi-spec/swagger.json VERSION >src/manifest/kubernetes_schema.json
-The document is in the Go module k8s.io/kubernetes, which tools/testcluster builds.
+tools/kubernetes-schema.py MODULE VERSION >src/manifest/kubernetes_schema.json
+MODULE is the folder of the Go module k8s.io/kubernetes, which tools/testcluster builds. What a field can be is only in the
+definitions that are generated for the API server itself.
 
-A type of a field: "string", "integer", "number", "boolean", "any", "time", "quantity", "int-or-string", "bytes", the name of
+A type of a field: "string", "integer", "int32", "number", "boolean", "any", "time", "quantity", "int-or-string", "bytes", the name of
 an entry of "types", or one of these after "[]" (a list) or "{}" (a map). Kinds are those that are stable."""
 import json
 import re
@@ -38,10 +39,28 @@ def type_of(prop, definitions):
         return "{}" + type_of(prop["additionalProperties"], definitions) if "additionalProperties" in prop else "any"
     if kind == "string" and prop.get("format") in FORMATS:
         return FORMATS[prop["format"]]
+    if kind == "integer" and prop.get("format") == "int32":
+        return "int32"
     return kind or "any"
 
 
-def described(definition, definitions):
+def choices(module):
+    """Of each type's fields that are of a few values: "core.v1.Container": {"imagePullPolicy": ["Always", ...]}"""
+    out, name, field = {}, "", ""
+    with open(module + "/pkg/generated/openapi/zz_generated.openapi.go", encoding="utf-8") as f:
+        for line in f:
+            if found := re.match(r"func schema_(?:k8sio_api_|k8sio_apimachinery_pkg_apis_|pkg_apis_)(\w+?)_(v\w+?)_(\w+)\(", line):
+                name = ".".join(found.groups())
+            elif line.startswith("func "):
+                name = ""
+            elif found := re.match(r'\t{5}"(\w+)": {$', line):
+                field = found[1]
+            elif (found := re.search(r"Enum:\s+\[\]interface{}{(.*)}", line)) and name:
+                out.setdefault(name, {})[field] = [v for v in json.loads(f"[{found[1]}]") if v]
+    return out
+
+
+def described(definition, definitions, of_values):
     out = {"fields": {f: type_of(p, definitions) for f, p in sorted(definition["properties"].items())}}
     if required := set(definition.get("required", [])) - DEFAULTED:
         out["required"] = sorted(required)
@@ -49,11 +68,14 @@ def described(definition, definitions):
             if p.get("x-kubernetes-list-type") == "map"}
     if keys:
         out["keys"] = keys
+    if of_values:
+        out["enums"] = {f: sorted(values) for f, values in sorted(of_values.items()) if f in out["fields"]}
     return out
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as f:
+    of_values = choices(sys.argv[1])
+    with open(sys.argv[1] + "/api/openapi-spec/swagger.json", encoding="utf-8") as f:
         definitions = json.load(f)["definitions"]
     kinds = {}
     for name, definition in definitions.items():
@@ -71,7 +93,7 @@ def main():
         definition = definitions[name]
         if name in kinds.values() and "status" in definition["properties"]:
             definition["properties"]["status"] = {"type": "object"}
-        types[short(name)] = described(definition, definitions)
+        types[short(name)] = described(definition, definitions, of_values.get(short(name)))
         for ref in re.findall(r'"#/definitions/([^"]*)"', json.dumps(definition["properties"])):
             if "properties" in definitions[ref]:
                 wanted.append(ref)

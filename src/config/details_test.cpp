@@ -131,6 +131,13 @@ TEST_F(Tree, keys_that_stand_twice_in_json_are_placed) {
                      "here twice",
                      "projects/user-service/environments.json:4:2 staging: this environment stands "
                      "here twice"}));
+  put("projects/user-service/environments.json",
+      R"({"staging": {"vars": {"a": 1, "list": [{"b": 1}, {"b": 1, "b": 2}], "deep": {"c": {}, "c": []}}}})");
+  EXPECT_EQ(problems(),
+            (Strings{"projects/user-service/environments.json:1:59 staging.vars.list[1].b: the key "
+                     "stands here twice",
+                     "projects/user-service/environments.json:1:87 staging.vars.deep.c: the key stands "
+                     "here twice"}));
 }
 
 TEST_F(Tree, values_of_the_wrong_kind_are_placed) {

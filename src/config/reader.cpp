@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <set>
 #include <stdexcept>
 
@@ -174,7 +175,20 @@ void Reader::scalars(const std::string& key, const std::function<void(const Node
 
 void Reader::free_form(const std::string& key) {
   const Node* v = get(key);
-  if (v && !v->is(Node::Kind::map)) problem(key, "a mapping (key: value) is expected here");
+  if (!v) return;
+  if (!v->is(Node::Kind::map)) return problem(key, "a mapping (key: value) is expected here");
+  std::function<void(const Node&, const std::string&)> look = [&](const Node& node, const std::string& at) {
+    std::set<std::string> seen;
+    for (size_t i = 0; i < node.items.size(); ++i) {
+      const bool in_list = i >= node.keys.size();
+      const std::string below =
+          in_list ? fmt::format("{}[{}]", at, i) : fmt::format("{}.{}", at, node.keys[i].text);
+      if (!in_list && !seen.insert(node.keys[i].text).second)
+        problem_at(node.keys[i].place, below, "the key stands here twice");
+      look(node.items[i], below);
+    }
+  };
+  look(*v, path(key));
 }
 
 }  // namespace lemmy::config

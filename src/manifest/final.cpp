@@ -111,6 +111,9 @@ Result<> check_autoscale(const json::object& o) {
   for (const auto& [key, value] : a->get_object())
     if (auto near = nearest(key, kAutoscaleKeys); near && *near != key)
       return bad({"autoscale", key}, "unknown key", "did you mean '" + *near + "'?");
+  if (const json::value* cpu = find(a->get_object(), "cpu"); cpu && !cpu->is_null())
+    if (const int64_t percent = int_or(a->get_object(), "cpu"); percent < 1 || percent > 1000)
+      return bad({"autoscale", "cpu"}, "a whole number of percent is expected, from 1 to 1000");
   const json::value* metrics = find(a->get_object(), "metrics");
   if (metrics && !metrics->is_array()) return bad({"autoscale", "metrics"}, "a list is expected");
   if (metrics && a->get_object().contains("cpu"))
@@ -125,7 +128,13 @@ Result<> check_service(const json::object& o) {
   if (!service->is_object())
     return bad({"service"}, "an object or false is expected",
                R"({"ports": [{"name": "http", "port": 80, "targetPort": 8080}]})");
-  return check_keys(service->get_object(), service_keys(), {"service"});
+  const json::object& s = service->get_object();
+  const json::value* ports = find(s, "ports");
+  const bool needs_ports = text_or(s, "clusterIP") != "None" && text_or(s, "type") != "ExternalName";
+  if (ports && ports->is_array() && ports->get_array().empty() && needs_ports)
+    return bad({"service", "ports"}, "a Service needs a port",
+               "leave ports out for the standard's, or set service to false");
+  return check_keys(s, service_keys(), {"service"});
 }
 
 Result<> check(json::value& v) {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "manifest/kubernetes_schema.h"
 
 namespace lemmy::manifest {
 namespace {
@@ -139,6 +140,34 @@ std::optional<Wrong> wrong_port_name(std::string_view name) {
     return std::nullopt;
   return Wrong{fmt::format("'{}' is not the name of a container's port", shorten(name, 80)),
                "1 to 15 lower-case letters, digits and '-', at least one of them a letter"};
+}
+
+std::optional<Wrong> wrong_choice(std::string_view type, const json::object& o) {
+  struct Choice {
+    std::string_view type, word;
+    std::vector<std::string> of;
+    bool may_be_none;
+  };
+  static const std::vector<Choice> kAll = [] {
+    std::vector<std::string> sources = fields_of("core.v1.Volume");
+    std::erase(sources, "name");
+    return std::vector<Choice>{
+        {"core.v1.Probe", "probe", {"exec", "grpc", "httpGet", "tcpSocket"}, false},
+        {"core.v1.LifecycleHandler", "hook", {"exec", "httpGet", "sleep", "tcpSocket"}, false},
+        {"core.v1.EnvVarSource", "source", fields_of("core.v1.EnvVarSource"), false},
+        {"core.v1.Volume", "volume", std::move(sources), true}};
+  }();
+  const auto choice = std::ranges::find(kAll, type, &Choice::type);
+  if (choice == kAll.end()) return {};
+  std::vector<std::string> has;
+  for (const auto& [key, value] : o)
+    if (!value.is_null() && std::ranges::find(choice->of, key) != choice->of.end()) has.emplace_back(key);
+  if (has.size() > 1)
+    return Wrong{fmt::format("a {} is of one kind, and this has {}", choice->word, join_and(has)),
+                 "keep one of them"};
+  if (has.empty() && !choice->may_be_none)
+    return Wrong{fmt::format("a {} needs one of {}", choice->word, join_and(choice->of)), ""};
+  return {};
 }
 
 }  // namespace lemmy::manifest

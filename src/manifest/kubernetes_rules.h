@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
+
 namespace lemmy::manifest {
 
 struct Wrong {
@@ -34,6 +36,9 @@ std::vector<std::string_view> references(std::string_view value);
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names: containers,
 // volumes and ports of Services.
 std::optional<Wrong> wrong_part_name(std::string_view name);
+// What has to be of exactly one kind: a probe's and a hook's handler, where a variable's value is from; and a
+// volume, which is an emptyDir when it says nothing. `type` as kubernetes_schema.json names it.
+std::optional<Wrong> wrong_choice(std::string_view type, const json::object& o);
 // RFC 6335 5.1: ports of containers.
 std::optional<Wrong> wrong_port_name(std::string_view name);
 

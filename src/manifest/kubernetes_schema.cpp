@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "base/strings.h"
-#include "manifest/embedded.h"
 #include "manifest/kubernetes_rules.h"
+#include "manifest/kubernetes_types.h"
 
 namespace lemmy::manifest {
 
@@ -17,49 +16,9 @@ namespace {
 
 constexpr size_t kMostFaults = 20, kDeepest = 100, kShown = 60;
 
-struct Type {
-  std::map<std::string, std::string, std::less<>> fields;  // name: type, as tools/kubernetes-schema.py has it
-  std::vector<std::string> names, required;
-  std::map<std::string, std::vector<std::string>, std::less<>> keys;  // of lists whose items differ by these
-};
-
-struct Schema {
-  std::string version;
-  std::map<std::string, std::string, std::less<>> kinds;  // "apps/v1/Deployment": type
-  std::map<std::string, Type, std::less<>> types;
-};
-
-std::vector<std::string> texts(const json::value& list) {
-  std::vector<std::string> out;
-  for (const json::value& v : list.as_array()) out.emplace_back(v.as_string());
-  return out;
-}
-
-const Schema& schema() {
-  static const Schema kSchema = [] {
-    const json::value all = json::parse(embedded().front().text);
-    Schema s;
-    s.version = json::value_to<std::string>(all.at("version"));
-    for (const auto& [kind, type] : all.at("kinds").as_object())
-      s.kinds[std::string(kind)] = std::string(type.as_string());
-    for (const auto& [name, described] : all.at("types").as_object()) {
-      Type& t = s.types[std::string(name)];
-      for (const auto& [field, type] : described.at("fields").as_object()) {
-        t.fields[std::string(field)] = std::string(type.as_string());
-        t.names.emplace_back(field);
-      }
-      if (const json::value* r = described.as_object().if_contains("required")) t.required = texts(*r);
-      if (const json::value* k = described.as_object().if_contains("keys"))
-        for (const auto& [field, keys] : k->as_object()) t.keys[std::string(field)] = texts(keys);
-    }
-    return s;
-  }();
-  return kSchema;
-}
-
 std::string_view in_words(std::string_view type) {
   if (type.starts_with("[]")) return "a list";
-  if (type == "integer") return "a whole number";
+  if (type == "integer" || type == "int32") return "a whole number";
   if (type == "number") return "a number";
   if (type == "boolean") return "true or false";
   if (type == "quantity") return "a quantity";
@@ -75,7 +34,7 @@ bool fits(std::string_view type, const json::value& v) {
       (v.is_double() && std::floor(v.get_double()) == v.get_double() && std::abs(v.get_double()) < 0x1p53);
   if (type == "any") return true;
   if (type.starts_with("[]")) return v.is_array();
-  if (type == "integer") return whole;
+  if (type == "integer" || type == "int32") return whole;
   if (type == "number") return v.is_number();
   if (type == "boolean") return v.is_bool();
   if (type == "quantity") return v.is_string() || v.is_number();
@@ -106,8 +65,8 @@ class Check {
   std::vector<SchemaFault> faults;
 
   void object(const std::string& type_name, const json::object& o) {
-    const auto found = schema().types.find(type_name);
-    if (found == schema().types.end() || steps_.size() > kDeepest) return;
+    const auto found = kubernetes().types.find(type_name);
+    if (found == kubernetes().types.end() || steps_.size() > kDeepest) return;
     const Type& type = found->second;
     for (const auto& [key, v] : o) {
       steps_.push_back({std::string(key)});
@@ -119,12 +78,17 @@ class Check {
       } else if (!v.is_null()) {
         value(field->second, v);
         named(type_name, key, v);
+        if (const auto values = type.enums.find(std::string_view(key)); values != type.enums.end())
+          one_of(values->second, v);
         if (const auto keys = type.keys.find(std::string_view(key)); keys != type.keys.end())
           twice(keys->second, v);
         if (key == "env") too_early(v);
+        if (key == "ports") names_of_ports(type_name, v);
       }
       steps_.pop_back();
     }
+    add(wrong_choice(type_name, o));
+    if (type_name == "core.v1.PodSpec") mounts(o);
     for (const std::string& name : type.required)
       if (const json::value* v = o.if_contains(name); !v || v->is_null())
         add(fmt::format("{} needs '{}'", plain(type_name), name), "");
@@ -155,6 +119,9 @@ class Check {
         if (!item.is_null()) value(type.substr(2), item);
         steps_.pop_back();
       }
+    } else if (type == "int32") {
+      const double is = v.to_number<double>();
+      if (is < -0x1p31 || is >= 0x1p31) add("it does not fit into 32 bits", "");
     } else if (type == "quantity") {
       add(wrong_quantity(steps_.back().key, v.is_string() ? std::string(v.get_string()) : plain_text(v)));
     } else if (v.is_object() && type != "any") {
@@ -185,6 +152,29 @@ class Check {
       add(wrong_variable(v.get_string()));
   }
 
+  // A newer Kubernetes may have more.
+  void one_of(const std::vector<std::string>& values, const json::value& v) {
+    if (const json::array* list = v.if_array()) {
+      for (size_t i = 0; i < list->size(); ++i) {
+        steps_.push_back({"", i, true});
+        one_of(values, (*list)[i]);
+        steps_.pop_back();
+      }
+      return;
+    }
+    // Empty is as if it were left out.
+    if (!v.is_string() || v.get_string().empty() ||
+        std::ranges::find(values, std::string_view(v.get_string())) != values.end())
+      return;
+    auto same = [&](const std::string& known) {
+      return lower(known) == lower(std::string_view(v.get_string()));
+    };
+    auto near = std::ranges::find_if(values, same);
+    const auto meant = near != values.end() ? *near : nearest(v.get_string(), values);
+    add(fmt::format("it is one of {}, and not '{}'", join_and(values), shorten(v.get_string(), kShown)),
+        meant ? fmt::format("did you mean '{}'?", *meant) : "", true);
+  }
+
   // Kubernetes takes it, and leaves "$(NAME)" as it stands. Lemmy's own variables come after a template's.
   void too_early(const json::value& env) {
     const json::array* list = env.if_array();
@@ -203,6 +193,47 @@ class Check {
         add(fmt::format("$({}) is not replaced: that variable does not stand before this one", wanted),
             "variables that Lemmy sets come last: read them in the program, or write $$( for the text");
         steps_.resize(steps_.size() - 2);
+      }
+    }
+  }
+
+  // Lists of ports differ by other fields of theirs.
+  void names_of_ports(const std::string& type, const json::value& ports) {
+    const json::array* list = ports.if_array();
+    if (!list) return;
+    std::set<std::string, std::less<>> seen;
+    for (size_t i = 0; i < list->size(); ++i) {
+      const json::object* o = (*list)[i].if_object();
+      const std::string_view name = o ? text_or(*o, "name") : std::string_view();
+      steps_.insert(steps_.end(), {{"", i, true}, {"name"}});
+      if (name.empty() && type == "core.v1.ServiceSpec" && list->size() > 1)
+        add("each of several ports needs a name", "");
+      else if (!name.empty() && !seen.emplace(name).second)
+        add(fmt::format("another port of the list has the name '{}'", name), "give each its own");
+      steps_.resize(steps_.size() - 2);
+    }
+  }
+
+  void mounts(const json::object& pod) {
+    std::vector<std::string> there;
+    if (const json::value* volumes = find(pod, "volumes"); volumes && volumes->is_array())
+      for (const json::value& v : volumes->get_array())
+        if (const json::object* o = v.if_object()) there.emplace_back(text_or(*o, "name"));
+    for (const char* key : {"initContainers", "containers"}) {
+      const json::value* list = find(pod, key);
+      for (size_t c = 0; list && list->is_array() && c < list->get_array().size(); ++c) {
+        const json::object* container = list->get_array()[c].if_object();
+        const json::value* mounts = container ? find(*container, "volumeMounts") : nullptr;
+        for (size_t m = 0; mounts && mounts->is_array() && m < mounts->get_array().size(); ++m) {
+          const json::object* o = mounts->get_array()[m].if_object();
+          const std::string name(o ? text_or(*o, "name") : "");
+          if (name.empty() || std::ranges::find(there, name) != there.end()) continue;
+          const auto near = nearest(name, there);
+          steps_.insert(steps_.end(), {{key}, {"", c, true}, {"volumeMounts"}, {"", m, true}, {"name"}});
+          add(fmt::format("there is no volume '{}'", name),
+              near ? fmt::format("did you mean '{}'?", *near) : "");
+          steps_.resize(steps_.size() - 5);
+        }
       }
     }
   }
@@ -238,40 +269,25 @@ std::optional<SchemaFault> wrong_kind(std::string_view version, std::string_view
   const std::string said = fmt::format("{}/{}", version, kind);
   std::vector<std::string> near;
   bool own = false;  // else it is a custom resource
-  for (const auto& [known, type] : schema().kinds) {
+  for (const auto& [known, type] : kubernetes().kinds) {
     own = own || group_of(known) == group_of(said);
     if (known.ends_with("/" + std::string(kind))) near.push_back(known);
   }
   if (!own) return std::nullopt;
   return SchemaFault{{},
-                     fmt::format("Kubernetes {} has no {}", schema().version, shorten(said, kShown)),
+                     fmt::format("Kubernetes {} has no {}", kubernetes().version, shorten(said, kShown)),
                      near.empty() ? "" : fmt::format("did you mean {}?", join(near, " or ")),
                      true};
 }
 
 }  // namespace
 
-std::string_view type_of_field(std::string_view type, std::string_view field) {
-  const auto of = schema().types.find(type);
-  if (of == schema().types.end()) return {};
-  const auto found = of->second.fields.find(field);
-  return found == of->second.fields.end() ? std::string_view() : found->second;
-}
-
-const std::vector<std::string>& fields_of(std::string_view type) {
-  static const std::vector<std::string> none;
-  const auto found = schema().types.find(type);
-  return found == schema().types.end() ? none : found->second.names;
-}
-
-std::string_view schema_version() { return schema().version; }
-
 std::vector<SchemaFault> schema_faults(const json::object& object) {
   const std::string_view version = text_or(object, "apiVersion"), kind = text_or(object, "kind");
   if (kind.empty() || version.empty())
     return {{{}, "an object needs apiVersion and kind", R"(such as "apiVersion": "v1")", false}};
-  const auto known = schema().kinds.find(fmt::format("{}/{}", version, kind));
-  if (known == schema().kinds.end()) {
+  const auto known = kubernetes().kinds.find(fmt::format("{}/{}", version, kind));
+  if (known == kubernetes().kinds.end()) {
     auto wrong = wrong_kind(version, kind);
     return wrong ? std::vector{std::move(*wrong)} : std::vector<SchemaFault>{};
   }

@@ -51,6 +51,61 @@ TEST(KubernetesSchema, unknown_fields_are_named_with_what_was_meant) {
   EXPECT_TRUE(schema_faults(controller("", R"(, "whatever": 1)")).front().unknown);
 }
 
+TEST(KubernetesSchema, values_are_of_those_that_there_are) {
+  const std::string app(kApp);
+  EXPECT_EQ(
+      said(controller(R"(, "imagePullPolicy": "always")")),
+      app +
+          ".imagePullPolicy: it is one of Always, IfNotPresent and Never, and not 'always' -> did you mean "
+          "'Always'?");
+  EXPECT_EQ(said(controller(R"(, "imagePullPolicy": "")")), "") << "as if it were left out";
+  EXPECT_EQ(
+      said(controller("", R"(, "tolerations": [{"operator": "Exist"}])")),
+      "spec.template.spec.tolerations[0].operator: it is one of Equal and Exists, and not 'Exist' -> did you "
+      "mean 'Exists'?");
+  EXPECT_TRUE(schema_faults(controller("", R"(, "dnsPolicy": "Mine")")).front().unknown)
+      << "a newer one may have it";
+  EXPECT_EQ(said(controller("", R"(, "terminationGracePeriodSeconds": 4294967296)")), "") << "of 64 bits";
+  EXPECT_EQ(said(controller(R"(, "livenessProbe": {"periodSeconds": 4294967296, "grpc": {"port": 1}})")),
+            app + ".livenessProbe.periodSeconds: it does not fit into 32 bits");
+  EXPECT_EQ(said(json::parse(R"({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec":
+              {"ipFamilies": ["IPv4", "ipv6"], "ports": [{"port": 1}]}})")
+                     .as_object()),
+            "spec.ipFamilies[1]: it is one of IPv4 and IPv6, and not 'ipv6' -> did you mean 'IPv6'?");
+}
+
+TEST(KubernetesSchema, what_is_of_one_kind_is_of_no_other) {
+  const std::string app(kApp);
+  EXPECT_EQ(said(controller(R"(, "livenessProbe": {"periodSeconds": 5})")),
+            app + ".livenessProbe: a probe needs one of exec, grpc, httpGet and tcpSocket");
+  EXPECT_EQ(
+      said(controller(
+          R"(, "lifecycle": {"preStop": {"exec": {}, "sleep": {"seconds": 1}, "httpGet": null}})")),
+      app + ".lifecycle.preStop: a hook is of one kind, and this has exec and sleep -> keep one of them");
+  EXPECT_EQ(said(controller("", R"(, "volumes": [{"name": "v"}])")), "") << "an emptyDir";
+  EXPECT_EQ(
+      said(controller("", R"(, "volumes": [{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}])")),
+      "spec.template.spec.volumes[0]: a volume is of one kind, and this has emptyDir and hostPath -> keep "
+      "one "
+      "of them");
+  EXPECT_TRUE(
+      said(controller(R"(, "env": [{"name": "A", "valueFrom": {}}])")).contains("a source needs one of"));
+}
+
+TEST(KubernetesSchema, names_that_are_used_are_there_and_are_given_once) {
+  const std::string app(kApp);
+  EXPECT_EQ(said(controller(R"(, "volumeMounts": [{"name": "dta", "mountPath": "/d"}])",
+                            R"(, "volumes": [{"name": "data"}])")),
+            app + ".volumeMounts[0].name: there is no volume 'dta' -> did you mean 'data'?");
+  EXPECT_EQ(said(controller(
+                R"(, "ports": [{"containerPort": 1, "name": "a"}, {"containerPort": 2, "name": "a"}])")),
+            app + ".ports[1].name: another port of the list has the name 'a' -> give each its own");
+  EXPECT_TRUE(said(json::parse(R"({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec":
+              {"ports": [{"port": 1, "name": "x"}, {"port": 2}]}})")
+                       .as_object())
+                  .starts_with("spec.ports[1].name: each of several ports needs a name"));
+}
+
 TEST(KubernetesSchema, values_have_the_types_of_their_fields) {
   const std::string app(kApp);
   EXPECT_EQ(

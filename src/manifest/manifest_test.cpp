@@ -110,6 +110,17 @@ TEST_F(Render, stamping_again_with_another_number_makes_a_roll_back) {
             std::string::npos);
 }
 
+TEST_F(Render, what_no_autoscaler_and_no_service_can_have_is_told) {
+  use(R"({"replicas": 1, "autoscale": {"min": 1, "max": 2, "cpu": "80"}, "containers": [{"name": "a", "image": "i"}]})");
+  EXPECT_EQ(render().error().what, "a whole number of percent is expected, from 1 to 1000");
+  for (const auto& [service, is_right] :
+       {std::pair{R"({"ports": []})", false}, {R"({"ports": [], "clusterIP": "None"})", true}}) {
+    use(fmt::format(R"({{"replicas": 1, "service": {}, "containers": [{{"name": "a", "image": "i"}}]}})",
+                    service));
+    EXPECT_EQ(render().has_value(), is_right) << service;
+  }
+}
+
 TEST_F(Render, without_autoscale_there_is_no_autoscaler) {
   auto m = render("staging");
   EXPECT_FALSE(m->find(Role::autoscaler));

@@ -31,9 +31,35 @@ BAD = {
     "quantity": ({"resources": {"requests": {"memory": "1 Gi"}}}, "is not a quantity"),
     "probe-port": ({"readinessProbe": {"tcpSocket": {}}}, "TCPSocketAction needs 'port'"),
     "mount": ({"volumeMounts": [{"name": "v"}]}, "VolumeMount needs 'mountPath'"),
+    "policy": ({"imagePullPolicy": "always"}, "did you mean 'Always'?"),
+    "message-policy": ({"terminationMessagePolicy": "Logs"}, "it is one of FallbackToLogsOnError and File"),
+    "scheme": ({"livenessProbe": {"httpGet": {"port": 80, "scheme": "http"}}}, "it is one of HTTP and HTTPS"),
+    "bits": ({"livenessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 3000000000}}, "it does not fit into 32 bits"),
+    "no-handler": ({"readinessProbe": {"periodSeconds": 5}}, "a probe needs one of"),
+    "handlers": ({"livenessProbe": {"exec": {"command": ["true"]}, "tcpSocket": {"port": 80}}}, "this has exec and tcpSocket"),
+    "hook": ({"lifecycle": {"preStop": {}}}, "a hook needs one of"),
+    "no-source": ({"env": [{"name": "A", "valueFrom": {}}]}, "a source needs one of"),
+    "sources": ({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"},
+                                                     "secretKeyRef": {"name": "s", "key": "k"}}}]}, "this has fieldRef and"),
+    "port-names": ({"ports": [{"containerPort": 80, "name": "a"}, {"containerPort": 81, "name": "a"}]},
+                   "another port of the list has the name 'a'"),
+    "no-volume": ({"volumeMounts": [{"name": "v", "mountPath": "/v"}]}, "there is no volume 'v'"),
 }
+PODS = {"dns": ({"dnsPolicy": "clusterfirst"}, "did you mean 'ClusterFirst'?"),
+        "tolerates": ({"tolerations": [{"key": "a", "operator": "Exist"}]}, "did you mean 'Exists'?"),
+        "spreads": ({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "Never"}]},
+                    "it is one of DoNotSchedule and ScheduleAnyway"),
+        "service": ({"service": {"type": "clusterIP"}}, "did you mean 'ClusterIP'?"),
+        "families": ({"service": {"ipFamilies": ["ipv4"]}}, "did you mean 'IPv4'?"),
+        "unnamed": ({"service": {"ports": [{"port": 80, "name": "a"}, {"port": 81}]}}, "each of several ports needs a name"),
+        "named-twice": ({"service": {"ports": [{"port": 80, "name": "a"}, {"port": 81, "name": "a"}]}},
+                        "another port of the list has the name 'a'"),
+        "effects": ({"tolerations": [{"key": "a", "effect": "", "operator": "Exists"}]}, None),
+        "headless": ({"service": {"clusterIP": "None", "ports": []}}, None)}
 VOLUMES = {"v": ([{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}], None),
            "v-kind": ([{"name": "v", "emtyDir": {}}], "Volume has no such field"),
+           "v-empty": ([{"name": "v"}], None),
+           "v-kinds": ([{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}], "this has emptyDir and hostPath"),
            "v-twice": ([{"name": "v", "emptyDir": {}}, {"name": "v", "emptyDir": {}}], "name v already"),
            "v-name": ([{"name": "a_b", "emptyDir": {}}], "not a name that Kubernetes takes")}
 
@@ -49,11 +75,11 @@ class Offline(unittest.TestCase):
     def tearDownClass(cls):
         shutil.rmtree(cls.work, ignore_errors=True)
 
-    def verdicts(self, name, container, volumes=None):
+    def verdicts(self, name, container, volumes=None, **more):
         """(what validate says, what the API server says); None: nothing is wrong."""
         config = Config(self.work / name)
         config.environments("environments:\n- name: offline\n")
-        final = {"replicas": 1, "containers": [{"name": "app", "image": "registry.example.com/a:1", **container}]}
+        final = {"replicas": 1, "containers": [{"name": "app", "image": "registry.example.com/a:1", **container}], **more}
         if volumes is not None:
             final["volumes"] = volumes
         config.project("shop", {"offline": {}}, template=json.dumps(final, indent=1))
@@ -90,6 +116,13 @@ class Offline(unittest.TestCase):
                 self.assertEqual(ours is None, theirs is None, (ours, theirs))
                 self.assertIn(words or "", ours or "")
 
+    def test_pods_and_services(self):
+        for name, (more, words) in PODS.items():
+            with self.subTest(name):
+                ours, theirs = self.verdicts("pod-" + name, {}, **more)
+                self.assertEqual(ours is None, theirs is None, (ours, theirs))
+                self.assertIn(words or "", ours or "")
+
     def test_fields_of_a_newer_kubernetes_may_be_warnings(self):
         config = Config(self.work / "newer")
         final = {"replicas": 1, "containers": [{"name": "app", "image": "a:1", "someNewField": True}]}
@@ -102,7 +135,7 @@ class Offline(unittest.TestCase):
     def test_the_schema_is_that_of_the_control_plane(self):
         modules = subprocess.run(["go", "env", "GOMODCACHE"], text=True, capture_output=True).stdout.strip() \
             if shutil.which("go") else os.path.expanduser("~/go/pkg/mod")
-        found = sorted(Path(modules).glob("k8s.io/kubernetes@*/api/openapi-spec/swagger.json"))
+        found = sorted(Path(modules).glob("k8s.io/kubernetes@*"))
         if not found:
             self.skipTest("the module of Kubernetes is not there: the control plane was built before")
         made = subprocess.run([ROOT / "tools/kubernetes-schema.py", found[-1], "1.34"], text=True, capture_output=True)
