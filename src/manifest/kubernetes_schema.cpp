@@ -119,7 +119,7 @@ class Check {
         if (!item.is_null()) value(type.substr(2), item);
         steps_.pop_back();
       }
-    } else if (type == "int32") {
+    } else if (type == "int32") {  // the API server takes the lower bits of more
       const double is = v.to_number<double>();
       if (is < -0x1p31 || is >= 0x1p31) add("it does not fit into 32 bits", "");
     } else if (type == "quantity") {

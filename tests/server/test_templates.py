@@ -27,6 +27,7 @@ class Templates(unittest.TestCase):
         self.assertIn("projects/user-service/template.json.j2:", told[0]["where"])
         self.assertIn("probes.j2", told[0]["what"])
         self.assertEqual(len(told), 1, "it is told once for all environments")
+        self.assertIn("configuration, projects/user-service/template.json.j2:", self.server.cli("status")[2])
         self.hello.write_text("description: freshly described\n")
         self.assertIn("goes on with the last good one", self.server.get("/").body.decode())
         self.assertFalse(self.described())

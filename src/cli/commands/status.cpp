@@ -15,8 +15,8 @@ constexpr const char* kStatusManual =
 or hosts of the newest; with a number that deploy, and why it failed: the cause, a sample of the pods that fail alike with its
 log, and what differs from the last good deploy. The health is ok, busy, bad, zeroed, none or unknown (the cluster cannot be seen).
 #3* is the deploy that serves; PODS is "running, out" when its pods run and are kept from requests; POSSIBLE names the
-commands that make sense for it now (lemmy zero, delete, restore, rollback, cancel, accept). What has Lemmy's labels and nobody
-who looks after it is told on standard error.
+commands that make sense for it now (lemmy zero, delete, restore, rollback, cancel, accept). Clusters that cannot be seen, problems
+of the configuration, and what has Lemmy's labels and nobody who looks after it are told on standard error, without arguments.
 Exit codes: 0 whatever the health, 3 not allowed, 4 no such project or environment, 6 the server cannot be reached.)";
 
 struct StatusArguments {
@@ -130,6 +130,24 @@ void keep_failing(json::object& project) {
   project["targets"] = std::move(kept);
 }
 
+// What hinders more than one target.
+void print_troubles(const json::object& state) {
+  for (const json::value& v : array_in(state, "clusters")) {
+    const json::object& cluster = v.as_object();
+    if (!bool_or(cluster, "ok", true))
+      fmt::print(stderr, "cluster {} cannot be seen: {}\n", field(cluster, "name"), field(cluster, "trouble"));
+    for (const json::value& right : array_in(cluster, "missing_rights"))
+      if (right.is_string())
+        fmt::print(stderr, "cluster {}: {}\n", field(cluster, "name"), clean(right.get_string()));
+  }
+  for (const json::value& v : array_in(state, "configuration")) {
+    const json::object& p = v.as_object();
+    const std::string hint = field(p, "hint");
+    fmt::print(stderr, "configuration, {}: {}{}\n", field(p, "where"), field(p, "what"),
+               hint.empty() ? "" : " (" + hint + ")");
+  }
+}
+
 Task<Result<int>> overview(std::shared_ptr<Remote> remote, StatusArguments a) {
   auto all = co_await remote->get("/api/v1/projects");
   if (!all) co_return fail(all.error());
@@ -147,6 +165,9 @@ Task<Result<int>> overview(std::shared_ptr<Remote> remote, StatusArguments a) {
     co_return 0;
   }
   print_targets(array_in(all->as_object(), "projects"), a.failing);
+  // A server that is not ready says so in its pages' health.
+  if (auto state = co_await remote->get("/readyz"); state && state->is_object())
+    print_troubles(state->get_object());
   auto strays = co_await remote->get("/api/v1/strays");
   if (!strays || !strays->is_object()) co_return 0;  // a server of before, or not for the caller
   for (const json::value& v : array_in(strays->as_object(), "items"))
