@@ -29,6 +29,16 @@ std::set<std::string> namespaces_of(const config::Config& config, const std::str
   return out;
 }
 
+// What the configuration says: what templates choose, and deploys of before, is followed as it is met.
+void follow(const config::Config& config, kube::Cluster& cluster) {
+  for (const auto& [name, project] : config.projects)
+    for (const config::ProjectEnvironment& e : project.environments) {
+      const config::Environment* of = config.environment(e.name);
+      const bool is_there = config.clusters.empty() || (of && of->cluster == cluster.name());
+      if (is_there && e.deployer == Deployer::kubernetes) cluster.follow(e.workload);
+    }
+}
+
 Result<kube::ClusterAccess> find_access(const config::Cluster& c) {
   if (c.in_cluster) return kube::in_cluster();
   if (!c.kubeconfig.empty()) return kube::load_kubeconfig({c.kubeconfig}, c.context);
@@ -94,7 +104,10 @@ Task<> Clusters::use(std::shared_ptr<const config::Config> config) {
     if (!entries_.contains(name)) connecting.push_back(connect(name, definition));
   co_await all(std::move(connecting));
   for (auto& [name, e] : entries_)
-    if (e.cluster) e.cluster->deployed_to(namespaces_of(*used_, name));
+    if (e.cluster) {
+      follow(*used_, *e.cluster);
+      e.cluster->deployed_to(namespaces_of(*used_, name));
+    }
 }
 
 Task<> Clusters::stop_dropped(Entry gone) {
@@ -184,7 +197,10 @@ void Clusters::begin(const std::string& name, Entry& made, std::shared_ptr<kube:
   const std::vector<std::string>& namespaces = made.definition.namespaces;
   made.cluster = std::make_unique<kube::Cluster>(name, loop_, std::move(client), changed_, kube::WatchTimes{},
                                                  std::set<std::string>(namespaces.begin(), namespaces.end()));
-  if (used_) made.cluster->deployed_to(namespaces_of(*used_, name));
+  if (used_) {
+    follow(*used_, *made.cluster);
+    made.cluster->deployed_to(namespaces_of(*used_, name));
+  }
   if (recognise_ && !options_.fixed)
     made.cluster->recognise_by([this, name](std::string uid) { return recognise_(name, std::move(uid)); });
   made.cluster->start();

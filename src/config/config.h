@@ -12,6 +12,7 @@
 #include "base/networks.h"
 #include "base/time.h"
 #include "domain/deploy.h"
+#include "domain/workload.h"
 
 namespace lemmy::config {
 
@@ -31,6 +32,7 @@ struct ProjectEnvironment {
   int line = 0;                      // in environments.json; 0 when not known
   std::map<std::string, int> lines;  // of everything in `values`, by JSON pointer (RFC 6901)
   Deployer deployer = Deployer::kubernetes;
+  Workload workload = Workload::replication_controller;
 };
 
 // One step of a JSON pointer: "/" and the key, with ~ and / escaped.
@@ -38,7 +40,8 @@ std::string pointer_step(std::string_view key);
 
 struct Project {
   std::string name;
-  Deployer deployer = Deployer::kubernetes;  // of environments that do not say otherwise
+  Deployer deployer = Deployer::kubernetes;              // of environments that do not say otherwise
+  Workload workload = Workload::replication_controller;  // as `deployer`; a template may say otherwise
   std::string description;
   std::vector<std::string> owners;
   std::vector<Link> links;

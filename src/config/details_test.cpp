@@ -140,6 +140,21 @@ TEST_F(Tree, keys_that_stand_twice_in_json_are_placed) {
                      "here twice"}));
 }
 
+TEST_F(Tree, the_kind_of_controller_is_the_project_s_unless_an_environment_has_its_own) {
+  put("projects/user-service/project.yaml", "workload: deployment\n");
+  put("projects/user-service/environments.json",
+      R"({"staging": {}, "production": {"workload": "replication-controller"}})");
+  const auto c = load(dir);
+  ASSERT_TRUE(c) << c.error()[0].str();
+  const Project& p = *(*c)->project("user-service");
+  EXPECT_EQ(p.environment("staging")->workload, Workload::deployment);
+  EXPECT_EQ(p.environment("production")->workload, Workload::replication_controller);
+  put("projects/user-service/environments.json", R"({"staging": {"workload": "Deployment"}})");
+  EXPECT_EQ(problems(),
+            (Strings{"projects/user-service/environments.json:1:26 staging.workload: 'Deployment' is "
+                     "no kind of controller (did you mean 'deployment'?)"}));
+}
+
 TEST_F(Tree, values_of_the_wrong_kind_are_placed) {
   const std::string file = "projects/user-service/environments.json";
   auto only = [&](const std::string& values) {

@@ -115,6 +115,7 @@ void Loader::project_yaml(const fs::path& dir, Project& p) {
   yaml(dir / "project.yaml", kProject, [&](Reader& r) {
     using namespace std::chrono;
     p.deployer = r.deployer(Deployer::kubernetes);
+    p.workload = r.workload(p.workload);
     p.description = r.text("description");
     p.owners = r.texts("owners");
     r.each("links", kLink, [&](Reader& l) {
@@ -177,7 +178,7 @@ void Loader::environments_json(const fs::path& path, Project& p) {
     if (auto ok = check_environment_name(key.text); !ok)
       r.problem_at(key.place, key.text, ok.error().what, ok.error().hint);
     if (p.environment(key.text)) r.problem_at(key.place, key.text, "this environment stands here twice");
-    ProjectEnvironment env{key.text, {}, key.place.line, {}, p.deployer};
+    ProjectEnvironment env{key.text, {}, key.place.line, {}, p.deployer, p.workload};
     note_lines(top.items[i], "", env.lines);
     check_values(r, env);
     if (const json::value* values = find(*parsed, {key.text}); values && values->is_object())
@@ -213,6 +214,7 @@ void Loader::check_values(Reader& r, ProjectEnvironment& env) {
       });
   });
   env.deployer = r.deployer(env.deployer);
+  env.workload = r.workload(env.workload);
   r.free_form("vars");
 }
 

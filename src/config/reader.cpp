@@ -117,6 +117,16 @@ Deployer Reader::deployer(Deployer otherwise) {
   return otherwise;
 }
 
+Workload Reader::workload(Workload otherwise) {
+  const std::string w = text("workload");
+  if (w.empty()) return otherwise;
+  if (auto known = workload_named(w)) return *known;
+  std::vector<std::string> names;
+  for (const WorkloadTraits& one : workloads()) names.emplace_back(one.name);
+  problem("workload", fmt::format("'{}' is no kind of controller", shorten(w, 80)), suggestion(w, names));
+  return otherwise;
+}
+
 std::optional<Role> Reader::role(const std::string& key) {
   std::string r = text(key);
   if (r.empty()) return std::nullopt;

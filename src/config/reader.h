@@ -20,6 +20,7 @@ class Reader {
   std::optional<milliseconds> duration(const std::string& key, milliseconds least, milliseconds most);
   std::vector<std::string> texts(const std::string& key);
   Deployer deployer(Deployer otherwise);
+  Workload workload(Workload otherwise);
   std::optional<Role> role(const std::string& key);
 
   using Read = std::function<void(Reader&)>;

@@ -23,11 +23,11 @@ inline const Section kRetention{
     {"every", "deploys", "deploys_for", "builds", "builds_for", "deliveries_for", "feed_for", "feed_most"}};
 inline const Section kProject{
     "project.yaml",
-    {"deployer", "description", "owners", "links", "deadline", "timeout", "settle", "crash_loops",
+    {"deployer", "workload", "description", "owners", "links", "deadline", "timeout", "settle", "crash_loops",
      "wait_for_config", "history", "service", "hosts", "playbook", "boot", "boot_branch"}};
 inline const Section kLink{"project.yaml: a link", {"title", "url"}};
 inline const Section kValues{"environments.json: an environment",
-                             {"replicas", "autoscale", "env", "resources", "deployer", "vars"}};
+                             {"replicas", "autoscale", "env", "resources", "deployer", "workload", "vars"}};
 inline const Section kAutoscale{"environments.json: autoscale", {"min", "max", "cpu"}};
 inline const Section kResources{"environments.json: resources", {"requests", "limits"}};
 inline const Section kAccess{"access.yaml",

@@ -15,7 +15,7 @@ constexpr milliseconds kCollected{10'000};
 constexpr milliseconds kLetIn{120'000};
 constexpr const char* kWaitsForOthers = "it answers until what is to answer in its place does";
 constexpr const char* kUncontrolled =
-    "somebody deleted its controller in the cluster, and its pods run on: nothing replaces them when they "
+    "somebody deleted its controller in the cluster, and its pods run on: nothing may replace them when they "
     "end; "
     "deploy the build again, then delete this one";
 constexpr auto kRunning = [](DeployPlace& p) { p.presence = Presence::running; };

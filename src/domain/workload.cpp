@@ -4,18 +4,19 @@
 
 namespace lemmy {
 
-constexpr WorkloadTraits kWorkloads[] = {
+constexpr WorkloadTraits kAll[kWorkloads] = {
     {Workload::replication_controller, "replication-controller", "ReplicationController", "/api/v1",
-     "replicationcontrollers"},
+     "replicationcontrollers", true, false},
+    {Workload::deployment, "deployment", "Deployment", "/apis/apps/v1", "deployments", false, true},
 };
 
-std::span<const WorkloadTraits> workloads() { return kWorkloads; }
+std::span<const WorkloadTraits> workloads() { return kAll; }
 
-const WorkloadTraits& traits(Workload workload) { return kWorkloads[static_cast<size_t>(workload)]; }
+const WorkloadTraits& traits(Workload workload) { return kAll[static_cast<size_t>(workload)]; }
 
 static std::optional<Workload> found(std::string_view WorkloadTraits::* by, std::string_view is) {
-  const auto* at = std::ranges::find(kWorkloads, is, by);
-  return at == std::end(kWorkloads) ? std::nullopt : std::optional(at->workload);
+  const auto* at = std::ranges::find(kAll, is, by);
+  return at == std::end(kAll) ? std::nullopt : std::optional(at->workload);
 }
 
 std::optional<Workload> workload_named(std::string_view name) { return found(&WorkloadTraits::name, name); }

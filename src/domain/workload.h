@@ -1,6 +1,7 @@
 #pragma once
 // The kinds of controllers that make a deploy's pods.
 // https://kubernetes.io/docs/concepts/workloads/controllers/
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -8,7 +9,8 @@
 
 namespace lemmy {
 
-enum class Workload : uint8_t { replication_controller };
+enum class Workload : uint8_t { replication_controller, deployment };
+inline constexpr size_t kWorkloads = 2;
 
 struct WorkloadTraits {
   Workload workload;
@@ -16,6 +18,9 @@ struct WorkloadTraits {
   std::string_view kind;      // as manifests have it: "ReplicationController"
   std::string_view api;       // "/api/v1"
   std::string_view resource;  // "replicationcontrollers"
+  // Its template can be changed without new pods: what labels it gives to those to come.
+  bool template_is_of_new_pods;
+  bool has_match_labels;  // its selector: {"matchLabels": {...}}, or the labels themselves
 
   std::string_view api_version() const { return api.substr(api.find('/', 1) + 1); }  // "v1"
 };

@@ -40,6 +40,7 @@ std::string Ref::str() const { return fmt::format("{} {} in {}", resource, name,
 Ref ref_to(const json::object& manifest) {
   static const std::map<std::string, std::pair<const char*, const char*>, std::less<>> kinds{
       {"ReplicationController", {"/api/v1", "replicationcontrollers"}},
+      {"Deployment", {"/apis/apps/v1", "deployments"}},
       {"HorizontalPodAutoscaler", {"/apis/autoscaling/v2", "horizontalpodautoscalers"}},
       {"Service", {"/api/v1", "services"}},
       {"ConfigMap", {"/api/v1", "configmaps"}},

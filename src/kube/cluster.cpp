@@ -18,22 +18,8 @@ constexpr const char* kOfTargets =
 
 uint64_t seed(const std::string& text) { return std::hash<std::string>()(text); }
 
-template <class T>
-const T* first(const std::vector<const T*>& all) {
-  return all.empty() ? nullptr : all.front();
-}
-
 bool is_ours(const EndpointSlice& s) { return s.meta.is_of_target(); }
 bool is_ours(const auto& object) { return object.meta.is_stamped(); }
-
-template <class T>
-Owned owned(std::string_view kind, const T& object) {
-  const Meta& m = object.meta;
-  Owned out{kind, m.ns, m.name, m.uid, m.owner(), m.created, m.deleting};
-  if constexpr (requires { object.wanted; }) out.wanted = object.wanted, out.ready = object.ready;
-  if constexpr (std::is_same_v<T, Pod>) out.wanted = 1, out.ready = object.ready;
-  return out;
-}
 
 }  // namespace
 
@@ -58,18 +44,43 @@ void Cluster::start() {
   begin_metrics(name_);
   for (const std::string& ns : scopes_) {
     watch<Pod>(add(Of::pods, ns, "pods"), pods_, "/api/v1", kOurs, parse_pod);
-    watch<Controller>(add(Of::controllers, ns, "replicationcontrollers"), controllers_, "/api/v1", kOurs,
-                      parse_controller);
     watch<Autoscaler>(add(Of::autoscalers, ns, "horizontalpodautoscalers"), autoscalers_,
                       "/apis/autoscaling/v2", kOurs, parse_autoscaler);
     // A slice has the labels of its Service.
     watch<EndpointSlice>(add(Of::endpoints, ns, "endpointslices"), endpoints_, "/apis/discovery.k8s.io/v1",
                          kOfTargets, parse_endpoints);
     watch_events(add(Of::events, ns, "events"));
+    for (const Workload w : followed_) begin(w, ns);
   }
+  started_ = true;
   group_.spawn(fmt::format("probe {}", name_), probe());
   group_.spawn(fmt::format("rights {}", name_), follow_rights());
   if (recognise_) group_.spawn(fmt::format("identity of {}", name_), follow_identity());
+}
+
+static Controller parse_deployment(const json::object& object) {
+  Controller out = parse_controller(object);
+  out.workload = Workload::deployment;
+  return out;
+}
+
+void Cluster::begin(Workload workload, const std::string& ns) {
+  const WorkloadTraits& of = traits(workload);
+  Feed& feed = add(Of::controllers, ns, std::string(of.resource));
+  if (workload == Workload::replication_controller)
+    return watch<Controller>(feed, kept(workload), std::string(of.api), kOurs, parse_controller);
+  feed.only = workload;
+  watch<Controller>(feed, kept(workload), std::string(of.api), kOurs, parse_deployment);
+  Feed& sets = add(Of::sets, ns, "replicasets");
+  sets.only = workload;
+  watch<Controller>(sets, sets_, std::string(of.api), kOurs, parse_deployment);
+}
+
+void Cluster::follow(Workload workload) {
+  if (!followed_.insert(workload).second || !started_) return;
+  for (const std::string& ns : scopes_) begin(workload, ns);
+  ++rights_asked_;
+  look_at_rights_.notify();
 }
 
 Cluster::Feed& Cluster::add(Of of, const std::string& ns, std::string label) {
@@ -89,7 +100,8 @@ Task<> Cluster::stop() {
 
 void Cluster::forget() {
   pods_.clear();
-  controllers_.clear();
+  for (Kept<Controller>& one : controllers_) one.clear();
+  sets_.clear();
   autoscalers_.clear();
   endpoints_.clear();
   homeless_.clear();
@@ -176,10 +188,11 @@ Result<> Cluster::use(ClusterAccess access) {
   return {};
 }
 
-bool Cluster::synced(std::string_view ns) const {
+bool Cluster::synced(std::string_view ns, Workload by) const {
+  if (!followed_.contains(by)) return false;
   bool any = false;
   for (const auto& f : feeds_) {
-    if (!is_needed(*f) || !is_of(*f, ns)) continue;
+    if (!is_needed(*f, by) || !is_of(*f, ns)) continue;
     if (!f->protocol || !f->protocol->synced()) return false;
     any = true;
   }
@@ -193,86 +206,15 @@ std::vector<std::string> Cluster::unseen() const {
   return out;
 }
 
-std::optional<Error> Cluster::trouble(std::string_view ns) const {
+std::optional<Error> Cluster::trouble(std::string_view ns, Workload by) const {
   if (stranger_) return stranger_;
   if (silent_) return silent_;
   if (!ns.empty() && !watches(ns))
     return Error{ErrorCode::not_found, name_, fmt::format("its namespace {} is not watched", ns),
                  fmt::format("add it to clusters.{}.namespaces of clusters.yaml", name_)};
   for (const auto& f : feeds_)
-    if (is_needed(*f) && is_of(*f, ns) && f->trouble) return f->trouble;
+    if (is_needed(*f, by) && is_of(*f, ns) && f->trouble) return f->trouble;
   return std::nullopt;
-}
-
-std::vector<const Pod*> Cluster::pods(const Owner& owner) const { return pods_.of(owner); }
-
-std::vector<const Pod*> Cluster::pods(const Owner& owner, std::string_view controller_uid) const {
-  std::vector<const Pod*> out = pods_.of(owner);
-  std::erase_if(out, [&](const Pod* p) { return p->meta.controller != controller_uid; });
-  return out;
-}
-
-int Cluster::ready_pods(const Owner& owner) const {
-  return static_cast<int>(std::ranges::count_if(
-      pods_.of(owner), [](const Pod* pod) { return pod->ready && !pod->meta.deleting; }));
-}
-
-const Controller* Cluster::controller(const Owner& owner) const { return first(controllers_.of(owner)); }
-const Autoscaler* Cluster::autoscaler(const Owner& owner) const { return first(autoscalers_.of(owner)); }
-const Controller* Cluster::controller(std::string_view ns, std::string_view name) const {
-  return controllers_.find(Key{ns, name});
-}
-const Autoscaler* Cluster::autoscaler(std::string_view ns, std::string_view name) const {
-  return autoscalers_.find(Key{ns, name});
-}
-
-std::optional<std::vector<const Pod*>> Cluster::answering(const Target& target) const {
-  if (!is_live(target.environment)) return std::nullopt;
-  for (const auto& f : feeds_)
-    if (f->of == Of::endpoints && is_of(*f, target.environment) && (!f->protocol->synced() || f->trouble))
-      return std::nullopt;
-  std::map<Text, const Pod*> out;  // of a Service with two families of addresses each stands twice
-  for (const EndpointSlice* s : endpoints_.of(Owner{target, 0}))
-    for (const EndpointSlice::Endpoint& e : s->endpoints)
-      if (const Pod* pod = e.ready ? pods_.find(Key{s->meta.ns, e.pod}) : nullptr) out[e.pod] = pod;
-  std::vector<const Pod*> pods;
-  for (const auto& [name, pod] : out) pods.push_back(pod);
-  return pods;
-}
-
-std::set<Target> Cluster::targets() const {
-  std::set<Target> out;
-  for (const auto& [key, slot] : controllers_.all()) out.insert(slot.object.meta.target());
-  return out;
-}
-
-std::vector<const Controller*> Cluster::controllers(const Target& target) const {
-  return controllers_.of(target);
-}
-
-int64_t Cluster::highest_number(const Target& target) const {
-  return std::max({pods_.highest(target), controllers_.highest(target), autoscalers_.highest(target)});
-}
-
-std::vector<Owned> Cluster::owned() const {
-  std::vector<Owned> out;
-  std::set<std::string_view> controllers;
-  for (const auto& [key, slot] : controllers_.all()) {
-    out.push_back(kube::owned("ReplicationController", slot.object));
-    controllers.insert(slot.object.meta.uid);
-  }
-  for (const auto& [key, slot] : autoscalers_.all())
-    out.push_back(kube::owned("HorizontalPodAutoscaler", slot.object));
-  for (const auto& [key, slot] : pods_.all())
-    if (!controllers.contains(slot.object.meta.controller)) out.push_back(kube::owned("Pod", slot.object));
-  return out;
-}
-
-uint64_t Cluster::relists() const {
-  uint64_t out = 0;
-  for (const auto& f : feeds_)
-    if (f->protocol) out += f->protocol->relists();
-  return out;
 }
 
 }  // namespace lemmy::kube

@@ -1,6 +1,8 @@
 #pragma once
 // The live picture of one cluster: one watch each for pods, replication controllers, autoscalers, endpoints
-// and events, of what Lemmy manages. Loop thread only.
+// and events, and for the other kinds of controllers that are in use, of what Lemmy manages. Loop thread
+// only.
+#include <array>
 #include <deque>
 #include <map>
 #include <set>
@@ -22,7 +24,7 @@ struct WatchTimes {
 
 // An object with Lemmy's stamp, whether a deploy knows of it or not.
 struct Owned {
-  std::string_view kind;  // "ReplicationController", "HorizontalPodAutoscaler", "Pod"
+  std::string_view kind;  // "ReplicationController", "Deployment", "HorizontalPodAutoscaler", "Pod"
   std::string ns, name, uid;
   Owner owner;  // as its labels say
   Time created{};
@@ -58,35 +60,46 @@ class Cluster {
   // What it lacks, a line each for people (kube/rights.h); empty also while that is not known.
   const std::vector<std::string>& missing_rights() const { return missing_rights_; }
 
+  // Also this kind from now on, which is watched only where it is in use: accounts of before need no more
+  // rights. Replication controllers always are.
+  void follow(Workload workload);
+
   const std::string& name() const { return name_; }
   Client& client() { return *client_; }
-  // Of one namespace, or (empty) of all that are watched.
+  // Of one namespace, or (empty) of all that are watched; and of deploys of that kind.
   // All lists were seen: absence now means absence.
-  bool synced(std::string_view ns = {}) const;
+  bool synced(std::string_view ns = {}, Workload of = Workload::replication_controller) const;
   // Why the picture may be old; nullopt: it is live. not_found: nobody watches that namespace.
-  std::optional<Error> trouble(std::string_view ns = {}) const;
+  std::optional<Error> trouble(std::string_view ns = {},
+                               Workload of = Workload::replication_controller) const;
   // Of the namespaces that are watched by themselves, those that cannot be seen; of one watch for all "" or
   // none.
   std::vector<std::string> unseen() const;
   bool any_seen() const { return unseen().size() < scopes_.size(); }
   // Absence in the picture is absence in the cluster.
-  bool is_live(std::string_view ns = {}) const { return synced(ns) && !trouble(ns); }
+  bool is_live(std::string_view ns = {}, Workload of = Workload::replication_controller) const {
+    return synced(ns, of) && !trouble(ns, of);
+  }
 
   // Pointers are good until the next co_await. By name.
   // What the labels say, whoever made them: for what is shown of a deploy that has no controller.
   std::vector<const Pod*> pods(const Owner& owner) const;
-  // Of these, those that this controller (by uid) made: what counts for a deploy.
+  // Of these, those that this controller (by uid), or a ReplicaSet of its, made: what counts for a deploy. Of
+  // none (empty): those that are nobody's, or a ReplicaSet's that is.
   std::vector<const Pod*> pods(const Owner& owner, std::string_view controller_uid) const;
   int ready_pods(const Owner& owner) const;  // that are not being deleted
   // The same pods asked for now and not taken from the picture: before a verdict that cannot be taken back.
-  // controller_uid: empty for all with the labels. Errors: those of Client; timeout after 15 s in all.
+  // Errors: those of Client; timeout after 15 s in all.
   Task<Result<std::vector<Pod>>> list_pods(Owner owner, std::string controller_uid);
+  // The ReplicaSets that this Deployment made, or (empty) that are nobody's, asked for now; without
+  // Deployments here: none.
+  Task<Result<std::vector<Meta>>> list_sets(Owner owner, std::string controller_uid);
   // All with Lemmy's stamp of the target that a label selector chooses besides ("!lemmy/answers").
   Task<Result<std::vector<Pod>>> list_pods(Target target, std::string selector);
   std::vector<EventGroup> events_about(const std::string& object_name, const std::string& ns) const;
   const Controller* controller(const Owner& owner) const;
   const Autoscaler* autoscaler(const Owner& owner) const;
-  const Controller* controller(std::string_view ns, std::string_view name) const;
+  const Controller* controller(Workload workload, std::string_view ns, std::string_view name) const;
   const Autoscaler* autoscaler(std::string_view ns, std::string_view name) const;
   std::set<Target> targets() const;
   // Of the target's Services: the pods that get requests now, by name, each once. nullopt: that is not known;
@@ -106,12 +119,13 @@ class Cluster {
     PageHead head;
     std::function<void()> put;  // on the loop
   };
-  enum class Of { pods, controllers, autoscalers, endpoints, events };
+  enum class Of { pods, controllers, sets, autoscalers, endpoints, events };
   // One list and watch.
   struct Feed {
     Of of{};
-    std::string ns;     // empty: all
-    std::string label;  // the resource
+    std::string ns;                // empty: all
+    std::string label;             // the resource
+    std::optional<Workload> only;  // needed by deploys of this kind alone
     std::unique_ptr<WatchProtocol> protocol;
     std::function<Result<Page>(const std::string& body)> read;  // on a pool thread; looks at nothing of ours
     std::optional<Error> trouble;
@@ -120,6 +134,12 @@ class Cluster {
     uint64_t asked = 0;    // answers to questions of before are not taken
   };
   Feed& add(Of of, const std::string& ns, std::string label);
+  void begin(Workload workload, const std::string& ns);
+  Kept<Controller>& kept(Workload w) { return controllers_[static_cast<size_t>(w)]; }
+  const Kept<Controller>& kept(Workload w) const { return controllers_[static_cast<size_t>(w)]; }
+  // The uids that are the controller of pods which this controller makes.
+  std::set<Text> makers(const Owner& owner, std::string_view controller_uid) const;
+  Task<Result<std::vector<Meta>>> list_chosen_sets(Owner owner, std::string controller_uid);
   template <class T>
   void watch(Feed& feed, Kept<T>& kept, const std::string& api, const char* query,
              T (*parse)(const json::object&));
@@ -144,7 +164,9 @@ class Cluster {
   void tell_if_live(const std::string& ns);  // of what feeds of that namespace, or (empty) any, see
   void again(Feed& feed, bool from_the_list);
   // Without events, which only explain, and endpoints, which only tell, the picture is live.
-  static bool is_needed(const Feed& feed) { return feed.of != Of::events && feed.of != Of::endpoints; }
+  static bool is_needed(const Feed& feed, Workload by = Workload::replication_controller) {
+    return feed.of != Of::events && feed.of != Of::endpoints && (!feed.only || feed.only == by);
+  }
   static bool is_of(const Feed& feed, std::string_view ns) {
     return ns.empty() || feed.ns.empty() || feed.ns == ns;
   }
@@ -176,7 +198,7 @@ class Cluster {
   uint64_t identity_asked_ = 0;
   Signal look_at_identity_, known_;
   bool troubled_ = true;
-  std::map<std::string, bool> told_live_;  // by namespace
+  std::map<std::pair<std::string, Workload>, bool> told_live_;  // by namespace
   Signal look_at_rights_;
   uint64_t rights_asked_ = 0;  // what changes while they are looked at is looked at again
   std::set<std::string> deployed_to_;
@@ -184,7 +206,10 @@ class Cluster {
   const std::set<std::string> namespaces_;
   const std::set<std::string> scopes_;  // of watches: the namespaces, or (empty) all together
   Kept<Pod> pods_;
-  Kept<Controller> controllers_;
+  std::array<Kept<Controller>, kWorkloads> controllers_;
+  Kept<Controller> sets_;  // ReplicaSets of Deployments
+  std::set<Workload> followed_{Workload::replication_controller};
+  bool started_ = false;
   Kept<Autoscaler> autoscalers_;
   Kept<EndpointSlice> endpoints_;
   std::vector<std::unique_ptr<Feed>> feeds_;

@@ -33,7 +33,8 @@ Task<> Cluster::follow_rights() {
 }
 
 Task<Result<std::vector<std::string>>> Cluster::find_missing_rights() {
-  const std::vector<Right> watched(watch_rights().begin(), watch_rights().end());
+  const std::set<Workload> used = followed_;
+  const std::vector<Right> watched = watch_rights(used);
   std::vector<std::string> out;
   if (namespaces_.empty()) {
     auto missing = co_await rights_missing(client_, watched, "");
@@ -46,7 +47,7 @@ Task<Result<std::vector<std::string>>> Cluster::find_missing_rights() {
   size_t looked = 0;
   for (const std::string& ns : in) {
     if (++looked > kMostNamespaces) break;
-    std::vector<Right> rights(needed_rights().begin(), needed_rights().end());
+    std::vector<Right> rights = needed_rights(used);
     if (!namespaces_.empty()) rights.insert(rights.end(), watched.begin(), watched.end());
     auto missing = co_await rights_missing(client_, std::move(rights), ns);
     if (!missing) co_return fail(missing.error());

@@ -6,8 +6,9 @@
 namespace lemmy::kube {
 namespace {
 
-constexpr const char* kResources[] = {"pods", "replicationcontrollers", "horizontalpodautoscalers",
-                                      "endpointslices", "events"};
+constexpr const char* kResources[] = {"pods",        "replicationcontrollers",   "deployments",
+                                      "replicasets", "horizontalpodautoscalers", "endpointslices",
+                                      "events"};
 constexpr const char* kReasons[] = {"ended", "lost", "silent", "stale"};
 constexpr std::string_view kLastNews = "lemmy_watch_last_event_timestamp_seconds";
 constexpr std::string_view kReconnects = "lemmy_watch_reconnects_total";

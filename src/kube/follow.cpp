@@ -31,7 +31,9 @@ void Cluster::tell_if_live(const std::string& about) {
   std::set<std::string> turned;
   const std::set<std::string> one{about};
   for (const std::string& ns : about.empty() ? scopes_ : one)
-    if (const bool live = is_live(ns); std::exchange(told_live_[ns], live) != live) turned.insert(ns);
+    for (const Workload w : followed_)
+      if (const bool live = is_live(ns, w); std::exchange(told_live_[{ns, w}], live) != live)
+        turned.insert(ns);
   news = news || !turned.empty();
   if (!turned.empty())
     for (const Target& t : targets())
@@ -150,12 +152,12 @@ Task<> Cluster::watch_once(Feed* f, std::string target) {
 }
 
 Task<> Cluster::probe() {
-  std::vector<Feed*> turns;
-  for (const auto& f : feeds_)
-    if (is_needed(*f)) turns.push_back(f.get());
   for (size_t turn = 0;; ++turn) {
     co_await sleep_for(times_.probe_every);
     if (stranger_) continue;
+    std::vector<Feed*> turns;  // kinds may have come
+    for (const auto& f : feeds_)
+      if (is_needed(*f, f->only.value_or(Workload::replication_controller))) turns.push_back(f.get());
     co_await probe(turns[turn % turns.size()]);
   }
 }
@@ -193,9 +195,37 @@ Task<> Cluster::probe(Feed* f) {
 
 Task<Result<std::vector<Pod>>> Cluster::list_pods(Owner owner, std::string controller_uid) {
   auto all = co_await list_pods(owner.target, fmt::format("deploy={}", owner.deploy));
-  if (all && !controller_uid.empty())
-    std::erase_if(*all, [&](const Pod& p) { return p.meta.controller != controller_uid; });
+  if (!all) co_return all;
+  auto sets = co_await list_sets(owner, controller_uid);
+  if (!sets) co_return fail(sets.error());
+  std::set<std::string_view> by{controller_uid};
+  for (const Meta& m : *sets) by.insert(m.uid.view());
+  std::erase_if(*all, [&](const Pod& p) { return !by.contains(p.meta.controller.view()); });
   co_return all;
+}
+
+Task<Result<std::vector<Meta>>> Cluster::list_sets(Owner owner, std::string controller_uid) {
+  if (!followed_.contains(Workload::deployment)) co_return std::vector<Meta>{};
+  co_return co_await with_deadline(list_chosen_sets(std::move(owner), std::move(controller_uid)), kListPods,
+                                   fmt::format("replica sets in {}", name_));
+}
+
+Task<Result<std::vector<Meta>>> Cluster::list_chosen_sets(Owner owner, std::string controller_uid) {
+  const std::string path = Ref{"/apis/apps/v1", "replicasets", owner.target.environment, ""}.path();
+  const std::string selector =
+      net::percent_encode(fmt::format("{}=lemmy,project={},environment={},deploy={}", kManagedBy,
+                                      owner.target.project, owner.target.environment, owner.deploy));
+  net::ClientRequest request{"GET", fmt::format("{}?labelSelector={}&limit=500", path, selector)};
+  auto r = co_await client_->send(std::move(request), kListPods, kPage);
+  if (!r) co_return fail(r.error());
+  if (r->status != 200) co_return fail(api_error(r->status, r->body, path));
+  std::vector<Meta> out;
+  auto head = read_page(r->body, path, [&](const json::object& o) {
+    Meta m = parse_meta(o);
+    if (m.controller == controller_uid) out.push_back(std::move(m));
+  });
+  if (!head) co_return fail(head.error());
+  co_return out;
 }
 
 Task<Result<std::vector<Pod>>> Cluster::list_pods(Target target, std::string selector) {

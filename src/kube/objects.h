@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "domain/deploy.h"
+#include "domain/workload.h"
 #include "kube/text.h"
 
 namespace lemmy::kube {
@@ -99,8 +100,10 @@ struct Pod {
   std::vector<Container> containers;  // initContainers first; as the statuses have them, sorted by name
 };
 
+// Also a ReplicaSet, which a Deployment makes its pods by.
 struct Controller {
   Meta meta;
+  Workload workload = Workload::replication_controller;
   int wanted = 0;  // spec.replicas
   int replicas = 0, ready = 0;
   bool observed = false;              // status is of this generation

@@ -31,7 +31,22 @@ constexpr Right kNeeded[] = {
     {"autoscaling", "horizontalpodautoscalers", "patch", kDeploys},
     {"autoscaling", "horizontalpodautoscalers", "delete", kEnds},
 };
+constexpr Right kOfDeployments[] = {
+    {"apps", "deployments", "get", kDeploys},
+    {"apps", "deployments", "create", kDeploys},
+    {"apps", "deployments", "patch", kDeploys},
+    {"apps", "deployments", "delete", kEnds},
+    {"apps", "deployments/scale", "patch", "deploys are zeroed and restored"},
+    {"apps", "replicasets", "get", "what is nobody's is removed"},
+    {"apps", "replicasets", "delete", "what is nobody's is removed"},
+};
 constexpr std::string_view kPicture = "what runs is seen";
+constexpr Right kDeploymentsWatched[] = {
+    {"apps", "deployments", "list", kPicture},
+    {"apps", "deployments", "watch", kPicture},
+    {"apps", "replicasets", "list", kPicture},
+    {"apps", "replicasets", "watch", kPicture},
+};
 constexpr Right kWatched[] = {
     {"", "pods", "list", kPicture},
     {"", "pods", "watch", kPicture},
@@ -54,8 +69,19 @@ bool has(const json::object& rule, std::string_view key, std::string_view word) 
 
 }  // namespace
 
-std::span<const Right> needed_rights() { return kNeeded; }
-std::span<const Right> watch_rights() { return kWatched; }
+std::vector<Right> needed_rights(const std::set<Workload>& used) {
+  std::vector<Right> out(std::begin(kNeeded), std::end(kNeeded));
+  if (used.contains(Workload::deployment))
+    out.insert(out.end(), std::begin(kOfDeployments), std::end(kOfDeployments));
+  return out;
+}
+
+std::vector<Right> watch_rights(const std::set<Workload>& used) {
+  std::vector<Right> out(std::begin(kWatched), std::end(kWatched));
+  if (used.contains(Workload::deployment))
+    out.insert(out.end(), std::begin(kDeploymentsWatched), std::end(kDeploymentsWatched));
+  return out;
+}
 
 bool allowed_by(const json::object& status, const Right& right) {
   const json::value* rules = status.if_contains("resourceRules");

@@ -1,7 +1,7 @@
 #pragma once
 // What Lemmy's account must be allowed in a cluster, and what of it is missing. The list is that of
 // docs/operations.md#rights.
-#include <span>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,10 +13,11 @@ struct Right {
   std::string_view group, resource, verb;  // "", "pods/log", "get"
   std::string_view why;                    // what is not done without it
 };
-// In every namespace that is deployed to, beside list and watch.
-std::span<const Right> needed_rights();
+// In every namespace that is deployed to, beside list and watch; for the kinds of controllers that are in
+// use.
+std::vector<Right> needed_rights(const std::set<Workload>& used);
 // Where watches are opened: in each of clusters.yaml's namespaces, else cluster-wide.
-std::span<const Right> watch_rights();
+std::vector<Right> watch_rights(const std::set<Workload>& used);
 
 // Whether the rules of a SelfSubjectRulesReview's status allow it. False may only mean that they are
 // incomplete: a SelfSubjectAccessReview knows.

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "domain/names.h"
 #include "live/view.h"
+#include "pods/place.h"
 
 namespace lemmy::live {
 namespace {
@@ -123,7 +124,8 @@ std::vector<std::string> Board::if_taken_away(const Target& target, int64_t numb
   const bool serves = serving && serving->number == number;
   if (!d || (!serves && !from_.conductor->answers_alone(*d))) return out;
   const kube::Cluster* cluster = cluster_of(*d);
-  const bool gone = cluster && cluster->is_live(target.environment) && !cluster->controller({target, number});
+  const bool gone = cluster && cluster->is_live(target.environment, pods::workload_of(*d)) &&
+                    !cluster->controller({target, number});
   if (gone && !deleted)
     out.push_back(fmt::format(
         "The controller of #{} is gone: zeroed, its pods are deleted, and it cannot be restored.", number));

@@ -6,6 +6,7 @@
 
 #include "domain/addresses.h"
 #include "domain/names.h"
+#include "pods/place.h"
 
 namespace lemmy::live {
 
@@ -107,7 +108,7 @@ Task<Result<json::object>> Drifts::ask(Target target) {
 const kube::Cluster* Drifts::cluster_of(const Deploy& d) const {
   if (d.deployer != Deployer::kubernetes) return nullptr;
   const kube::Cluster* cluster = from_.cluster(d.cluster);
-  return cluster && cluster->is_live(d.target.environment) ? cluster : nullptr;
+  return cluster && cluster->is_live(d.target.environment, pods::workload_of(d)) ? cluster : nullptr;
 }
 
 // While another deploy is under way, it changes what both of them have.

@@ -84,7 +84,7 @@ Task<Result<json::object>> Board::status(Target target, int64_t number) const {
   out["queue"] = queue_json(*from_.conductor, d);
 
   kube::Cluster* cluster = cluster_of(d);
-  auto trouble = cluster ? cluster->trouble(target.environment) : std::nullopt;
+  auto trouble = cluster ? cluster->trouble(target.environment, pods::workload_of(d)) : std::nullopt;
   std::string trouble_text = d.deployer == Deployer::ansible ? ""
                              : !cluster                      ? "the cluster where it is, is not configured"
                              : trouble                       ? trouble->str()

@@ -15,7 +15,10 @@ std::string about(const kube::Owned& o, bool known, const Deploy* d) {
   const std::string what = fmt::format("{} {} in {}: ", o.kind, o.name, o.ns);
   const std::string of = fmt::format("deploy #{} of {}", o.owner.deploy, o.owner.target.project);
   if (!known) return what + of + " is not known here";
-  if (o.kind != "Pod") return what + "it has the labels of " + of + " and is somebody else's";
+  if (o.kind == "ReplicaSet" && d && d->presence == Presence::running)
+    return what + "the controller of " + of + " is gone, and this keeps its pods";
+  if (o.kind != "Pod" && o.kind != "ReplicaSet")
+    return what + "it has the labels of " + of + " and is somebody else's";
   if (d && d->presence == Presence::running)
     return what + "the controller of " + of + " is gone, and nothing replaces it when it ends";
   return what + of + " is not there any more, and this runs on: delete it with kubectl";
@@ -44,7 +47,7 @@ json::object Board::strays() const {
         const Deploy* of = from_.conductor->find(o.owner.target, o.owner.deploy);
         const bool foreign =
             workload_of_kind(o.kind) && of && !of->object_name.empty() && o.name != of->object_name;
-        if (o.kind != "Pod" && !foreign) continue;  // its deploy looks after it
+        if (o.kind != "Pod" && o.kind != "ReplicaSet" && !foreign) continue;  // its deploy looks after it
         const std::string key = c.name + "/" + o.ns + "/" + o.name;
         unowned_.insert(key);
         if (!before.contains(key)) continue;

@@ -28,7 +28,7 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   if (d.deployer == Deployer::ansible)
     return {d.running >= d.replicas ? "ok" : "bad", fmt::format("on {} of {} hosts", d.running, d.replicas)};
   const kube::Cluster* cluster = cluster_of(d);
-  if (!cluster || !cluster->is_live(d.target.environment))
+  if (!cluster || !cluster->is_live(d.target.environment, pods::workload_of(d)))
     return {"unknown", "the cluster cannot be seen now"};
   const kube::Owner owner{d.target, d.number};
   const auto* controller = cluster->controller(owner);
@@ -41,7 +41,9 @@ Board::Health Board::health_of_serving(const Deploy& d, const json::value& answe
   Health out{ok ? "ok" : "bad", fmt::format("{} of {} pods ready", v.ready, wanted)};
   if (!ok && v.cause) out.text += ": " + v.cause->summary;
   if (!controller && v.pods > 0)
-    return {"bad", out.text + ", and nothing replaces them: their controller is gone"};
+    return {"bad", out.text + (pods::workload_of(d) == Workload::deployment
+                                   ? ", and only their ReplicaSet is left: their controller is gone"
+                                   : ", and nothing replaces them: their controller is gone")};
   if (ok && answers.is_object()) {
     const json::array& who = answers.get_object().at("deploys").get_array();
     if (who.empty())

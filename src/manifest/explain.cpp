@@ -52,7 +52,7 @@ class Explainer {
 
   Result<Explanation> explain() {
     if (auto ok = explain_final(); !ok) return fail(ok.error());
-    context_["final"] = out_.manifests.final;
+    context_["final"] = for_standards(out_.manifests.final);
     if (auto ok = explain_standards(); !ok) return fail(ok.error());
     explain_files();
     return std::move(out_);

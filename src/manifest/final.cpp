@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "domain/workload.h"
 #include "manifest/final_parts.h"
 #include "manifest/kubernetes_schema.h"
 
@@ -85,7 +86,7 @@ Result<> check_datadog(const json::object& o, const Names& names) {
 }
 
 // Lemmy's own keys. All others are fields of a PodSpec.
-const Keys kOwn{"replicas", "autoscale", "labels", "annotations", "service", "vars"};
+const Keys kOwn{"workload", "replicas", "autoscale", "labels", "annotations", "service", "vars"};
 
 // A pod's template may not have them.
 bool is_of_templates(const std::string& field) { return field != "ephemeralContainers"; }
@@ -137,6 +138,16 @@ Result<> check_service(const json::object& o) {
   return check_keys(s, service_keys(), {"service"});
 }
 
+Result<> check_workload(const json::object& o) {
+  const json::value* v = find(o, "workload");
+  if (!v || v->is_null() || (v->is_string() && workload_named(v->get_string()))) return {};
+  Keys known;
+  for (const WorkloadTraits& w : workloads()) known.emplace_back(w.name);
+  auto near = v->is_string() ? nearest(v->get_string(), known) : std::nullopt;
+  return bad({"workload"}, fmt::format("'{}' is no kind of controller", shorten(plain_text(*v), 40)),
+             near ? fmt::format("did you mean '{}'?", *near) : "known are: " + join(known, " and "));
+}
+
 Result<> check(json::value& v) {
   json::object* o = v.if_object();
   if (!o) return bad({}, "an object is expected", R"({"replicas": ..., "containers": [...]})");
@@ -147,6 +158,7 @@ Result<> check(json::value& v) {
                !o->contains("replicas")        ? "it is missing"
                : o->at("replicas").is_string() ? "leave the quotation marks out"
                                                : "");
+  if (auto ok = check_workload(*o); !ok) return ok;
   if (auto ok = check_autoscale(*o); !ok) return ok;
   if (auto ok = check_service(*o); !ok) return ok;
   if (const json::value* volumes = find(*o, "volumes"); volumes && !volumes->is_array())

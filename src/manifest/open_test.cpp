@@ -163,6 +163,30 @@ TEST_F(OpenTemplate, a_standard_that_has_its_own_value_for_what_a_template_sets_
   }
 }
 
+TEST_F(OpenTemplate, the_kind_of_controller_is_chosen_and_standards_do_not_see_the_choice) {
+  auto m = with(R"("workload": "deployment", "autoscale": {"min": 1, "max": 2})");
+  ASSERT_TRUE(m) << m.error().str();
+  const json::object& controller = m->controller();
+  EXPECT_EQ(controller.at("apiVersion"), "apps/v1");
+  EXPECT_EQ(controller.at("kind"), "Deployment");
+  EXPECT_EQ(at(controller, {"spec", "selector"}),
+            (json::value{{"matchLabels",
+                          {{"project", "hello-world"}, {"environment", "production"}, {"deploy", "7"}}}}));
+  EXPECT_FALSE(at(controller, {"spec", "template", "spec"}).as_object().contains("workload"));
+  EXPECT_EQ(at(*m->find(Role::autoscaler), {"spec", "scaleTargetRef", "kind"}), "Deployment");
+  EXPECT_EQ(at(*m->find(Role::autoscaler), {"spec", "scaleTargetRef", "apiVersion"}), "apps/v1");
+
+  for (config::ProjectEnvironment& e : project.environments) e.workload = Workload::deployment;
+  EXPECT_EQ(with(R"("vars": {})")->controller().at("kind"), "Deployment");
+  EXPECT_EQ(with(R"("workload": "replication-controller")")->controller().at("kind"), "ReplicationController")
+      << "the template knows better";
+  EXPECT_EQ(with(R"("workload": null)")->controller().at("kind"), "Deployment");
+  auto e = with(R"("workload": "deploymnt")").error();
+  EXPECT_TRUE(e.where.ends_with("final JSON, workload")) << e.where;
+  EXPECT_EQ(e.hint, "did you mean 'deployment'?");
+  EXPECT_EQ(with(R"("workload": 3)").error().hint, "known are: replication-controller and deployment");
+}
+
 TEST_F(OpenTemplate, the_sre_s_schema_narrows_it_with_the_line_and_the_key) {
   narrow(R"({"properties": {"hostNetwork": false, "serviceAccountName": {"pattern": "^[a-z]+$"},
     "containers": {"items": {"properties": {"image": {"pattern": "^registry\\.example\\.com/"}}}}}})");
@@ -195,7 +219,8 @@ TEST_F(OpenTemplate, a_schema_that_speaks_of_what_there_is_not_is_told) {
   } all[] = {
       {R"({"properties": {"hostNetwrok": false}})", "/properties/hostNetwrok: there is no 'hostNetwrok' here",
        "did you mean 'hostNetwork'?"},
-      {R"({"properties": {"template": false}})", "/properties/template: there is no", "there are: replicas"},
+      {R"({"properties": {"template": false}})", "/properties/template: there is no",
+       "there are: workload, replicas"},
       {R"({"required": ["labls"]})", "/required: there is no 'labls' here", "'labels'"},
       {R"({"allOf": [{"properties": {"containers": {"items": {"properties": {"securtyContext": {}}}}}}]})",
        "/allOf/0/properties/containers/items/properties/securtyContext: there is no", "'securityContext'"},

@@ -20,6 +20,8 @@ inline constexpr Part kService{Role::service, "Service", "standards/service.json
 // What templates are given, but for `final`.
 json::object context_of(const config::Project& project, const config::ProjectEnvironment& environment,
                         const Build& build, int64_t deploy);
+// The final JSON as standards see it: without what only says which of them is used.
+json::value for_standards(json::value final);
 // A template's place in the configuration tree.
 std::string file_of(const std::string& project, const std::string& name);
 

@@ -69,9 +69,16 @@ json::array Manifests::in_order() const {
 
 const Part& controller_part(Workload workload) {
   // In the order of the enumeration.
-  static constexpr Part all[] = {{Role::controller, "ReplicationController",
-                                  "standards/replication-controller.json.j2", stamp_controller}};
+  static constexpr Part all[kWorkloads] = {
+      {Role::controller, "ReplicationController", "standards/replication-controller.json.j2",
+       stamp_controller},
+      {Role::controller, "Deployment", "standards/deployment.json.j2", stamp_controller}};
   return all[static_cast<size_t>(workload)];
+}
+
+json::value for_standards(json::value final) {
+  if (json::object* o = final.if_object()) o->stable_erase("workload");
+  return final;
 }
 
 std::string file_of(const std::string& project, const std::string& name) {
@@ -189,8 +196,9 @@ Result<Manifests> Renderer::render(const std::string& environment, const Build& 
 
   Manifests m;
   m.final = *final_json;
-  context = context.with({{"final", m.final}});
+  context = context.with({{"final", for_standards(m.final)}});
   const json::object& f = m.final.get_object();
+  m.workload = workload_named(text_or(f, "workload")).value_or(env->workload);
   m.replicas = static_cast<int>(int_or(f, "replicas"));
   const Stamp stamp{project_.name, environment, build.sha, build.branch, deploy, config_map_, m.workload};
   m.object_name = object_name(project_.name, build.sha, deploy);

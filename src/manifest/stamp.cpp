@@ -78,8 +78,12 @@ void stamp_object(json::object& object, const Stamp& s, const std::string& name)
 void stamp_controller(json::object& controller, const Stamp& s) {
   stamp_object(controller, s, object_name(s.project, s.sha, s.deploy));
   json::object& spec = object_in(controller, "spec");
-  spec["selector"] = json::object{
+  json::object labels{
       {"project", s.project}, {"environment", s.environment}, {"deploy", std::to_string(s.deploy)}};
+  if (traits(s.workload).has_match_labels)
+    spec["selector"] = json::object{{"matchLabels", std::move(labels)}};
+  else
+    spec["selector"] = std::move(labels);
   json::object& pod = object_in(spec, "template");
   json::object& pod_labels = object_in(object_in(pod, "metadata"), "labels");
   put_labels(pod_labels, s);

@@ -117,11 +117,19 @@ void check_containers(const json::object& spec, Causes& causes) {
   }
 }
 
-void check_rc(const json::object& whole, Causes& causes) {
+// What it selects by: a map of labels, or one in matchLabels.
+const json::object& selector_of(Kind kind, const json::object& spec) {
+  const json::object& selector = sub(spec, "selector");
+  return kind == Kind::rc ? selector : sub(selector, "matchLabels");
+}
+
+void check_controller(Kind kind, const json::object& whole, const Object* before, Causes& causes) {
   const json::object& spec = sub(whole, "spec");
+  if (before && kind != Kind::rc && sub(before->spec_object(), "selector") != sub(spec, "selector"))
+    causes.bad("spec.selector", json::serialize(sub(spec, "selector")), "field is immutable");
   if (int64_t n = int_or(spec, "replicas", 1); n < 0)
     causes.bad("spec.replicas", std::to_string(n), "must be greater than or equal to 0");
-  const json::object& selector = sub(spec, "selector");
+  const json::object& selector = selector_of(kind, spec);
   const json::object& pod = sub(spec, "template");
   if (pod.empty()) return causes.required("spec.template");
   const json::object& labels = sub(sub(pod, "metadata"), "labels");
@@ -165,13 +173,21 @@ void check_immutable(const json::object& whole, const Object& before, Causes& ca
 }  // namespace
 
 void set_defaults(Kind kind, json::object& whole, uint64_t counter) {
-  if (kind == Kind::rc) {
+  if (is_scaled(kind)) {
     json::object& spec = make_sub(whole, "spec");
     otherwise(spec, "replicas", 1);
+    if (kind == Kind::deployment) {
+      otherwise(spec, "revisionHistoryLimit", 10);
+      otherwise(spec, "progressDeadlineSeconds", 600);
+      otherwise(spec, "strategy",
+                json::object{{"type", "RollingUpdate"},
+                             {"rollingUpdate", {{"maxUnavailable", "25%"}, {"maxSurge", "25%"}}}});
+    }
     json::object& pod = make_sub(spec, "template");
     json::object& meta = make_sub(pod, "metadata");
     meta["creationTimestamp"] = nullptr;
-    if (const json::value* labels = meta.if_contains("labels")) otherwise(spec, "selector", *labels);
+    if (const json::value* labels = meta.if_contains("labels"); labels && kind == Kind::rc)
+      otherwise(spec, "selector", *labels);
     default_pod(make_sub(pod, "spec"));
   } else if (kind == Kind::pod) {
     default_pod(make_sub(whole, "spec"));
@@ -217,7 +233,7 @@ Answer<> validate(Kind kind, const json::object& whole, const Object* before) {
     for (const char* key : {"apiVersion", "kind", "name", "uid"})
       if (!owners[i].is_object() || text_or(owners[i].get_object(), key).empty())
         causes.required(fmt::format("metadata.ownerReferences[{}].{}", i, key), "must not be empty");
-  if (kind == Kind::rc) check_rc(whole, causes);
+  if (is_scaled(kind)) check_controller(kind, whole, before, causes);
   if (kind == Kind::autoscaler) check_autoscaler(whole, causes);
   if (kind == Kind::service && list_in(sub(whole, "spec"), "ports").empty()) causes.required("spec.ports");
   if (before && (kind == Kind::config_map || kind == Kind::secret)) check_immutable(whole, *before, causes);
@@ -227,6 +243,14 @@ Answer<> validate(Kind kind, const json::object& whole, const Object* before) {
 
 std::string undeclared(Kind kind, const json::object& whole) {
   static const std::vector<std::string_view> rc{"replicas", "selector", "template", "minReadySeconds"},
+      deployment{"replicas",
+                 "selector",
+                 "template",
+                 "minReadySeconds",
+                 "strategy",
+                 "paused",
+                 "revisionHistoryLimit",
+                 "progressDeadlineSeconds"},
       scaler{"scaleTargetRef", "minReplicas", "maxReplicas", "metrics", "behavior"},
       pod_template{"metadata", "spec"}, tops{"apiVersion", "kind",       "metadata",   "spec",      "status",
                                              "data",       "binaryData", "stringData", "immutable", "type"};
@@ -240,8 +264,9 @@ std::string undeclared(Kind kind, const json::object& whole) {
   std::string out;
   if (kind != Kind::event) out = unknown(whole, tops, "");
   const json::object& spec = sub(whole, "spec");
-  if (out.empty() && kind == Kind::rc) out = unknown(spec, rc, ".spec");
-  if (out.empty() && kind == Kind::rc) out = unknown(sub(spec, "template"), pod_template, ".spec.template");
+  if (out.empty() && is_scaled(kind))
+    out = unknown(spec, kind == Kind::deployment ? deployment : rc, ".spec");
+  if (out.empty() && is_scaled(kind)) out = unknown(sub(spec, "template"), pod_template, ".spec.template");
   if (out.empty() && kind == Kind::autoscaler) out = unknown(spec, scaler, ".spec");
   return out;
 }

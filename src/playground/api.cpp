@@ -135,7 +135,7 @@ net::Response dispatch(std::shared_ptr<World> world, const net::Request& r) {
   if (!to.known) return reply(no_such_path());
   bool read = r.method == "GET" || r.method == "HEAD";
   if (to.sub == "log" && to.what->kind == Kind::pod && read) return log(world, r, to);
-  if (to.sub == "scale" && to.what->kind == Kind::rc) return scale(*world, r, to);
+  if (to.sub == "scale" && is_scaled(to.what->kind)) return scale(*world, r, to);
   if (!to.sub.empty() && !(to.sub == "status" && read)) return reply(no_such_path());
   auto watching = r.query_value("watch");
   if (read && (watching == "1" || watching == "true")) return watch(world, r, to);

@@ -39,7 +39,7 @@ Answer<> check_version(const json::object& body, const Route& to, const Stored& 
 }
 
 net::Response scale(World& world, const net::Request& request, const Route& to) {
-  Stored rc = world.store.find(Kind::rc, to.ns, to.name);
+  Stored rc = world.store.find(to.what->kind, to.ns, to.name);
   if (!rc) return reply(not_found(*to.what, to.name));
   if (request.method != "GET") {
     if (request.method != "PATCH" && request.method != "PUT")
@@ -66,7 +66,8 @@ net::Response scale(World& world, const net::Request& request, const Route& to) 
     rc = dry(request) ? std::make_shared<const Object>(std::move(next)) : world.store.put(std::move(next));
   }
   std::string selector;
-  for (const auto& [k, v] : sub(rc->spec_object(), "selector"))
+  const json::object& chosen = sub(rc->spec_object(), "selector");
+  for (const auto& [k, v] : rc->kind == Kind::rc ? chosen : sub(chosen, "matchLabels"))
     if (v.is_string())
       selector += fmt::format("{}{}={}", selector.empty() ? "" : ",", std::string_view(k),
                               std::string_view(v.get_string()));

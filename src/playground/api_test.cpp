@@ -156,7 +156,7 @@ TEST(Lists, come_in_pages_and_by_selectors) {
     }
     auto bad = co_await get_json(b.client.get(), "/api/v1/pods?labelSelector=a%20b%20c");
     EXPECT_EQ(bad["http"], 400);
-    auto no = co_await get_json(b.client.get(), "/apis/apps/v1/deployments");
+    auto no = co_await get_json(b.client.get(), "/apis/apps/v1/daemonsets");
     EXPECT_EQ(no["http"], 404);
   });
 }

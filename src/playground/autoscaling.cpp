@@ -68,15 +68,15 @@ void Autoscaling::run(const Stored& hpa) {
     next.head["status"] = std::move(status);
     world_.store.put(std::move(next));
   };
-  Stored rc = world_.store.find(Kind::rc, hpa->ns, target);
+  const Resource* kind = resource_of_type(text_or(ref, "apiVersion", "v1"), text_or(ref, "kind"));
+  Stored rc = kind && is_scaled(kind->kind) ? world_.store.find(kind->kind, hpa->ns, target) : nullptr;
   if (!rc) {
-    std::string why = fmt::format(
-        "the HPA controller was unable to get the target's current scale: replicationcontrollers \"{}\" not "
-        "found",
-        target);
+    std::string why =
+        fmt::format("the HPA controller was unable to get the target's current scale: {} \"{}\" not found",
+                    kind ? kind->qualified() : "resource", target);
     status = {{"currentReplicas", 0}, {"desiredReplicas", 0}, {"currentMetrics", nullptr}};
     conditions.push_back(condition(*hpa, "AbleToScale", false, "FailedGetScale", why));
-    world_.recorder.record(*hpa, "", "Warning", "FailedGetScale", why.substr(why.find("replicationc")),
+    world_.recorder.record(*hpa, "", "Warning", "FailedGetScale", why.substr(why.rfind(": ") + 2),
                            kComponent);
     return finish();
   }

@@ -6,7 +6,9 @@
 namespace lemmy::playground {
 namespace {
 constexpr int kBurst = 100;  // pods made or deleted at one go
-constexpr const char* kComponent = "replication-controller";
+const char* component(const Object& o) {
+  return o.kind == Kind::rc ? "replication-controller" : "replicaset-controller";
+}
 
 std::string controller_of(const Object& pod) {
   for (const json::value& v : list_in(pod.meta(), "ownerReferences"))
@@ -23,7 +25,7 @@ bool active(const Object& pod) {
 Replication::Replication(World& world) : world_(world) {
   world_.store.listen([this](const Change& c) {
     if (c.now->kind == Kind::pod) on_pod(c);
-    if (c.now->kind != Kind::rc) return;
+    if (c.now->kind != Kind::rc && c.now->kind != Kind::replica_set) return;
     if (c.type == Change::Type::deleted) {
       tallies_.erase(c.now->uid);
       pod_specs_.erase(c.now->uid);
@@ -96,14 +98,14 @@ bool Replication::create_pod(const Object& rc, const Spec& spec, const json::obj
   pod.name = world_.free_name(Kind::pod, rc.ns, rc.name.substr(0, 57) + "-");
   if (auto ok = world_.check_quota(resource(Kind::pod), pod.ns, pod.name); !ok) {
     *why = ok.error().message;
-    world_.recorder.record(rc, "", "Warning", "FailedCreate", "Error creating: " + *why, kComponent);
+    world_.recorder.record(rc, "", "Warning", "FailedCreate", "Error creating: " + *why, component(rc));
     return false;
   }
   json::object meta{
       {"name", pod.name}, {"generateName", rc.name + "-"}, {"namespace", pod.ns}, {"labels", labels}};
   if (!annotations.empty()) meta["annotations"] = annotations;
-  meta["ownerReferences"] = json::array{json::object{{"apiVersion", "v1"},
-                                                     {"kind", "ReplicationController"},
+  meta["ownerReferences"] = json::array{json::object{{"apiVersion", resource(rc.kind).version},
+                                                     {"kind", resource(rc.kind).type},
                                                      {"name", rc.name},
                                                      {"uid", rc.uid},
                                                      {"controller", true},
@@ -115,7 +117,7 @@ bool Replication::create_pod(const Object& rc, const Spec& spec, const json::obj
   pod.spec = spec;
   std::string name = pod.name;
   world_.store.put(std::move(pod));
-  world_.recorder.record(rc, "", "Normal", "SuccessfulCreate", "Created pod: " + name, kComponent);
+  world_.recorder.record(rc, "", "Normal", "SuccessfulCreate", "Created pod: " + name, component(rc));
   return true;
 }
 
@@ -128,7 +130,7 @@ void Replication::remove_pods(const Object& rc, Tally& tally, size_t n) {
           pod && pod_is_ready(*pod) == ready)
         chosen.push_back(pod);
   for (const Stored& pod : chosen) {
-    world_.recorder.record(rc, "", "Normal", "SuccessfulDelete", "Deleted pod: " + pod->name, kComponent);
+    world_.recorder.record(rc, "", "Normal", "SuccessfulDelete", "Deleted pod: " + pod->name, component(rc));
     world_.pods->end(*pod);
   }
 }

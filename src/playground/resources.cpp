@@ -6,7 +6,7 @@ namespace lemmy::playground {
 namespace {
 
 constexpr std::string_view kCore = "/api/v1", kScaling = "/apis/autoscaling/v2",
-                           kDiscovery = "/apis/discovery.k8s.io/v1";
+                           kDiscovery = "/apis/discovery.k8s.io/v1", kApps = "/apis/apps/v1";
 constexpr std::array<Resource, kKinds> kResources{{
     {Kind::pod, "pods", "pod", "Pod", kCore, "v1", "", "po"},
     {Kind::rc, "replicationcontrollers", "replicationcontroller", "ReplicationController", kCore, "v1", "",
@@ -20,6 +20,8 @@ constexpr std::array<Resource, kKinds> kResources{{
      kScaling, "autoscaling/v2", "autoscaling", "hpa"},
     {Kind::endpoint_slice, "endpointslices", "endpointslice", "EndpointSlice", kDiscovery,
      "discovery.k8s.io/v1", "discovery.k8s.io", ""},
+    {Kind::deployment, "deployments", "deployment", "Deployment", kApps, "apps/v1", "apps", "deploy"},
+    {Kind::replica_set, "replicasets", "replicaset", "ReplicaSet", kApps, "apps/v1", "apps", "rs"},
 }};
 
 json::object listed(const Resource& r) {
@@ -35,22 +37,24 @@ json::object listed(const Resource& r) {
 
 json::object resource_list(std::string_view prefix, std::string_view version) {
   json::array resources;
-  for (const Resource& r : kResources)
-    if (r.prefix == prefix) resources.push_back(listed(r));
-  if (prefix == kCore) {
+  for (const Resource& r : kResources) {
+    if (r.prefix != prefix) continue;
+    resources.push_back(listed(r));
+    if (is_scaled(r.kind))
+      resources.push_back({{"name", std::string(r.name) + "/scale"},
+                           {"singularName", ""},
+                           {"namespaced", true},
+                           {"group", "autoscaling"},
+                           {"version", "v1"},
+                           {"kind", "Scale"},
+                           {"verbs", {"get", "patch", "update"}}});
+  }
+  if (prefix == kCore)
     resources.push_back({{"name", "pods/log"},
                          {"singularName", ""},
                          {"namespaced", true},
                          {"kind", "Pod"},
                          {"verbs", {"get"}}});
-    resources.push_back({{"name", "replicationcontrollers/scale"},
-                         {"singularName", ""},
-                         {"namespaced", true},
-                         {"group", "autoscaling"},
-                         {"version", "v1"},
-                         {"kind", "Scale"},
-                         {"verbs", {"get", "patch", "update"}}});
-  }
   return {{"kind", "APIResourceList"},
           {"apiVersion", "v1"},
           {"groupVersion", version},
@@ -62,6 +66,7 @@ json::object api_group(std::string_view name, std::string_view version) {
   return {{"name", name}, {"versions", json::array{only}}, {"preferredVersion", only}};
 }
 json::object autoscaling_group() { return api_group("autoscaling", "v2"); }
+json::object apps_group() { return api_group("apps", "v1"); }
 json::object discovery_group() { return api_group("discovery.k8s.io", "v1"); }
 json::object alone(json::object group) {
   group["kind"] = "APIGroup";
@@ -83,10 +88,16 @@ const Resource* resource(std::string_view prefix, std::string_view name) {
   return nullptr;
 }
 
+const Resource* resource_of_type(std::string_view version, std::string_view type) {
+  for (const Resource& r : kResources)
+    if (r.version == version && r.type == type) return &r;
+  return nullptr;
+}
+
 Route route(std::string_view path) {
   Route out;
   std::string_view prefix;
-  for (std::string_view p : {kCore, kScaling, kDiscovery})
+  for (std::string_view p : {kCore, kScaling, kDiscovery, kApps})
     if (path.starts_with(p) && path.size() > p.size() && path[p.size()] == '/') prefix = p;
   if (prefix.empty()) return out;
   auto parts = split(path.substr(prefix.size() + 1), '/');
@@ -120,11 +131,13 @@ json::value discovery(std::string_view path) {
   if (path == "/apis")
     return {{"kind", "APIGroupList"},
             {"apiVersion", "v1"},
-            {"groups", json::array{autoscaling_group(), discovery_group()}}};
+            {"groups", json::array{apps_group(), autoscaling_group(), discovery_group()}}};
+  if (path == "/apis/apps") return alone(apps_group());
   if (path == "/apis/autoscaling") return alone(autoscaling_group());
   if (path == "/apis/discovery.k8s.io") return alone(discovery_group());
   if (path == kCore) return resource_list(kCore, "v1");
   if (path == kScaling) return resource_list(kScaling, "autoscaling/v2");
+  if (path == kApps) return resource_list(kApps, "apps/v1");
   if (path == kDiscovery) return resource_list(kDiscovery, "discovery.k8s.io/v1");
   return nullptr;
 }

@@ -8,8 +8,22 @@
 
 namespace lemmy::playground {
 
-enum class Kind { pod, rc, service, config_map, secret, event, ns, autoscaler, endpoint_slice };
-constexpr size_t kKinds = 9;
+enum class Kind {
+  pod,
+  rc,
+  service,
+  config_map,
+  secret,
+  event,
+  ns,
+  autoscaler,
+  endpoint_slice,
+  deployment,
+  replica_set
+};
+constexpr size_t kKinds = 11;
+// Has spec.replicas, and can be scaled.
+constexpr bool is_scaled(Kind k) { return k == Kind::rc || k == Kind::deployment || k == Kind::replica_set; }
 
 struct Resource {
   Kind kind;
@@ -28,6 +42,8 @@ struct Resource {
 
 const Resource& resource(Kind kind);
 const Resource* resource(std::string_view prefix, std::string_view name);  // nullptr: unknown
+
+const Resource* resource_of_type(std::string_view version, std::string_view type);  // "apps/v1", "Deployment"
 
 // What a request addresses. `known` is false when the path is nothing of ours.
 struct Route {

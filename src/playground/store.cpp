@@ -149,7 +149,7 @@ void Store::index(const Stored& object, bool add) {
 Stored Store::put(Object object) {
   Stored before = find(object.kind, object.ns, object.name);
   json::object& meta = object.meta();
-  bool counted = object.kind == Kind::rc || object.kind == Kind::pod;
+  bool counted = is_scaled(object.kind) || object.kind == Kind::pod;
   if (!before) {
     object.uid = make_uid();
     meta["uid"] = object.uid;

@@ -19,7 +19,10 @@ std::vector<std::string_view> columns(Kind kind) {
   switch (kind) {
     case Kind::pod:
       return {"Name", "Ready", "Status", "Restarts", "Age", "IP", "Node"};
+    case Kind::deployment:
+      return {"Name", "Ready", "Up-to-date", "Available", "Age"};
     case Kind::rc:
+    case Kind::replica_set:
       return {"Name", "Desired", "Current", "Ready", "Age"};
     case Kind::autoscaler:
       return {"Name", "Reference", "Targets", "MinPods", "MaxPods", "Replicas", "Age"};
@@ -44,7 +47,12 @@ json::array cells(const Object& o) {
             text_or(o.part("status"), "podIP"),
             p.node};
   }
-  if (o.kind == Kind::rc) {
+  if (o.kind == Kind::deployment) {
+    const json::object& status = o.part("status");
+    return {o.name, fmt::format("{}/{}", int_or(status, "readyReplicas"), o.spec_int("replicas", 1)),
+            int_or(status, "updatedReplicas"), int_or(status, "availableReplicas"), age(o)};
+  }
+  if (o.kind == Kind::rc || o.kind == Kind::replica_set) {
     auto rc = kube::parse_controller(whole);
     return {o.name, rc.wanted, rc.replicas, rc.ready, age(o)};
   }

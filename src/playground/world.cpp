@@ -20,6 +20,7 @@ World::World(asio::any_io_executor executor, ClusterOptions o)
   garbage = std::make_unique<Garbage>(*this);
   pods = std::make_unique<Pods>(*this);
   replication = std::make_unique<Replication>(*this);
+  deployments = std::make_unique<Deployments>(*this);
   autoscaling = std::make_unique<Autoscaling>(*this);
   endpoints = std::make_unique<Endpoints>(*this);
 }

@@ -50,6 +50,22 @@ class Replication {
   std::unordered_map<std::string, std::pair<const Frozen*, Spec>> pod_specs_;
 };
 
+// Keeps a ReplicaSet for a Deployment's template, at its count, and its status. Another template's takes over
+// when it is ready.
+// https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
+class Deployments {
+ public:
+  explicit Deployments(World& world);
+
+ private:
+  void mark(const std::string& uid);
+  void sync(const std::string& uid);
+  void write_status(const Object& deployment, const std::vector<Stored>& sets, const Object* newest);
+
+  World& world_;
+  std::set<std::string> dirty_;  // uids
+};
+
 // Removes what lost its last owner.
 class Garbage {
  public:
@@ -105,6 +121,7 @@ struct World {
   std::unique_ptr<Garbage> garbage;
   std::unique_ptr<Pods> pods;
   std::unique_ptr<Replication> replication;
+  std::unique_ptr<Deployments> deployments;
   std::unique_ptr<Autoscaling> autoscaling;
   std::unique_ptr<Endpoints> endpoints;
   uint64_t streams_epoch = 0;  // rises when open streams are to be cut

@@ -34,8 +34,10 @@ Task<Result<>> patch(kube::Client* client, kube::Ref ref, json::object changes) 
 }  // namespace
 
 bool Place::is_admitted(const Deploy& d, bool answers) const {
-  if (!cluster_.is_live(d.target.environment)) return true;  // nothing is known that would have to be changed
-  const kube::Controller* controller = cluster_.controller(d.target.environment, d.object_name);
+  if (!cluster_.is_live(d.target.environment, workload_of(d)))
+    return true;  // nothing is known that would have to be changed
+  const WorkloadTraits& of = traits(workload_of(d));
+  const kube::Controller* controller = cluster_.controller(of.workload, d.target.environment, d.object_name);
   if (controller && controller->meta.deleting) return true;
   if (!controller) {  // somebody took it away from its pods, which stay as they are
     for (const kube::Pod* p : cluster_.pods({d.target, d.number}, ""))
@@ -46,7 +48,8 @@ bool Place::is_admitted(const Deploy& d, bool answers) const {
   // Of a Lemmy of before, whose Service selects all: until anything of the target has the label.
   const auto says = [](const kube::Controller* c) { return c->answers != kube::Answers::unsaid; };
   if (answers && !says(controller) && std::ranges::none_of(cluster_.controllers(d.target), says)) return true;
-  if (controller->answers != as(answers)) return false;
+  // Another template would make new pods: theirs are labelled one by one as they come.
+  if (of.template_is_of_new_pods && controller->answers != as(answers)) return false;
   if (!answers && cluster_.autoscaler(d.target.environment, d.object_name)) return false;
   for (const kube::Pod* p : cluster_.pods({d.target, d.number}, controller->meta.uid.view()))
     if (!p->meta.deleting && p->answers != as(answers)) return false;
@@ -56,9 +59,11 @@ bool Place::is_admitted(const Deploy& d, bool answers) const {
 // The labels are right, and the Service may select by others: somebody applied it as it was before.
 bool Place::still_answers(const Deploy& d, std::string_view controller) const {
   const auto answering = cluster_.answering(d.target);
-  return answering && std::ranges::any_of(*answering, [&](const kube::Pod* p) {
-           return p->meta.deploy == d.number && p->meta.controller == controller && !p->meta.deleting;
-         });
+  if (!answering) return false;
+  const auto own = cluster_.pods({d.target, d.number}, controller);
+  return std::ranges::any_of(*answering, [&](const kube::Pod* p) {
+    return !p->meta.deleting && std::ranges::find(own, p) != own.end();
+  });
 }
 
 Task<Result<>> Place::admit(Deploy d, bool answers) {
@@ -71,8 +76,10 @@ Task<Result<>> Place::admit(Deploy d, bool answers) {
     if (!gone) co_return of_place(std::move(gone.error()));
     deploy::crash_point();
   }
-  const auto* seen = cluster_.controller(d.target.environment, d.object_name);
-  if (answers && seen && seen->answers == kube::Answers::no) {
+  const WorkloadTraits& of = traits(workload_of(d));
+  const auto* seen = cluster_.controller(of.workload, d.target.environment, d.object_name);
+  const bool was_out = seen && (seen->answers == kube::Answers::no || !of.template_is_of_new_pods);
+  if (answers && was_out) {
     // Before the labels: once these are there nobody looks for it again.
     auto scaled = co_await apply_autoscaler(d);
     if (!scaled) co_return scaled;
@@ -81,15 +88,21 @@ Task<Result<>> Place::admit(Deploy d, bool answers) {
   // Pods to come first, so that none slips through.
   if (auto may = may_act(); !may) co_return may;
   const std::string_view value = answers ? "yes" : "no";
-  auto controller = co_await client()->patch(controller_ref(d), template_labels(value));
-  const bool gone = !controller && controller.error().code == ErrorCode::not_found;
-  if (!controller && !gone) co_return of_place(std::move(controller.error()));
+  std::string uid;  // empty: it is gone
+  if (of.template_is_of_new_pods) {
+    auto controller = co_await client()->patch(controller_ref(d), template_labels(value));
+    if (!controller && controller.error().code != ErrorCode::not_found)
+      co_return of_place(std::move(controller.error()));
+    if (controller) uid = kube::parse_meta(*controller).uid.str();
+  } else {
+    auto controller = co_await client()->get(controller_ref(d));
+    if (!controller) co_return of_place(std::move(controller.error()));
+    if (*controller) uid = kube::parse_meta(**controller).uid.str();
+  }
   deploy::crash_point();
-  auto pods =
-      co_await cluster_.list_pods(d.target, fmt::format("deploy={},{}!={}", d.number, kAnswersLabel, value));
+  auto pods = co_await cluster_.list_pods({d.target, d.number}, uid);
   if (!pods) co_return of_place(std::move(pods.error()));
-  const std::string uid = gone ? "" : kube::parse_meta(*controller).uid.str();
-  std::erase_if(*pods, [&](const kube::Pod& p) { return p.meta.controller != uid; });
+  std::erase_if(*pods, [&](const kube::Pod& p) { return p.answers == as(answers); });
   co_return co_await label_pods(*pods, value);
 }
 
@@ -133,9 +146,10 @@ Task<Result<>> Place::label_all(Target target) {
   // Pods to come: of every controller that pods of the Service may have.
   std::vector<kube::Ref> unsaid;
   for (const kube::Controller* controller : cluster_.controllers(target))
-    if (controller->answers == kube::Answers::unsaid)
+    if (const WorkloadTraits& of = traits(controller->workload);
+        controller->answers == kube::Answers::unsaid && of.template_is_of_new_pods)
       unsaid.push_back(
-          {"/api/v1", "replicationcontrollers", target.environment, controller->meta.name.str()});
+          {std::string(of.api), std::string(of.resource), target.environment, controller->meta.name.str()});
   for (kube::Ref& ref : unsaid) {
     if (auto may = may_act(); !may) co_return may;
     auto done = co_await patch(client(), std::move(ref), template_labels("yes"));

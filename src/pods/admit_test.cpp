@@ -61,7 +61,7 @@ TEST_F(Admitting, labels_that_somebody_takes_away_are_put_back) {
 TEST_F(Admitting, a_number_that_nobody_gave_moves_no_other) {
   run([this]() -> Task<> {
     const int64_t first = co_await ask_live();
-    auto pods = co_await cluster->list_pods({kTarget, first}, "");
+    auto pods = co_await cluster->list_pods(kTarget, fmt::format("deploy={}", first));
     EXPECT_TRUE(pods && !pods->empty());
     for (const char* number : {"9223372036854775807", "20261130063119123", "900000000"}) {
       json::object label{{"metadata", {{"labels", {{"deploy", number}}}}}};

@@ -72,7 +72,7 @@ struct Admitting : Conducting {
     kube::Ref controller{"/api/v1", "replicationcontrollers", kTarget.environment, d->object_name};
     auto done = co_await cluster->client().patch(controller, {{"spec", {{"template", none}}}});
     EXPECT_TRUE(done);
-    auto pods = co_await cluster->list_pods({kTarget, d->number}, "");
+    auto pods = co_await cluster->list_pods(kTarget, fmt::format("deploy={}", d->number));
     EXPECT_TRUE(pods);
     json::object selector{{"spec", {{"selector", {{kAnswersLabel, nullptr}}}}}};
     done = co_await cluster->client().patch(service(), std::move(selector));

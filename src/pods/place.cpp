@@ -61,16 +61,18 @@ int Place::crash_loops(const Deploy& d) const {
 }
 
 deploy::Sight Place::look(const Deploy& d) const {
+  const Workload workload = workload_of(d);
+  cluster_.follow(workload);
   const kube::Owner owner{d.target, d.number};
   // Its own, not what somebody made with its labels.
   const kube::Controller* controller =
-      d.object_name.empty() ? nullptr : cluster_.controller(d.target.environment, d.object_name);
+      d.object_name.empty() ? nullptr : cluster_.controller(workload, d.target.environment, d.object_name);
   const auto pods = cluster_.pods(owner, controller ? controller->meta.uid.view() : std::string_view());
   deploy::Sight s = sight_of(controller, judge(pods, controller, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler(owner) != nullptr;
-  if (auto trouble = cluster_.trouble(d.target.environment))
+  if (auto trouble = cluster_.trouble(d.target.environment, workload))
     s.blind = *trouble;
-  else if (!cluster_.synced(d.target.environment))
+  else if (!cluster_.synced(d.target.environment, workload))
     s.blind = Error{ErrorCode::unavailable, cluster_.name(), "its picture is being read"};
   return s;
 }
@@ -84,8 +86,7 @@ Task<Result<deploy::Sight>> Place::look_again(Deploy d) {
   auto pods = co_await cluster_.list_pods({d.target, d.number}, found.meta.uid.str());
   if (!pods) co_return of_place(pods.error());
   std::vector<const kube::Pod*> all;
-  for (const kube::Pod& p : *pods)
-    if (controller || p.meta.controller.empty()) all.push_back(&p);
+  for (const kube::Pod& p : *pods) all.push_back(&p);
   deploy::Sight s = sight_of(controller, judge(all, controller, crash_loops(d)));
   s.autoscaled = cluster_.autoscaler({d.target, d.number}) != nullptr;
   co_return s;
@@ -200,8 +201,19 @@ static Task<Result<>> remove_if_nobodys(kube::Client* client, kube::Ref ref) {
       std::move(ref), m.uid.str(), version && version->is_string() ? std::string(version->get_string()) : "");
 }
 
-// Pods whose controller was taken from them are nobody's: the garbage collector leaves them.
+// Pods whose controller was taken from them are nobody's, and so is a ReplicaSet whose Deployment was: the
+// garbage collector leaves them.
 Task<Result<>> Place::remove_uncontrolled(Deploy d) {
+  auto sets = co_await cluster_.list_sets({d.target, d.number}, "");
+  if (!sets) co_return of_place(sets.error());
+  for (const kube::Meta& set : *sets) {
+    if (auto may = may_act(); !may) co_return may;
+    auto gone = co_await remove_if_nobodys(
+        client(), {"/apis/apps/v1", "replicasets", d.target.environment, set.name.str()});
+    if (!gone && gone.error().code == ErrorCode::forbidden)
+      gone.error().hint = "kubectl delete replicaset " + set.name.str() + ", or give Lemmy the right";
+    if (!gone) co_return of_place(gone.error());
+  }
   auto pods = co_await cluster_.list_pods({d.target, d.number}, "");
   if (!pods) co_return of_place(pods.error());
   std::erase_if(*pods, [](const kube::Pod& p) { return p.meta.deleting || !p.meta.controller.empty(); });

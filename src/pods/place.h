@@ -1,5 +1,5 @@
 #pragma once
-// A place on a cluster: pods of a ReplicationController for each deploy, beside those of the deploys before.
+// A place on a cluster: pods of a controller for each deploy, beside those of the deploys before.
 // Loop thread only; the cluster outlives it.
 #include "config/config.h"
 #include "deploy/place.h"
@@ -103,7 +103,9 @@ class Place : public deploy::Place {
   Task<Result<>> remove_config_map(Deploy d, std::string controller_uid);
   Task<Result<>> let_pods_go(Deploy d, kube::Controller controller);
   Task<Result<>> remove_uncontrolled(Deploy d);
-  Task<std::optional<json::object>> service_of(Deploy d);  // as it was applied
+  Task<std::optional<json::object>> service_of(Deploy d);    // as it was applied
+  Result<> is_free(const Deploy& deploy) const;              // its number, as far as is seen
+  Task<Result<>> is_seen(Workload workload, Target target);  // once its watches have begun
   // Before it is applied for the first time; gives "". rejected: there is one that is not Lemmy's, or that
   // cannot become this one.
   Task<Result<std::string>> nobody_elses(json::object manifest);

@@ -17,6 +17,8 @@ using deploy::of_store;
 
 namespace {
 
+constexpr milliseconds kFirstPicture{10'000}, kPictureLook{50};
+
 std::string kind_of(const json::object& o) { return std::string(text_or(o, "kind")); }
 
 std::string name_of(const json::object& o) { return kube::parse_meta(o).name; }
@@ -106,14 +108,19 @@ Task<Result<std::string>> Place::nobody_elses(json::object manifest) {
                   ref.ns, ref.resource, ref.name, kManagedBy));
 }
 
+// Nothing of it was applied yet. A store that was restored may give a number that the cluster still has.
+Result<> Place::is_free(const Deploy& d) const {
+  const auto* there = cluster_.controller({d.target, d.number});
+  if (!there) return {};
+  return fail(ErrorCode::invalid, there->meta.name.str(),
+              fmt::format("the cluster has a controller of a deploy #{} already", d.number),
+              "deploy it again: it gets the next number that nothing has");
+}
+
 Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> serving) {
   // How many are wanted now must be known before the new one is sized.
   if (const deploy::Sight sight = look(d); sight.blind) co_return of_place(*sight.blind);
-  // Nothing of it was applied yet. A store that was restored may give a number that the cluster still has.
-  if (const auto* controller = cluster_.controller({d.target, d.number}))
-    co_return fail(ErrorCode::invalid, controller->meta.name.str(),
-                   fmt::format("the cluster has a controller of a deploy #{} already", d.number),
-                   "deploy it again: it gets the next number that nothing has");
+  if (auto free = is_free(d); !free) co_return fail(std::move(free.error()));
   Result<Sent> sent;
   if (d.rollback_of)
     sent = co_await sent_before(d);
@@ -129,11 +136,13 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
     if (is_copy(o)) d.config_map = name_of(o);
   }
   if (!controller) co_return fail(ErrorCode::internal, "manifests", "there is no controller");
+  const WorkloadTraits& of = traits(*workload_of_kind(kind_of(*controller)));
+  if (auto seen = co_await is_seen(of.workload, d.target); !seen) co_return fail(std::move(seen.error()));
+  if (auto free = is_free(d); !free) co_return fail(std::move(free.error()));
   const manifest::Scale scale = manifest::scale_of(manifests);
   d.replicas = deploy::starting_replicas(scale.replicas, scale.min, scale.max,
                                          serving_wants(cluster_, serving ? &*serving : nullptr));
   manifest::set_replicas(*controller, d.replicas);
-  const WorkloadTraits& of = traits(*workload_of_kind(kind_of(*controller)));
   in_places(d, [&](DeployPlace& p) { p.object = name_of(*controller), p.kind = of.name; });
 
   Texts texts{{"manifests", pretty_json(manifests)},
@@ -176,6 +185,18 @@ Task<Result<deploy::Prepared>> Place::prepare(Deploy d, std::optional<Deploy> se
   }
   if (!secret) out.warnings.push_back("the Secret's version is not recorded: " + secret.error().str());
   co_return out;
+}
+
+// The first deploy of a kind: its watches begin.
+Task<Result<>> Place::is_seen(Workload workload, Target target) {
+  cluster_.follow(workload);
+  const auto until = Clock::now() + kFirstPicture;
+  while (!cluster_.is_live(target.environment, workload) && Clock::now() < until)
+    co_await sleep_for(kPictureLook);
+  if (auto trouble = cluster_.trouble(target.environment, workload)) co_return of_place(*trouble);
+  if (!cluster_.synced(target.environment, workload))
+    co_return of_place({ErrorCode::unavailable, cluster_.name(), "its picture is being read"});
+  co_return Result<>{};
 }
 
 // The copy belongs to every controller that mounts it, and goes with the last of them.

@@ -9,7 +9,7 @@
 namespace lemmy::pods {
 namespace {
 
-// As the ReplicationController's pods are made; what refuses these is seen nowhere else before it acts.
+// As the controller's pods are made; what refuses these is seen nowhere else before it acts.
 json::object pod_of(const json::object& controller) {
   const json::value* found =
       find(controller, "spec") ? find(*find(controller, "spec"), {"template"}) : nullptr;

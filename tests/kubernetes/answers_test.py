@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import LEMMY, Config, Lemmy, control_plane, wait_for
+from harness import KIND, LEMMY, Config, Lemmy, control_plane, wait_for
 
 NAMESPACE = "answers"
 LABEL = "lemmy/answers"
@@ -93,13 +93,14 @@ class Answers(unittest.TestCase):
     def answers(self, project, number):
         return self.lemmy.answers(project, NAMESPACE, number)
 
+    @unittest.skipIf(KIND != "rc", "it made replication controllers only")
     def test_what_an_earlier_lemmy_left_is_taken_over_without_a_gap(self):
         first = self.deploy("old")
         # As the release before left it: no pod and no template has the label, the Service does not select by it.
         remove = json.dumps({"metadata": {"labels": {LABEL: None}}})
         name = self.lemmy.status("old", NAMESPACE, first)["deploy"]["object_name"]
         self.lemmy.stop()
-        self.plane.kubectl("patch", "rc", name, "-n", NAMESPACE, "--type=merge", "-p",
+        self.plane.kubectl("patch", KIND, name, "-n", NAMESPACE, "--type=merge", "-p",
                            json.dumps({"spec": {"template": json.loads(remove)}}))
         self.plane.kubectl("patch", "service", "old", "-n", NAMESPACE, "--type=merge", "-p",
                            json.dumps({"spec": {"selector": {LABEL: None}}}))

@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import Config, Lemmy, control_plane, new_sha, wait_for
+from harness import KIND, Config, Lemmy, control_plane, new_sha, wait_for
 
 
 class Conduit(unittest.TestCase):
@@ -39,8 +39,9 @@ class Conduit(unittest.TestCase):
         self.assertEqual(status["deploy"]["phase"], "live", status)
         name = status["deploy"]["object_name"]
         self.assertEqual(name, f"hello-{sha[:12]}-{n}")
-        rc = self.plane.get("rc", name, "-n", "staging")
-        self.assertEqual(rc["spec"]["selector"], {"project": "hello", "environment": "staging", "deploy": str(n)})
+        rc = self.plane.get(KIND, name, "-n", "staging")
+        selector = {"project": "hello", "environment": "staging", "deploy": str(n)}
+        self.assertEqual(rc["spec"]["selector"], selector if KIND == "rc" else {"matchLabels": selector})
         labels = rc["metadata"]["labels"]
         self.assertEqual(labels["app.kubernetes.io/managed-by"], "lemmy")
         self.assertEqual(labels["build"], sha)
@@ -74,16 +75,16 @@ class Conduit(unittest.TestCase):
         self.assertEqual(self.lemmy.act("hello", "staging", first, "zero")[0], 202)
         self.lemmy.wait_presence("hello", "staging", first, "zeroed")
         name = self.lemmy.status("hello", "staging", first)["deploy"]["object_name"]
-        wait_for("no pods", lambda: self.plane.get("rc", name, "-n", "staging")["status"]["replicas"] == 0)
+        wait_for("no pods", lambda: self.plane.get(KIND, name, "-n", "staging")["status"].get("replicas", 0) == 0)
 
         self.assertEqual(self.lemmy.act("hello", "staging", first, "restore")[0], 202)
         self.lemmy.wait_presence("hello", "staging", first, "running")
-        wait_for("pods again", lambda: self.plane.get("rc", name, "-n", "staging")["status"].get("readyReplicas") == 2)
+        wait_for("pods again", lambda: self.plane.get(KIND, name, "-n", "staging")["status"].get("readyReplicas") == 2)
 
         code, _ = self.lemmy.act("hello", "staging", first, "delete", confirm=True)
         self.assertEqual(code, 202)
         self.lemmy.wait_presence("hello", "staging", first, "deleted")
-        self.assertNotIn(name, self.plane.kubectl("get", "rc", "-n", "staging", "-o", "name"))
+        self.assertNotIn(name, self.plane.kubectl("get", KIND, "-n", "staging", "-o", "name"))
 
         code, answer = self.lemmy.act("hello", "staging", first, "rollback", reason="the new one is slow")
         self.assertEqual(code, 202, answer)
@@ -124,9 +125,9 @@ class Conduit(unittest.TestCase):
         name = status["deploy"]["object_name"]
         hpa = self.plane.get("hpa", name, "-n", "production")
         self.assertEqual(hpa["spec"]["scaleTargetRef"]["name"], name)
-        self.plane.kubectl("scale", "rc", name, "-n", "production", "--replicas=5")
+        self.plane.kubectl("scale", KIND, name, "-n", "production", "--replicas=5")
         # Load that keeps it there.
-        self.plane.kubectl("annotate", "--overwrite", "rc", name, "-n", "production", "lemmy.test/load=220")
+        self.plane.kubectl("annotate", "--overwrite", KIND, name, "-n", "production", "lemmy.test/load=220")
         wait_for("five ready pods", lambda: len([
             p for p in self.lemmy.status("hello", "production", n)["pods"] if p["is_ready"]]) >= 4)
         again, status, _ = self.live("production")
@@ -204,15 +205,15 @@ class Conduit(unittest.TestCase):
             self.lemmy.wait_phase("aging", "retiring", n, "live")
             self.lemmy.wait_presence("aging", "retiring", n - 1, "zeroed")
         self.lemmy.wait_presence("aging", "retiring", 1, "deleted")
-        names = self.plane.kubectl("get", "rc", "-n", "retiring", "-o", "name").split()
+        names = self.plane.kubectl("get", KIND, "-n", "retiring", "-o", "name").split()
         self.assertEqual(len(names), 2, names)
         wanted = {r["metadata"]["labels"]["deploy"]: r["spec"]["replicas"]
-                  for r in self.plane.get("rc", "-n", "retiring")["items"]}
+                  for r in self.plane.get(KIND, "-n", "retiring")["items"]}
         self.assertEqual(wanted, {"2": 0, "3": 1})
 
     def test_an_rc_deleted_behind_our_back_is_noticed(self):
         n, status, _ = self.live("staging")
-        self.plane.kubectl("delete", "rc", status["deploy"]["object_name"], "-n", "staging")
+        self.plane.kubectl("delete", KIND, status["deploy"]["object_name"], "-n", "staging")
         self.lemmy.wait_presence("hello", "staging", n, "deleted")
         self.assertIn("somebody deleted", json.dumps(self.lemmy.status("hello", "staging", n)["history"]))
 

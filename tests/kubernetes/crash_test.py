@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import Config, Lemmy, control_plane, new_sha, wait_for
+from harness import KIND, Config, Lemmy, control_plane, new_sha, wait_for
 
 
 class Crash(unittest.TestCase):
@@ -59,7 +59,7 @@ class Crash(unittest.TestCase):
             status = self.lemmy.status("steady", "crashes", number)
             self.assertEqual(status["deploy"]["phase"], "live", status)
             self.assertEqual(number, point + 1, "one deploy a request, also when it was asked for twice")
-            rcs = self.plane.get("rc", "-n", "crashes", "-l", "project=steady")["items"]
+            rcs = self.plane.get(KIND, "-n", "crashes", "-l", "project=steady")["items"]
             self.assertEqual([r["metadata"]["name"] for r in rcs], [status["deploy"]["object_name"]])
             hpas = self.plane.get("hpa", "-n", "crashes", "-l", "project=steady")["items"]
             self.assertEqual([h["metadata"]["name"] for h in hpas], [status["deploy"]["object_name"]])

@@ -9,7 +9,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 
-from harness import LEMMY, ROOT, Config, Lemmy, control_plane, new_sha, wait_for
+from harness import CONTROLLER, KIND, LEMMY, ROOT, Config, Lemmy, control_plane, new_sha, wait_for
 
 AUTOSCALED = {"replicas": 2, "autoscale": {"min": 2, "max": 6, "cpu": 50}}
 
@@ -80,7 +80,7 @@ class Drift(Served):
         self.assertTrue(json.loads(self.diff(ns, "--output", "json"))["drift"]["complete"])
 
         # What the autoscaler may do, and a label of somebody else.
-        self.plane.kubectl("scale", "rc", name, "-n", ns, "--replicas=3")
+        self.plane.kubectl("scale", KIND, name, "-n", ns, "--replicas=3")
         self.plane.kubectl("annotate", "service", "drifty", "-n", ns, "seen=yes")
         # Two ports of one name: applied anew, the Service would be refused.
         self.patch(ns, "service/drifty", [{"op": "replace", "path": "/spec/ports/0/port", "value": 81}])
@@ -121,7 +121,7 @@ class Drift(Served):
         wait_for("the new project", lambda: self.lemmy.call(
             "POST", self.lemmy.deploys_path("plain", ns), {"build": sha}, {"Idempotency-Key": "p1"})[0] == 202)
         status = self.lemmy.wait_phase("plain", ns, 1, "live")
-        rc = "rc/" + status["deploy"]["object_name"]
+        rc = KIND + "/" + status["deploy"]["object_name"]
         self.assertEqual(self.texts(ns, "plain"), [])
         # As Lemmy scales: by a merge patch of the scale.
         self.plane.kubectl("patch", rc, "-n", ns, "--subresource=scale", "--type=merge", "--field-manager=lemmy",
@@ -129,7 +129,7 @@ class Drift(Served):
         self.plane.kubectl("set", "env", rc, "-n", ns, "GREETING-", "MODE=b", "MORE=1")
         wait_for("the template", lambda: self.texts(ns, "plain"), 20)
         gone, mode, more = sorted(self.texts(ns, "plain"), key=lambda t: ("MODE" in t) + 2 * ("MORE" in t))
-        container = f"ReplicationController {rc[3:]}: spec.template.spec.containers[app].env"
+        container = f"{CONTROLLER} {rc[len(KIND) + 1:]}: spec.template.spec.containers[app].env"
         self.assertEqual(gone, container + "[GREETING].value is gone, was applied as hi")
         self.assertRegex(mode, "^" + re.escape(container + "[MODE].value is b, was applied as a (kubectl-set, 20"))
         self.assertRegex(more, "^" + re.escape(container + "[MORE] is {") + ".*, and was not applied .kubectl-set, 20")
@@ -219,7 +219,7 @@ class DryRuns(Served):
         self.assertEqual((code, run["state"]), (0, "passed"), out + err)
         self.assertRegex(out, r"\nPod drifty-\w+-1-\*: would be taken\n")
         self.assertEqual([o["kind"] for o in run["objects"]],
-                         ["ConfigMap", "ConfigMap", "Service", "ReplicationController", "HorizontalPodAutoscaler", "Pod"])
+                         ["ConfigMap", "ConfigMap", "Service", CONTROLLER, "HorizontalPodAutoscaler", "Pod"])
         self.assertTrue(all(o["ok"] and o["tried"] and not o["warnings"] for o in run["objects"]), run)
 
     def test_what_a_limit_range_would_refuse_fails_it_with_its_words(self):
@@ -231,7 +231,7 @@ class DryRuns(Served):
         self.assertIn("minimum cpu usage per Container is 200m", run["cause"]["summary"])
         self.assertIn("LimitRange", run["cause"]["hint"])
         self.assertIn("would refuse its pods: ", err)
-        self.assertRegex(out, r"ReplicationController drifty\S+: would be taken\n")
+        self.assertRegex(out, CONTROLLER + r" drifty\S+: would be taken\n")
         self.assertRegex(out, r"Pod drifty\S+: would be refused: pods \S+ is forbidden: minimum cpu")
 
     def test_what_a_quota_has_no_room_for_is_refused(self):

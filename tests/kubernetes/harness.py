@@ -15,6 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LEMMY = os.environ.get("LEMMY", str(ROOT / "build" / "lemmy"))
 
+# Which kind of controllers the projects have: these tests hold for each that stands beside the deploys before.
+WORKLOAD = os.environ.get("LEMMY_TEST_WORKLOAD", "replication-controller")
+KIND = {"replication-controller": "rc", "deployment": "deployment"}[WORKLOAD]
+CONTROLLER = {"rc": "ReplicationController", "deployment": "Deployment"}[KIND]
+
 TEMPLATE = """{
   "replicas": {{ config.replicas | default(2) }},
   {% if config.autoscale is defined %}"autoscale": {{ config.autoscale | tojson }},{% endif %}
@@ -49,7 +54,8 @@ class ControlPlane:
         self.binary = built.stdout.strip().splitlines()[-1]
         self.dir = Path(tempfile.mkdtemp(prefix="lemmy-cluster-")) / "cluster"
         self.process = subprocess.Popen(
-            [self.binary, "up", "--dir", self.dir], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            [self.binary, "up", "--dir", self.dir, "--controller-manager-arg=--controllers=deployment-controller"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("ready"):
             raise RuntimeError(f"the control plane did not start: {line}{self.process.stderr.read()}")
@@ -103,7 +109,8 @@ class Config:
     def project(self, name, environments, yaml="", files=None, template=TEMPLATE):
         folder = self.projects / name
         folder.mkdir(exist_ok=True)
-        (folder / "project.yaml").write_text(yaml or "settle: 1s\ndeadline: 10s\n")
+        workload = "" if KIND == "rc" else f"workload: {WORKLOAD}\n"
+        (folder / "project.yaml").write_text(workload + (yaml or "settle: 1s\ndeadline: 10s\n"))
         (folder / "environments.json").write_text(json.dumps(environments))
         (folder / "template.json.j2").write_text(template)
         for file, text in (files or {}).items():

@@ -135,7 +135,8 @@ void print_troubles(const json::object& state) {
   for (const json::value& v : array_in(state, "clusters")) {
     const json::object& cluster = v.as_object();
     if (!bool_or(cluster, "ok", true))
-      fmt::print(stderr, "cluster {} cannot be seen: {}\n", field(cluster, "name"), field(cluster, "trouble"));
+      fmt::print(stderr, "cluster {} cannot be seen: {}\n", field(cluster, "name"),
+                 field(cluster, "trouble"));
     for (const json::value& right : array_in(cluster, "missing_rights"))
       if (right.is_string())
         fmt::print(stderr, "cluster {}: {}\n", field(cluster, "name"), clean(right.get_string()));
