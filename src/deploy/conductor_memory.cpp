@@ -61,7 +61,7 @@ std::map<Target, Conductor::InUse> Conductor::in_use() const {
         InUse& of = out[target];
         of.newest = number;
         ++of.deploys;
-        if (d.deployer == Deployer::kubernetes) ++of.clusters[d.cluster];
+        if (traits_of(d).scales) ++of.clusters[d.cluster];
       }
   return out;
 }

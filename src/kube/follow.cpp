@@ -196,10 +196,17 @@ Task<> Cluster::probe(Feed* f) {
 Task<Result<std::vector<Pod>>> Cluster::list_pods(Owner owner, std::string controller_uid) {
   auto all = co_await list_pods(owner.target, fmt::format("deploy={}", owner.deploy));
   if (!all) co_return all;
-  auto sets = co_await list_sets(owner, controller_uid);
-  if (!sets) co_return fail(sets.error());
+  const auto is_by_another = [&](const Pod& p) {
+    return !p.meta.controller.empty() && p.meta.controller != controller_uid;
+  };
+  std::vector<Meta> sets;
+  if (std::ranges::any_of(*all, is_by_another)) {
+    auto listed = co_await list_sets(owner, controller_uid);
+    if (!listed) co_return fail(listed.error());
+    sets = std::move(*listed);
+  }
   std::set<std::string_view> by{controller_uid};
-  for (const Meta& m : *sets) by.insert(m.uid.view());
+  for (const Meta& m : sets) by.insert(m.uid.view());
   std::erase_if(*all, [&](const Pod& p) { return !by.contains(p.meta.controller.view()); });
   co_return all;
 }

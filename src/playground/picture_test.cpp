@@ -132,8 +132,7 @@ TEST(Picture, tells_pods_of_one_label_apart_by_the_controller_that_made_them) {
     EXPECT_EQ(b.cluster->controller(Workload::replication_controller, "staging", "hello-old")->meta.uid,
               other);
     auto asked = co_await b.cluster->list_pods(owner(1), uid);
-    EXPECT_TRUE(asked);
-    if (asked) EXPECT_EQ(asked->size(), 2u);
+    EXPECT_TRUE(asked && asked->size() == 2u);
     auto all = co_await b.cluster->list_pods(owner(1).target, "deploy=1");
     EXPECT_TRUE(all && all->size() == 3u);
     auto none = co_await b.cluster->list_pods(owner(2).target, "deploy=2");

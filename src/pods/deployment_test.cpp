@@ -14,6 +14,20 @@ struct Deployments : Admitting {
     changed->revision += "+";
     config = changed;
   }
+  const Target production{"hello-world", "production"};
+
+  Task<int64_t> live_in_production() {
+    auto made = co_await conductor->request({production, kSha, "ada", "", ""});
+    EXPECT_TRUE(made);
+    const int64_t number = made ? made->number : 0;
+    const auto is_there = [this, number] {
+      const Deploy* d = conductor->find(production, number);
+      return d && d->phase == Phase::live;
+    };
+    const bool live = co_await playground::Bench::until(is_there, 20s);
+    EXPECT_TRUE(live);
+    co_return number;
+  }
   std::set<std::string> makers(int64_t number) const {
     std::set<std::string> out;
     for (const kube::Pod* p : cluster->pods({kTarget, number})) out.insert(p->meta.controller.str());
@@ -140,19 +154,38 @@ TEST_F(Deployments, and_replication_controllers_follow_one_another) {
   });
 }
 
+TEST_F(Deployments, that_may_not_be_watched_cost_only_themselves) {
+  run([this]() -> Task<> {
+    auto changed = std::make_shared<config::Config>(*config);
+    for (auto& [name, project] : changed->projects)
+      for (config::ProjectEnvironment& e : project.environments)
+        if (e.name == "production") e.workload = Workload::replication_controller;
+    changed->revision += "+";
+    config = changed;
+    for (const char* path : {"/deployments", "/replicasets"})
+      sim->faults().answer(403, {"GET", path, false, -1});
+    const int64_t waits = co_await ask();
+    const bool began = co_await becomes(waits, [](const Deploy& d) { return d.phase == Phase::preparing; });
+    EXPECT_TRUE(began);
+    const int64_t other = co_await live_in_production();
+    auto removed = co_await conductor->act({production, other, Action::remove, "ada", "", "", true});
+    EXPECT_TRUE(removed);
+    const bool gone = co_await playground::Bench::until(
+        [this, other] { return conductor->find(production, other)->presence == Presence::deleted; });
+    EXPECT_TRUE(gone);
+    EXPECT_FALSE(is_finished(conductor->find(kTarget, waits)->phase));
+    EXPECT_TRUE(cluster->is_live());
+    sim->faults().clear();
+    const bool live = co_await becomes(waits, is_live, 40s);
+    EXPECT_TRUE(live) << "once the right is there";
+  });
+}
+
 TEST_F(Deployments, scale_by_themselves) {
   run([this]() -> Task<> {
-    const Target production{"hello-world", "production"};
-    auto made = co_await conductor->request({production, kSha, "ada", "", ""});
-    EXPECT_TRUE(made);
-    const auto is_there = [this, production, n = made->number] {
-      const Deploy* d = conductor->find(production, n);
-      return d && d->phase == Phase::live;
-    };
-    const bool live = co_await playground::Bench::until(is_there, 20s);
-    EXPECT_TRUE(live);
-    const bool scales = co_await playground::Bench::until([this, production, n = made->number] {
-      const kube::Autoscaler* hpa = cluster->autoscaler({production, n});
+    const int64_t number = co_await live_in_production();
+    const bool scales = co_await playground::Bench::until([this, number] {
+      const kube::Autoscaler* hpa = cluster->autoscaler({production, number});
       return hpa && hpa->trouble.empty() && hpa->current > 0;
     });
     EXPECT_TRUE(scales);

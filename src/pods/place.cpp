@@ -204,7 +204,8 @@ static Task<Result<>> remove_if_nobodys(kube::Client* client, kube::Ref ref) {
 // Pods whose controller was taken from them are nobody's, and so is a ReplicaSet whose Deployment was: the
 // garbage collector leaves them.
 Task<Result<>> Place::remove_uncontrolled(Deploy d) {
-  auto sets = co_await cluster_.list_sets({d.target, d.number}, "");
+  Result<std::vector<kube::Meta>> sets;
+  if (workload_of(d) == Workload::deployment) sets = co_await cluster_.list_sets({d.target, d.number}, "");
   if (!sets) co_return of_place(sets.error());
   for (const kube::Meta& set : *sets) {
     if (auto may = may_act(); !may) co_return may;

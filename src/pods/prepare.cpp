@@ -193,7 +193,11 @@ Task<Result<>> Place::is_seen(Workload workload, Target target) {
   const auto until = Clock::now() + kFirstPicture;
   while (!cluster_.is_live(target.environment, workload) && Clock::now() < until)
     co_await sleep_for(kPictureLook);
-  if (auto trouble = cluster_.trouble(target.environment, workload)) co_return of_place(*trouble);
+  if (auto trouble = cluster_.trouble(target.environment, workload)) {
+    // As the watches saw it last: what is refused there may be allowed by now.
+    trouble->code = ErrorCode::unavailable;
+    co_return of_place(*trouble);
+  }
   if (!cluster_.synced(target.environment, workload))
     co_return of_place({ErrorCode::unavailable, cluster_.name(), "its picture is being read"});
   co_return Result<>{};

@@ -1,5 +1,9 @@
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "base/files.h"
 #include "store/sqlite/fixture.h"
@@ -13,6 +17,19 @@ TEST_F(Sqlite, a_second_server_on_one_file_is_refused_with_the_process_named) {
   auto second = SqliteStore::open(loop.get_executor(), path);
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().what.find(std::to_string(::getpid())), std::string::npos);
+}
+
+// A program that a server was about to begin when it was killed has the lock until it is begun.
+TEST_F(Sqlite, a_lock_that_outlives_its_server_for_a_moment_is_waited_for) {
+  const int fd = ::open((path + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  ASSERT_EQ(::flock(fd, LOCK_EX), 0);
+  std::thread child([fd] {
+    std::this_thread::sleep_for(std::chrono::milliseconds{200});
+    ::close(fd);
+  });
+  auto next = SqliteStore::open(loop.get_executor(), path);
+  child.join();
+  EXPECT_TRUE(next) << next.error().str();
 }
 
 TEST_F(Sqlite, a_newer_schema_a_corrupt_file_and_a_missing_folder_are_refused_clearly) {

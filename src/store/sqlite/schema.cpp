@@ -9,6 +9,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "base/strings.h"
 #include "store/sqlite/hashes.h"
@@ -16,6 +17,8 @@
 
 namespace lemmy::store {
 namespace {
+
+constexpr milliseconds kGivenUp{1'000}, kLookAgain{20};
 
 // Step i takes the schema from version i to i + 1. Never edit a step that was released: add one.
 constexpr const char* kSteps[] = {
@@ -216,7 +219,14 @@ Result<std::unique_ptr<FileLock>> FileLock::take(const std::string& path) {
   if (fd < 0)
     return fail(ErrorCode::unavailable, name, std::strerror(errno),
                 "does the folder exist, and may this user write there?");
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  // A program that a killed server was about to begin has its lock for a moment, until it is begun.
+  const auto until = std::chrono::steady_clock::now() + kGivenUp;
+  int locked = ::flock(fd, LOCK_EX | LOCK_NB);
+  while (locked != 0 && errno == EWOULDBLOCK && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kLookAgain);
+    locked = ::flock(fd, LOCK_EX | LOCK_NB);
+  }
+  if (locked != 0) {
     if (errno != EWOULDBLOCK) {
       int why = errno;
       ::close(fd);

@@ -16,7 +16,8 @@ Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& pa
 Result<int> schema_of(const std::string& path, bool thorough);
 int newest_schema();
 
-// Holds PATH.lock so that two servers never share one file.
+// Holds PATH.lock so that two servers never share one file. Blocks for up to a second while another has it.
+// Errors: conflict, with its process; unavailable: it cannot be locked there.
 class FileLock {
  public:
   static Result<std::unique_ptr<FileLock>> take(const std::string& path);
